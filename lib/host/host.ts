@@ -21,6 +21,8 @@ export interface Pin {
 export interface PinnedHost {
   /** How people and workflows call it. */
   readonly name: string;
+  /** Other names it may be selected by. */
+  readonly aliases: readonly string[];
   readonly address: string;
   readonly port: number;
   readonly pins: readonly Pin[];
@@ -35,6 +37,8 @@ export interface Identity {
   /** Name of the pinned host through which all others are reached. */
   readonly jumpHost?: string;
   readonly defaultHost?: string;
+  /** Host keys may also come from the workflow (an inventory), for hosts that the credential does not pin. */
+  readonly pinsFromWorkflow: boolean;
   /** Nothing may be changed with this identity. Nodes enforce it for every operation that is not a read. */
   readonly readOnly: boolean;
 }

@@ -1,0 +1,9 @@
+export { Client, utils } from 'ssh2';
+export type {
+  ClientChannel,
+  ConnectConfig,
+  SFTPWrapper,
+  FileEntryWithStats,
+  Stats,
+  ServerHostKeyAlgorithm,
+} from 'ssh2';
