@@ -13,6 +13,7 @@ const project = (name, options = {}) => ({
   // The built package must not be found twice by jest's module map.
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
   transform,
+  setupFilesAfterEnv: ['<rootDir>/test/patience.js'],
   ...options,
 });
 

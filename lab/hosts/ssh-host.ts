@@ -96,6 +96,7 @@ async function start(sshd: string, ledger: Ledger, options: SshHostOptions): Pro
   const authorizedKeys = join(ledger.folder, 'authorized_keys');
   const privateKeyFile = join(ledger.folder, 'login-key');
   const logFile = join(ledger.folder, 'sshd.log');
+  await mkdir(join(ledger.folder, 'home'), { mode: 0o700 });
   await writeFile(authorizedKeys, `${loginKey.publicKey}\n`, { mode: 0o644 });
   await writeFile(privateKeyFile, loginKey.privateKey, { mode: 0o600 });
 
@@ -262,6 +263,10 @@ function configText({ options, address, logFile, authorizedKeys, ledger }: Serve
     'LogLevel DEBUG1',
     ...(options.extraConfig ?? []),
     `# log: ${logFile}`,
+    // Start-up files of this process's user, which may be slow or chatty, are none of the lab's.
+    ...(options.machine === undefined
+      ? [`Match User ${ownUser().name}`, `SetEnv ${hostMark}=${ledger.id} HOME=${join(ledger.folder, 'home')}`]
+      : []),
     '',
   ].join('\n');
 }

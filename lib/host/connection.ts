@@ -15,19 +15,24 @@ interface ShownKey {
   readonly keyType: string;
 }
 
-/** Opens one verified SSH connection. `transport` is given when the host is reached through a jump host. */
-export async function connect(host: Host, signal: AbortSignal, transport?: Duplex): Promise<Client> {
+export interface Connection {
+  readonly client: Client;
+  readonly transport: Duplex;
+}
+
+/** Opens one verified SSH connection. `through` is given when the host is reached through a jump host. */
+export async function connect(host: Host, signal: AbortSignal, through?: Duplex): Promise<Connection> {
   const { Client } = await import('../../vendor/ssh2');
   const config = await clientConfig(host);
-  const stream = transport ?? (await openTcp(host, signal));
+  const transport = through ?? (await openTcp(host, signal));
   let shown: ShownKey | undefined;
 
-  return new Promise<Client>((resolve, reject) => {
+  return new Promise<Connection>((resolve, reject) => {
     const client = new Client();
     const fail = (failure: Failure) => {
       signal.removeEventListener('abort', abort);
       client.destroy();
-      stream.destroy();
+      transport.destroy();
       reject(failure);
     };
     const abort = () => {
@@ -42,7 +47,7 @@ export async function connect(host: Host, signal: AbortSignal, transport?: Duple
       .once('ready', () => {
         signal.removeEventListener('abort', abort);
         client.removeAllListeners('error');
-        resolve(client);
+        resolve({ client, transport });
       })
       // Kept for the life of the client while connecting: ssh2 may emit more than one error for one broken handshake.
       .on('error', (error) => {
@@ -53,7 +58,7 @@ export async function connect(host: Host, signal: AbortSignal, transport?: Duple
       })
       .connect({
         ...config,
-        sock: stream as NonNullable<ConnectConfig['sock']>,
+        sock: transport as NonNullable<ConnectConfig['sock']>,
         hostVerifier: (key: Buffer) => {
           shown = { fingerprint: fingerprintOf(key), keyType: keyTypeOf(key) ?? 'unknown' };
           return isPinned(host.target.pins, shown);

@@ -1,4 +1,4 @@
-import { finished } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import { Failure, isFailure, messageOf } from '../failure';
 import { cancelled, type Task } from '../task';
 import type { Command, CommandResult, RunOptions } from './command';
@@ -22,6 +22,7 @@ export async function runCommand(
   const started = performance.now();
   const limit = options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
   const deadline = deadlineOf(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, task.signal);
+  const broken = breakOf(host, command.input);
   try {
     const running = await startCommand(host, command, { ...task, signal: deadline.signal }).catch((error: unknown) => {
       throw deadline.expired() && isFailure(error, 'cancelled') ? timedOut(host, options, undefined) : error;
@@ -34,15 +35,14 @@ export async function runCommand(
       });
       running[name].resume();
     }
-    const exit = await Promise.race([
-      ended(running),
-      feed(host, running, command.input),
-      stopped(deadline.signal),
-    ]).catch(async (error: unknown) => {
-      if (isFailure(error, 'input_broken')) await endProcessGroup(host, running, command.runAs, task.owner);
-      running.release();
-      throw error;
-    });
+    feed(running, command.input);
+    const exit = await Promise.race([ended(running), broken, stopped(deadline.signal)]).catch(
+      async (error: unknown) => {
+        if (isFailure(error, 'input_broken')) await endProcessGroup(host, running, command.runAs, task.owner);
+        running.release();
+        throw error;
+      },
+    );
     if (exit === 'stopped') {
       const outcome = await endProcessGroup(host, running, command.runAs, task.owner);
       running.release();
@@ -92,18 +92,22 @@ async function ended(running: RunningCommand): Promise<Exit> {
   return exit;
 }
 
-/** Gives the command its input. Never resolves; rejects when the source breaks, which must not look like its end. */
-function feed(host: Host, running: RunningCommand, input: Command['input']): Promise<never> {
-  return new Promise((_, reject) => {
-    if (input === undefined || typeof input === 'string' || Buffer.isBuffer(input)) {
-      running.stdin.end(input ?? '');
-      return;
-    }
+/** Rejects when a source of input breaks, also before the command has started; never resolves. */
+function breakOf(host: Host, input: Command['input']): Promise<never> {
+  const broken = new Promise<never>((_, reject) => {
+    if (!(input instanceof Readable)) return;
     finished(input, { writable: false }, (error) => {
       if (error) reject(inputBroken(host, error));
     });
-    input.pipe(running.stdin);
   });
+  broken.catch(() => undefined);
+  return broken;
+}
+
+/** A source that broke is never ended here, because half an input must not look like a whole one. */
+function feed(running: RunningCommand, input: Command['input']): void {
+  if (input instanceof Readable) input.pipe(running.stdin);
+  else running.stdin.end(input ?? '');
 }
 
 function stopped(signal: AbortSignal): Promise<'stopped'> {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel, SFTPWrapper } from '../../vendor/ssh2';
 import { Failure, isFailure, messageOf } from '../failure';
 import { cancelled, pause, type Task } from '../task';
-import { connect, connectionLost } from './connection';
+import { connect, connectionLost, type Connection } from './connection';
 import { fairGate, type FairGate } from './fair-gate';
 import { describeHost, type Host } from './host';
 import { findPinned } from './select';
@@ -210,8 +210,8 @@ async function establish(host: Host, forget: () => void): Promise<Session> {
   const patience = new AbortController();
   const jump = jumpOf(host);
   let through: Opened<Duplex> | undefined;
-  let client: Client | undefined;
-  for (let attempt = 1; client === undefined; attempt += 1) {
+  let connection: Connection | undefined;
+  for (let attempt = 1; connection === undefined; attempt += 1) {
     try {
       through =
         jump === undefined
@@ -221,7 +221,7 @@ async function establish(host: Host, forget: () => void): Promise<Session> {
               { host: host.target.address, port: host.target.port },
               { signal: patience.signal, progress: () => undefined, owner: 'jump' },
             );
-      client = await connect(host, patience.signal, through?.channel);
+      connection = await connect(host, patience.signal, through?.channel);
     } catch (error) {
       through?.release();
       // Before the login is through nothing was done, so a second attempt is safe; refusals stay refusals.
@@ -234,10 +234,15 @@ async function establish(host: Host, forget: () => void): Promise<Session> {
       await pause(250, patience.signal, describeHost(host));
     }
   }
-  return keep(host, client, through, forget);
+  return keep(host, connection, through, forget);
 }
 
-function keep(host: Host, client: Client, through: Opened<Duplex> | undefined, forget: () => void): Session {
+function keep(
+  host: Host,
+  { client, transport }: Connection,
+  through: Opened<Duplex> | undefined,
+  forget: () => void,
+): Session {
   const gone = new AbortController();
   setMaxListeners(0, gone.signal);
   const end = (reason?: Error) => {
@@ -261,6 +266,10 @@ function keep(host: Host, client: Client, through: Opened<Duplex> | undefined, f
     },
     uses: 0,
   };
+  // Before ssh2 hears of it: it would end the channels as if the other side had, and half would look like the whole.
+  transport.prependListener('close', () => {
+    end();
+  });
   client.removeAllListeners('close');
   client.on('error', (error) => {
     end(error);

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import type { Task } from '../task';
 import type { Host } from './host';
 import { openForward, type SocketAddress } from './sessions';
@@ -10,7 +10,8 @@ import { openForward, type SocketAddress } from './sessions';
 export async function openSocket(host: Host, address: SocketAddress, task: Task): Promise<Duplex> {
   const { channel, lost, release } = await openForward(host, address, task);
   const onLost = () => {
-    channel.destroy(lost.reason as Error);
+    // ssh2's own destroy() drops the error, and whoever reads would take what came so far for the whole.
+    Duplex.prototype.destroy.call(channel, lost.reason as Error);
   };
   lost.addEventListener('abort', onLost, { once: true });
   channel.once('close', () => {
