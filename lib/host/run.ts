@@ -9,6 +9,7 @@ import { endProcessGroup } from './process-group';
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
+const ERROR_OUTPUT = 4_096;
 /** A command that left a child behind keeps its output open; this long after its exit nobody waits for more. */
 const QUIET_AFTER_EXIT_MS = 500;
 
@@ -194,8 +195,13 @@ function commandFailed(host: Host, command: Command, result: CommandResult, sign
     subject: describeHost(host),
     message: `${what} failed on ${describeHost(host)} with ${how}${said === undefined ? '' : `: ${said}`}`,
     nextStep: hintFor(result.exitCode),
-    details: { exitCode: result.exitCode, signal, stdout: result.stdout, stderr: result.stderr },
+    // An error is stored with the execution: the end of what was said is enough to understand it.
+    details: { exitCode: result.exitCode, signal, stdout: endOf(result.stdout), stderr: endOf(result.stderr) },
   });
+}
+
+function endOf(text: string): string {
+  return text.length <= ERROR_OUTPUT ? text : `[...] ${text.slice(-ERROR_OUTPUT)}`;
 }
 
 function lastLine(text: string): string | undefined {
