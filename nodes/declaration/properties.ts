@@ -110,7 +110,8 @@ interface SharedProperty {
  * hundreds of operations several times faster that way, and a value survives changing the operation.
  */
 function inputProperties(resources: readonly Resource<never>[]): INodeProperties[] {
-  const shared: { key: string; entry: SharedProperty }[] = [];
+  const known = new Map<string, SharedProperty>();
+  const ordered: SharedProperty[] = [];
   for (const { name: resource, operations } of resources) {
     for (const operation of operations) {
       const fields = Object.entries(fieldsOf(operation)).map(([name, field]) => {
@@ -119,29 +120,21 @@ function inputProperties(resources: readonly Resource<never>[]): INodeProperties
       });
       let after: number | undefined;
       for (const [index, { key, property, condition }] of fields.entries()) {
-        let at = shared.findIndex((known) => known.key === key);
-        if (at < 0) {
+        let shared = known.get(key);
+        if (shared === undefined) {
+          shared = { property, condition, users: new Map() };
+          known.set(key, shared);
           // Beside its neighbours in its own operation, so that forms keep the order they were declared in.
-          at =
-            after ??
-            beforeFirst(
-              fields.slice(index + 1).map((field) => field.key),
-              shared,
-            );
-          shared.splice(at, 0, { key, entry: { property, condition, users: new Map() } });
+          const following = fields.slice(index + 1).find((field) => known.has(field.key));
+          const before = following && ordered.findIndex((one) => one === known.get(following.key));
+          ordered.splice(after ?? before ?? ordered.length, 0, shared);
         }
-        const users = shared[at]?.entry.users ?? new Map<string, Set<string>>();
-        users.set(resource, (users.get(resource) ?? new Set()).add(operation.name));
-        after = Math.max(after ?? 0, at + 1);
+        shared.users.set(resource, (shared.users.get(resource) ?? new Set()).add(operation.name));
+        after = Math.max(after ?? 0, ordered.indexOf(shared) + 1);
       }
     }
   }
-  return shared.flatMap(({ entry }) => placed(entry, resources));
-}
-
-function beforeFirst(keys: readonly string[], shared: readonly { key: string }[]): number {
-  const at = shared.findIndex(({ key }) => keys.includes(key));
-  return at < 0 ? shared.length : at;
+  return ordered.flatMap((shared) => placed(shared, resources));
 }
 
 function rendered(name: string, field: Field<unknown>): Pick<SharedProperty, 'property' | 'condition'> {
