@@ -35,7 +35,7 @@ function program(script, args, environment = {}) {
 
 // A test that compares a file rewrites it when told to, so that both always agree on what it should be.
 const rewrite = (kind) => () =>
-  program('jest/bin/jest.js', ['--selectProjects', 'unit', '--runTestsByPath', `test/unit/nodes/${kind}.test.ts`], {
+  program('jest/bin/jest', ['--selectProjects', 'unit', '--runTestsByPath', `test/unit/nodes/${kind}.test.ts`], {
     REWRITE: kind,
   });
 const golden = rewrite('golden');
@@ -44,8 +44,8 @@ const docs = rewrite('docs');
 docs.displayName = 'docs';
 
 /** `npm run build`: everything the package ships. */
-exports.default = parallel(types, series(cleanDist, parallel(pack, vendor, classes, files), metadata));
+module.exports.default = parallel(types, series(cleanDist, parallel(pack, vendor, classes, files), metadata));
 /** The built descriptions as literals, for the lint plugins of n8n. */
-exports.literals = series(cleanLiterals, packForLint, writeForLint);
-exports.golden = golden;
-exports.docs = docs;
+module.exports.literals = series(cleanLiterals, packForLint, writeForLint);
+module.exports.golden = golden;
+module.exports.docs = docs;

@@ -35,6 +35,8 @@ async function writeLiterals(folder, packFolder) {
     ]);
   }
   await copyBeside(folder);
+  // Some rules look from a credential to the nodes of the package it is in.
+  await copyFile(path.join(root, 'package.json'), path.join(root, folder, 'package.json'));
 }
 
 const memberTypes = { icon: ': Icon', properties: ': INodeProperties[]' };

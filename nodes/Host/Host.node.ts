@@ -2,6 +2,7 @@ import { parseIdentity } from '../../lib/host/identity';
 import { selectHost } from '../../lib/host/select';
 import { actionNode, resource } from '../declaration';
 import { runCommandOperation } from './actions/command/run.operation';
+import { hostCredentialTest } from './methods/credentialTest';
 import type { HostContext } from './operation';
 
 export const Host = actionNode<HostContext>({
@@ -9,11 +10,12 @@ export const Host = actionNode<HostContext>({
   displayName: 'Host',
   description: 'Run commands on your servers over SSH with pinned host keys',
   icon: { light: 'file:host.svg', dark: 'file:host.dark.svg' },
-  credentials: [{ name: 'selfhostHost', required: true }],
+  credentials: [{ name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' }],
   resources: [resource({ name: 'command', label: 'Command', operations: [runCommandOperation] })],
-  context: async (execute, itemIndex) => {
+  methods: { credentialTest: { hostCredentialTest } },
+  context: async ({ execute, itemIndex, input }) => {
     const identity = parseIdentity(await execute.getCredentials('selfhostHost', itemIndex));
-    const host = selectHost(identity, String(execute.getNodeParameter('host', itemIndex, '')));
+    const host = selectHost(identity, typeof input['host'] === 'string' ? input['host'] : '');
     return { host, readOnly: identity.readOnly };
   },
 });

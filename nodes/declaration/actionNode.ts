@@ -34,13 +34,17 @@ export interface NodeDeclaration<Context extends object> {
   /** Methods of n8n beside the list searches, which come from the fields. */
   readonly methods?: Omit<NonNullable<INodeType['methods']>, 'listSearch'>;
   /** What `run` gets beside its input, once per item. `readOnly: true` in it refuses everything that is not a read. */
-  readonly context: (
-    execute: IExecuteFunctions,
-    itemIndex: number,
-    task: Task,
-  ) => (Context & ReadOnlySwitch) | Promise<Context & ReadOnlySwitch>;
+  readonly context: (asked: ContextQuestion) => (Context & ReadOnlySwitch) | Promise<Context & ReadOnlySwitch>;
   /** Needed as soon as an operation is marked `needsApproval`, see guards.ts. */
   readonly checkApproval?: ApprovalCheck;
+}
+
+export interface ContextQuestion {
+  readonly execute: IExecuteFunctions;
+  readonly itemIndex: number;
+  /** The fields of the operation, already read: `input['host']`. */
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly task: Task;
 }
 
 interface ReadOnlySwitch {

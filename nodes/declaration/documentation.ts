@@ -52,7 +52,7 @@ function fieldsPart(operation: Operation<never>): string {
     ].join(', '),
     field.form.description ?? field.form.hint ?? '',
   ]);
-  return `\n${operation.action}:\n\n${table(['field', 'value', ''], rows)}`;
+  return `${operation.action}:\n\n${table(['field', 'value', 'notes'], rows)}`;
 }
 
 function effectOf(operation: Operation<never>): string {

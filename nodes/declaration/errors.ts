@@ -1,5 +1,5 @@
 import { NodeOperationError } from 'n8n-workflow';
-import type { IDataObject, INode, JsonObject } from 'n8n-workflow';
+import type { IDataObject, INode } from 'n8n-workflow';
 import { Failure, messageOf } from '../../lib/failure';
 
 const issues = 'https://github.com/n8n-nodes-selfhost/n8n-nodes-selfhost/issues';
@@ -38,7 +38,7 @@ function expected(node: INode, failure: Failure, itemIndex: number | undefined):
   error.messages = [];
   error.context['code'] = failure.code;
   error.context['subject'] = failure.subject;
-  if (Object.keys(failure.details).length > 0) error.context['details'] = failure.details as JsonObject;
+  if (Object.keys(failure.details).length > 0) error.context['details'] = failure.details;
   return error;
 }
 

@@ -41,7 +41,7 @@ export async function executeItems<Context extends object>(
     const task = tasks(itemIndex);
     const input = readInput(execute, fields, itemIndex);
     const dryRun = operation.dryRun && input['dryRun'] === true;
-    const context = await declaration.context(execute, itemIndex, task);
+    const context = await declaration.context({ execute, itemIndex, input, task });
     if (context.readOnly === true) refuseChanges(operation, dryRun);
     await demandApproval(execute, operation, declaration.checkApproval, { input, dryRun, itemIndex });
     const call = { ...context, input, task, binary: binaryOf(execute, itemIndex), itemIndex };

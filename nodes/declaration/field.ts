@@ -122,6 +122,7 @@ function quoted(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   if (value === '') return 'empty';
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return `a ${typeof value}`;
   const text = String(value);
   return `'${text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text}'`;
 }

@@ -1,5 +1,5 @@
 export { actionNode } from './actionNode';
-export type { ActionNodeClass, NodeDeclaration } from './actionNode';
+export type { ActionNodeClass, ContextQuestion, NodeDeclaration } from './actionNode';
 export type { Binary, IncomingFile } from './binary';
 export { toNodeError } from './errors';
 export type { Field, Fields, Search, ValuesOf } from './field';

@@ -1,6 +1,7 @@
 import type { INodePropertyOptions } from 'n8n-workflow';
 import { invalid, isAbsent, missing, shown } from '../field';
 import type { Field, FieldFacts } from '../field';
+import { textFrom } from './text';
 
 export type ChoiceLabel = string | { readonly label: string; readonly description: string };
 
@@ -41,7 +42,7 @@ export function choices<Value extends string>(facts: ChoicesFacts<Value>): Field
     form: { type: 'multiOptions', default: [...(facts.default ?? [])], options: formOptions(options), ...shown(facts) },
     read: (raw, place) => {
       if (isAbsent(raw)) return [];
-      const values: readonly unknown[] = Array.isArray(raw) ? raw : String(raw).split(/\s*,\s*/);
+      const values: readonly unknown[] = Array.isArray(raw) ? raw : textFrom(raw, place).split(/\s*,\s*/);
       return [...new Set(values)].map((value) => {
         if (isOption(value)) return value;
         throw invalid(place, `any of ${Object.keys(options).join(', ')}`, value);

@@ -10,7 +10,7 @@ async function run(execution: FakeExecution, workshop: Partial<Workshop> = {}) {
   const { execute, shown } = fakeExecute(execution);
   const output: INodeExecutionData[][] = await new sample.Sample().execute.call(execute).then((items) => {
     if (!Array.isArray(items)) throw new Error('expected items');
-    return items as INodeExecutionData[][];
+    return items;
   });
   return { output, shown, log: sample.workshop.log };
 }
