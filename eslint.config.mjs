@@ -44,8 +44,11 @@ export default tseslint.config(
         'error',
         { allowConstantLoopConditions: 'only-allowed-literals' },
       ],
-      // A parameter that only an interface asks for is named with an underscore.
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', caughtErrors: 'all' }],
+      // What only an interface or a pattern asks for is named with an underscore.
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'all' },
+      ],
       // `import type` keeps a library out of the bundle where only its types are meant.
       '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
@@ -116,6 +119,9 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       // `expect(object.method)` is how jest is used.
       '@typescript-eslint/unbound-method': 'off',
+      // jest types its matchers, like expect.objectContaining, as any.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
       // A test may be sure of what it has just put there.
       '@typescript-eslint/no-non-null-assertion': 'off',
     },

@@ -13,7 +13,7 @@ export interface NodeClass {
 export function allNodes(): readonly { className: string; Node: NodeClass | undefined }[] {
   return nodes().map(({ className, file }) => ({
     className,
-    Node: (jest.requireActual(path.join(root, file)) as Record<string, NodeClass>)[className],
+    Node: jest.requireActual<Record<string, NodeClass>>(path.join(root, file))[className],
   }));
 }
 
@@ -23,6 +23,6 @@ export function allCredentials(): readonly {
 }[] {
   return credentials().map(({ className, file }) => ({
     className,
-    Credential: (jest.requireActual(path.join(root, file)) as Record<string, new () => ICredentialType>)[className],
+    Credential: jest.requireActual<Record<string, new () => ICredentialType>>(path.join(root, file))[className],
   }));
 }
