@@ -18,5 +18,5 @@ const project = (name, options = {}) => ({
 });
 
 module.exports = {
-  projects: ['unit', 'contract', 'integration', 'e2e', 'chaos', 'long'].map((name) => project(name)),
+  projects: ['unit', 'contract', 'package', 'integration', 'e2e', 'chaos', 'long'].map((name) => project(name)),
 };

@@ -1,0 +1,34 @@
+import type { INodeProperties } from 'n8n-workflow';
+import { isObject } from '../../../lib/json';
+import { invalid, isAbsent, labelOf, shown } from '../field';
+import type { Field, FieldFacts, Fields, ValuesOf } from '../field';
+
+export interface OptionalFacts extends FieldFacts {
+  /** Text of the button. Default: `Add Option`. */
+  readonly add?: string;
+}
+
+/** Rarely used fields behind one "Add Option" button. What was not added is absent from the value. */
+export function optional<F extends Fields>(fields: F, facts: OptionalFacts = {}): Field<Partial<ValuesOf<F>>> {
+  const options = Object.entries(fields)
+    .map(([name, field]): INodeProperties => ({ displayName: labelOf(name, field), name, ...field.form }))
+    .sort((a, b) => a.displayName.localeCompare(b.displayName, 'en'));
+  return {
+    ...(facts.label !== undefined && { label: facts.label }),
+    kind: Object.entries(fields)
+      .map(([name, field]) => `${labelOf(name, field)} (${field.kind})`)
+      .join('; '),
+    searches: Object.values(fields).flatMap((field) => field.searches ?? []),
+    form: { type: 'collection', default: {}, placeholder: facts.add ?? 'Add Option', options, ...shown(facts) },
+    read: (raw, place) => {
+      if (isAbsent(raw)) return {};
+      if (!isObject(raw)) throw invalid(place, 'a set of options', raw);
+      const given = Object.entries(fields).filter(([name]) => raw[name] !== undefined);
+      const values = given.map(([name, field]) => [
+        name,
+        field.read(raw[name], { ...place, label: labelOf(name, field) }),
+      ]);
+      return Object.fromEntries(values) as Partial<ValuesOf<F>>;
+    },
+  };
+}
