@@ -272,8 +272,9 @@ set -eu
 hostname "$1"
 mkdir -p "$2/root" "$2/state" /var/lib/selfhost
 chmod 700 "$2/root"
-mount --bind "$2/root" /root
+# The home comes last: the folder with both may lie in it.
 mount --bind "$2/state" /var/lib/selfhost
+mount --bind "$2/root" /root
 shift 2
 exec "$@"
 `;
