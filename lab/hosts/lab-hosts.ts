@@ -7,6 +7,7 @@ import { findProgram, isRoot, missingPrograms, run } from './programs';
 import { freePort, startSshHost, type LabHost } from './ssh-host';
 
 export interface LabHosts {
+  readonly make: Make;
   readonly hosts: readonly LabHostAccess[];
   stop(): Promise<void>;
 }
@@ -22,14 +23,17 @@ export interface LabHostAccess {
 }
 
 /** How the two hosts are made here, from the most real to the one that always works. */
-type Make = 'separate machines' | 'sshd' | 'inside this process';
+export type Make = 'separate machines' | 'sshd' | 'inside this process';
 
 const names = ['bruno', 'eva'] as const;
 
 /** The two hosts of `npm start`. Keys and ports stay the same from start to start, so that credentials stay true. */
-export async function startLabHosts(folder: string, { log }: { log: (line: string) => void }): Promise<LabHosts> {
-  const make = await howToMake();
-  log(descriptions[make]);
+export async function startLabHosts(
+  folder: string,
+  options: { readonly log: (line: string) => void; readonly make?: Make },
+): Promise<LabHosts> {
+  const make = options.make ?? (await howToMake());
+  options.log(descriptions[make]);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const login = await keptKey(join(folder, 'login-key'), 'ed25519');
   const started = await Promise.allSettled(names.map((name) => startOne(make, name, join(folder, name), login)));
@@ -43,6 +47,7 @@ export async function startLabHosts(folder: string, { log }: { log: (line: strin
     throw failed.reason;
   }
   return {
+    make,
     hosts: hosts.map(({ name, address, port, user, privateKey, pins }) => ({
       name,
       address,
