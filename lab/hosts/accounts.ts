@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostMark } from './processes';
-import { findProgram, run } from './programs';
-import { labFolder, type Ledger } from './ledger';
+import { findProgram, isRoot, run } from './programs';
+import { machineFolder, type Ledger } from './ledger';
 
 /** The users that a lab host lets in, by what they may become. */
 export interface Accounts {
@@ -39,7 +39,9 @@ printf '%s' "$password"
 /** The test users of this machine, made when missing. They stay: other lab hosts may be using them. */
 export async function ensureAccounts(): Promise<Accounts> {
   const input = `${randomBytes(18).toString('base64url')}\n`;
-  const password = await run(['sh', '-c', createUsers, 'accounts', labFolder(), ...Object.values(names)], { input });
+  const password = await run(['sh', '-c', createUsers, 'accounts', machineFolder(), ...Object.values(names)], {
+    input,
+  });
   return { ...names, password };
 }
 
@@ -74,4 +76,13 @@ export function ownUser(): { readonly name: string; readonly home: string } {
     if (id === uid && name !== undefined && home !== undefined) return { name, home };
   }
   throw new Error(`User ${uid} is not in /etc/passwd`);
+}
+
+/** Whether the password field of this process's user says "locked". Only root can know, and only root needs to. */
+export function isOwnAccountLocked(): boolean {
+  if (!isRoot()) return false;
+  const fields = readFileSync('/etc/shadow', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  return fields.find(([name]) => name === ownUser().name)?.[1]?.startsWith('!') ?? false;
 }

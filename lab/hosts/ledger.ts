@@ -54,8 +54,18 @@ interface LedgerFile {
   readonly leftovers: readonly Leftover[];
 }
 
+/** Where this user's labs keep what concerns all of them. */
+export function machineFolder(): string {
+  return ownFolder(join(tmpdir(), `selfhost-lab-${process.getuid?.() ?? 'user'}`));
+}
+
+/** Where the ledgers are, and each owner's files. A test of the clean-up has its own, so that nobody else cleans up. */
 export function labFolder(): string {
-  const path = join(tmpdir(), `selfhost-lab-${process.getuid?.() ?? 'user'}`);
+  const chosen = process.env.SELFHOST_LAB_RUN;
+  return chosen === undefined ? machineFolder() : ownFolder(chosen);
+}
+
+function ownFolder(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o711 });
   const { uid } = statSync(path);
   if (process.getuid && uid !== process.getuid()) throw new Error(`${path} belongs to another user (uid ${uid})`);
@@ -270,7 +280,7 @@ function read(path: string): LedgerFile | undefined {
 
 /** Takes a name for this owner alone, or says that another one has it. */
 export function claimName(ledger: Ledger, name: string): boolean {
-  const path = join(labFolder(), `claim-${name}`);
+  const path = join(machineFolder(), `claim-${name}`);
   try {
     mkdirSync(path);
   } catch {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pin } from '../../lib/host/host';
-import { ensureAccounts, grantSudo, ownUser, type Accounts } from './accounts';
+import { ensureAccounts, grantSudo, isOwnAccountLocked, ownUser, type Accounts } from './accounts';
 import { makeKey, pinOf, type KeyPair, type KeyType } from './keys';
 import { openLedger, type Ledger } from './ledger';
 import { descendantsOf, hostMark, identify, killUntilGone, lives, markedProcesses } from './processes';
@@ -245,7 +245,8 @@ function configText({ options, address, logFile, authorizedKeys, ledger }: Serve
     `PidFile ${join(ledger.folder, 'sshd.pid')}`,
     // The folder lies in a temporary folder, which everybody may write to.
     'StrictModes no',
-    'UsePAM no',
+    // Without PAM sshd refuses a locked account, and some systems lock root's password.
+    `UsePAM ${yesNo(isOwnAccountLocked())}`,
     'PermitRootLogin yes',
     'PermitUserEnvironment no',
     'KbdInteractiveAuthentication no',
@@ -277,8 +278,9 @@ set -eu
 hostname "$1"
 mkdir -p "$2/root" "$2/state" /var/lib/selfhost
 chmod 700 "$2/root"
-mount --bind "$2/root" /root
+# The home comes last: the folder with both may lie in it.
 mount --bind "$2/state" /var/lib/selfhost
+mount --bind "$2/root" /root
 shift 2
 exec "$@"
 `;

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { labFolder } from '../../../lab/hosts/ledger';
 import { markedProcesses } from '../../../lab/hosts/processes';
 import { run } from '../../../lab/hosts/programs';
 import { until } from '../../../lab/hosts/waiting';
+import { describeAsRoot } from './as-root';
 import { connectTo, execOn } from './client';
 
 const hosts: SshHost[] = [];
@@ -144,34 +144,21 @@ describe('startSshHost', () => {
     await expect(connectTo(host)).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  test('what a killed owner left behind is cleared by the next start', async () => {
-    // Another process starts a host and dies at once, the way a crashed test does.
-    const script = `require(${JSON.stringify(require.resolve('@swc/core'))});
-      const { transformSync } = require(${JSON.stringify(require.resolve('@swc/core'))});
-      const { readFileSync } = require('node:fs');
-      require.extensions['.ts'] = (module, file) => module._compile(transformSync(readFileSync(file, 'utf8'),
-        { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' }, filename: file }).code, file);
-      require(${JSON.stringify(require.resolve('../../../lab/hosts/ssh-host'))}).startSshHost({ hostKeys: ['ed25519'] })
-        .then((host) => { process.stdout.write(JSON.stringify({ port: host.port, logFile: host.logFile })); setInterval(() => {}, 1000); });`;
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const text = await new Promise<string>((resolve) =>
-      child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
-    );
-    const left = JSON.parse(text) as { port: number; logFile: string };
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await gone;
-    expect(existsSync(left.logFile)).toBe(true);
-
+  test('a frozen host keeps its connections silent, and goes on when it thaws', async () => {
     const host = await start({ hostKeys: ['ed25519'] });
-
-    expect(existsSync(left.logFile)).toBe(false);
-    await expect(connectTo({ ...host, port: left.port })).rejects.toThrow(/ECONNREFUSED/);
+    const patient = await connectTo(host);
+    const watchful = await connectTo(host, { keepaliveInterval: 100, keepaliveCountMax: 2 });
+    const lost = new Promise<Error>((resolve) => watchful.once('error', resolve));
+    host.freeze();
+    const answer = execOn(patient, 'echo thawed');
+    expect((await lost).message).toMatch(/keepalive/i);
+    host.thaw();
+    expect((await answer).stdout).toBe('thawed\n');
+    patient.end();
   });
 });
 
-const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-asRoot('startSshHost as root', () => {
+describeAsRoot('startSshHost as root', () => {
   test('the three accounts become root without a password, with a password, and not at all', async () => {
     const host = await start({ hostKeys: ['ed25519'], passwordLogin: true });
     const accounts = host.accounts;
