@@ -40,7 +40,7 @@ function isUsable({ privateKey, publicKey }: KeyPair, passphrase: string | undef
   const known = utils.parseKey(publicKey);
   if (own instanceof Error || known instanceof Error) return false;
   const signature = own.sign('a lab key signs this');
-  return !(signature instanceof Error) && known.verify('a lab key signs this', signature) === true;
+  return !(signature instanceof Error) && known.verify('a lab key signs this', signature);
 }
 
 /** The pin of a public key line, as ssh-keygen -l prints it. */

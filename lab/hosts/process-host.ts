@@ -180,7 +180,7 @@ function isLetIn(attempt: AuthContext, { loginKey, options }: Site): boolean {
   if (attempt.key.algo !== key.type || !attempt.key.data.equals(key.getPublicSSH())) return false;
   // Without a signature the client only asks whether the key would do.
   if (attempt.signature === undefined || attempt.blob === undefined) return true;
-  return key.verify(attempt.blob, attempt.signature, attempt.hashAlgo) === true;
+  return key.verify(attempt.blob, attempt.signature, attempt.hashAlgo);
 }
 
 function serveSession(session: Session, connection: Connection, site: Site): void {

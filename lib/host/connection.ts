@@ -58,7 +58,7 @@ export async function connect(host: Host, signal: AbortSignal, through?: Duplex)
       })
       .connect({
         ...config,
-        sock: transport as NonNullable<ConnectConfig['sock']>,
+        sock: transport,
         hostVerifier: (key: Buffer) => {
           shown = { fingerprint: fingerprintOf(key), keyType: keyTypeOf(key) ?? 'unknown' };
           return isPinned(host.target.pins, shown);

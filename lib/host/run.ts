@@ -151,14 +151,13 @@ export type KillOutcome = 'gone' | 'not verified';
 
 function stoppedFailure(host: Host, outcome: KillOutcome): Failure {
   const stop = cancelled(`the command on ${describeHost(host)}`);
-  return outcome === 'gone'
-    ? stop
-    : new Failure({
-        ...stop,
-        code: stop.code,
-        message: `${stop.message}; it could not be verified that its processes are gone`,
-        nextStep: 'Look on the host whether it still runs.',
-      });
+  if (outcome === 'gone') return stop;
+  return new Failure({
+    code: stop.code,
+    subject: stop.subject,
+    message: `${stop.message}; it could not be verified that its processes are gone`,
+    nextStep: 'Look on the host whether it still runs.',
+  });
 }
 
 function inputBroken(host: Host, error: Error): Failure {

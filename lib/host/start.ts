@@ -75,7 +75,7 @@ export async function startCommand(
   try {
     channel.write(launch.header);
     const group = await awaitMark(host, channel, launch, exit, task.signal);
-    return { stdin: channel, stdout: channel, stderr: channel.stderr as Readable, group, exit, closed, release: close };
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, group, exit, closed, release: close };
   } catch (error) {
     close();
     throw error;
@@ -90,7 +90,7 @@ function awaitMark(
   exit: RunningCommand['exit'],
   signal: AbortSignal,
 ): Promise<ProcessGroup> {
-  const stderr = channel.stderr as Readable;
+  const stderr = channel.stderr;
   return new Promise((resolve, reject) => {
     let said = Buffer.alloc(0);
     let complained = Buffer.alloc(0);
@@ -150,7 +150,7 @@ function awaitMark(
       (error: unknown) => {
         if (settled) return;
         settle();
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       },
     );
   });

@@ -23,6 +23,11 @@ const running = (text: string) => {
   }
 };
 
+/** Everything an error could give away. */
+function wholeOf({ message, stack, code, subject, nextStep, details }: Failure): string {
+  return JSON.stringify([message, stack, code, subject, nextStep, details]);
+}
+
 describe('runCommand', () => {
   let lab: SshHost;
   let host: Host;
@@ -142,9 +147,9 @@ describe('runCommand', () => {
     await until('eight run', 5_000, () => running('^sleep 4714') === 8 || undefined);
     stop.abort();
     const outcomes = await Promise.allSettled(attempts);
-    expect(outcomes.map((outcome) => (outcome as PromiseRejectedResult).reason.code)).toEqual(
-      Array.from({ length: 20 }, () => 'cancelled'),
-    );
+    expect(
+      outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as Failure).code : 'done')),
+    ).toEqual(Array.from({ length: 20 }, () => 'cancelled'));
     expect(running('^sleep 4714')).toBe(0);
   });
 
@@ -172,7 +177,7 @@ describe('runCommand', () => {
     const attempt = failure({ script: 'read -r line; sleep 0.5; ps -eo args; env; exit 3', input: `${secret}\n` });
     const seen = execFileSync('ps', ['-eo', 'args']).toString();
     const error = await attempt;
-    const everything = JSON.stringify({ ...error, message: error.message, log: await lab.log(), seen });
+    const everything = JSON.stringify([wholeOf(error), await lab.log(), seen]);
     expect(error.details.exitCode).toBe(3);
     expect(everything).not.toContain(secret);
   });
@@ -247,7 +252,7 @@ describe('runCommand with sudo', () => {
     });
     const error = await runCommand(wrong, whoami, {}, taskFor()).catch((caught: unknown) => caught as Failure);
     expect(error).toMatchObject({ code: 'sudo_refused' });
-    expect(JSON.stringify({ ...error, message: (error as Failure).message })).not.toContain('planted-pw');
+    expect(wholeOf(error as Failure)).not.toContain('planted-pw');
     const none = hostFor(lab, { user: accounts().plain, sudo: { mode: 'passwordless' } });
     await expect(runCommand(none, whoami, {}, taskFor())).rejects.toMatchObject({
       code: 'sudo_refused',
