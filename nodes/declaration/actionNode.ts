@@ -13,6 +13,7 @@ import { toNodeError } from './errors';
 import type { Search } from './field';
 import type { ApprovalCheck } from './guards';
 import { fieldsOf, propertiesOf } from './properties';
+import type { Operation } from './operation';
 import type { Resource } from './resource';
 import type { Task } from '../../lib/task';
 
@@ -44,6 +45,7 @@ export interface ContextQuestion {
   readonly itemIndex: number;
   /** The fields of the operation, already read: `input['host']`. */
   readonly input: Readonly<Record<string, unknown>>;
+  readonly operation: Pick<Operation<never>, 'resource' | 'name' | 'effect'>;
   readonly task: Task;
 }
 

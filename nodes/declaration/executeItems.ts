@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { Failure } from '../../lib/failure';
 import { cancelled } from '../../lib/task';
@@ -41,7 +42,7 @@ export async function executeItems<Context extends object>(
     const task = tasks(itemIndex);
     const input = readInput(execute, fields, itemIndex);
     const dryRun = operation.dryRun && input['dryRun'] === true;
-    const context = await declaration.context({ execute, itemIndex, input, task });
+    const context = await declaration.context({ execute, itemIndex, input, operation, task });
     if (context.readOnly === true) refuseChanges(operation, dryRun);
     await demandApproval(execute, operation, declaration.checkApproval, { input, dryRun, itemIndex });
     const call = { ...context, input, task, binary: binaryOf(execute, itemIndex), itemIndex };
@@ -89,6 +90,8 @@ function tasksOf(execute: IExecuteFunctions, items: number): (itemIndex: number)
   const signal =
     (typeof execute.getExecutionCancelSignal === 'function' ? execute.getExecutionCancelSignal() : undefined) ??
     new AbortController().signal;
+  // Every item listens to the one Stop; more than ten listeners are no leak here.
+  setMaxListeners(0, signal);
   const owner = execute.getExecutionId() || `node ${execute.getNode().id}`;
   const progress = progressOf(execute, items);
   return (itemIndex) => ({ signal, owner, progress: progress(itemIndex) });

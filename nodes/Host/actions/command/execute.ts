@@ -1,0 +1,112 @@
+import type { Command, CommandResult, RunOptions } from '../../../../lib/host/command';
+import { runCommand } from '../../../../lib/host/run';
+import { resolveSecret, type NamedSecrets } from '../../../../lib/secrets/named-secrets';
+import { withoutSecrets } from '../../../../lib/secrets/redact';
+import { parseReference } from '../../../../lib/secrets/reference';
+import { Failure } from '../../../../lib/failure';
+import type { Task } from '../../../../lib/task';
+import { keyValues, list, number, schema, text } from '../../../declaration';
+import { changeOptions, timeoutSeconds } from '../../fields';
+import type { HostContext } from '../../operation';
+
+/** Options that a command and a script share. */
+export const commandOptions = {
+  ...changeOptions,
+  timeoutSeconds,
+  directory: text({ placeholder: '/srv/stack', description: 'Where it runs' }),
+  environment: keyValues({ description: 'Environment variables for the command' }),
+  secretEnvironment: keyValues({
+    label: 'Secret Environment',
+    description: 'Environment variables whose values are secret references: credential:NAME',
+  }),
+  input: text({ multiline: true, noTrim: true, description: 'What the command reads from its standard input' }),
+  secretInput: text({
+    label: 'Secret Input',
+    placeholder: 'credential:DB_PASSWORD',
+    description: 'A secret reference whose value the command reads from its standard input, followed by a line end',
+  }),
+  acceptExitCodes: list({
+    label: 'Accept Exit Codes',
+    description: 'Exit codes beside 0 that are an answer and not a failure, for example 1 for grep',
+  }),
+  maxOutputKib: number({
+    label: 'Max Output (KiB)',
+    default: 1024,
+    min: 1,
+    max: 65_536,
+    integer: true,
+    description: 'How much of each output stream is kept; the middle of more is left out',
+  }),
+};
+
+export const commandOutput = schema.object({
+  host: schema.string(),
+  stdout: schema.string(),
+  stderr: schema.string(),
+  exitCode: schema.integer(),
+  durationMs: schema.integer(),
+  stdoutBytes: schema.integer('True size, also when the output was cut'),
+  stderrBytes: schema.integer(),
+  truncated: schema.boolean('Whether the middle of an output was left out'),
+});
+
+export interface CommandChoices {
+  readonly timeoutSeconds?: number;
+  readonly directory?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly secretEnvironment?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly secretInput?: string;
+  readonly acceptExitCodes?: readonly string[];
+  readonly maxOutputKib?: number;
+}
+
+type What = { readonly argv: readonly [string, ...string[]] } | { readonly script: string; readonly arguments: readonly string[] };
+
+/** Runs it with its secrets put in, and keeps them out of what comes back. */
+export async function execute(
+  { host, runAs, secrets }: HostContext,
+  what: What,
+  choices: CommandChoices,
+  task: Task,
+): Promise<CommandResult & { host: string }> {
+  const { input, secretValues, environment } = secretly(choices, secrets);
+  const command: Command = { ...what, runAs, directory: choices.directory, environment, input };
+  const options: RunOptions = {
+    timeoutMs: (choices.timeoutSeconds ?? 120) * 1000,
+    maxOutputBytes: (choices.maxOutputKib ?? 1024) * 1024,
+    acceptExitCodes: [0, ...(choices.acceptExitCodes ?? []).map(exitCode)],
+  };
+  const result = await withoutSecrets(secretValues, () => runCommand(host, command, options, task));
+  return { host: host.target.name, ...result };
+}
+
+function secretly(choices: CommandChoices, secrets: NamedSecrets | undefined) {
+  const resolve = (reference: string) => resolveSecret(parseReference(reference), secrets);
+  if (choices.input !== undefined && choices.secretInput !== undefined) {
+    throw new Failure({
+      code: 'input_twice',
+      subject: 'command input',
+      message: 'Both Input and Secret Input are given',
+      nextStep: 'Keep one of them. A script can read further secrets from its environment.',
+    });
+  }
+  const hidden = Object.entries(choices.secretEnvironment ?? {}).map(([name, reference]) => [name, resolve(reference)] as const);
+  const secretInput = choices.secretInput === undefined ? undefined : resolve(choices.secretInput);
+  return {
+    input: secretInput === undefined ? choices.input : `${secretInput}\n`,
+    environment: { ...choices.environment, ...Object.fromEntries(hidden) },
+    secretValues: [...hidden.map(([, value]) => value), ...(secretInput === undefined ? [] : [secretInput])],
+  };
+}
+
+function exitCode(text: string): number {
+  const code = Number(text);
+  if (Number.isInteger(code) && code >= 0 && code <= 255) return code;
+  throw new Failure({
+    code: 'invalid_parameter',
+    subject: 'Accept Exit Codes',
+    message: `"${text}" is not an exit code`,
+    nextStep: 'List whole numbers from 0 to 255.',
+  });
+}

@@ -1,0 +1,47 @@
+import { parseIdentity } from '../../lib/host/identity';
+import type { RunAs } from '../../lib/host/command';
+import { refuseWhenHeld } from '../../lib/host/hold';
+import { selectHost, withWorkflowPins } from '../../lib/host/select';
+import { isObject } from '../../lib/json';
+import { parseNamedSecrets } from '../../lib/secrets/named-secrets';
+import type { ContextQuestion } from '../declaration';
+import type { HostContext } from './operation';
+
+/** Ending things and the hold itself are what one needs while automatic changes are on hold. */
+const ALLOWED_ON_HOLD = ['hold set', 'hold lift', 'job cancel'];
+
+export async function hostContext(question: ContextQuestion): Promise<HostContext & { readOnly: boolean }> {
+  const { execute, itemIndex, input, operation, task } = question;
+  const options = isObject(input['options']) ? input['options'] : {};
+  const identity = withWorkflowPins(
+    parseIdentity(await execute.getCredentials('selfhostHost', itemIndex)),
+    textOf(options['hostKeys']),
+  );
+  const host = selectHost(identity, textOf(input['host']));
+  const dryRun = input['dryRun'] === true;
+  const changes = operation.effect !== 'reads' && !dryRun && !identity.readOnly;
+  const byHand = execute.getMode() === 'manual';
+  const exempt = byHand || options['ignoreHold'] === true || ALLOWED_ON_HOLD.includes(`${operation.resource} ${operation.name}`);
+  if (changes && !exempt) await refuseWhenHeld(host, task);
+  return {
+    host,
+    runAs: runAsOf(textOf(options['runAs'])),
+    secrets: await secretsOf(question),
+    workflow: { id: execute.getWorkflow().id ?? '', execution: execute.getExecutionId() },
+    readOnly: identity.readOnly,
+  };
+}
+
+function runAsOf(user: string): RunAs | undefined {
+  if (user === '') return undefined;
+  return user === 'root' ? 'root' : { user };
+}
+
+async function secretsOf({ execute, itemIndex }: ContextQuestion): Promise<HostContext['secrets']> {
+  if (execute.getNode().credentials?.['selfhostSecrets'] === undefined) return undefined;
+  return parseNamedSecrets(textOf((await execute.getCredentials('selfhostSecrets', itemIndex))['secrets']));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
