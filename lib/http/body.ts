@@ -39,16 +39,16 @@ function measure(
 ): WireBody {
   let sourceError: Error | undefined;
   let passed = 0;
-  const wrongLength = () => (sourceError = new ConnectError('upload source', 'WRONG_LENGTH'));
+  const wrongLength = (reason: 'TOO_SHORT' | 'TOO_LONG') => (sourceError = new ConnectError('upload source', reason));
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, callback: TransformCallback) {
       passed += chunk.length;
       onProgress();
-      if (passed > length) callback(wrongLength());
+      if (passed > length) callback(wrongLength('TOO_LONG'));
       else callback(null, chunk);
     },
     flush(callback) {
-      callback(passed === length ? null : wrongLength());
+      callback(passed === length ? null : wrongLength('TOO_SHORT'));
     },
   });
   const fail = (error: Error) => {

@@ -60,7 +60,7 @@ function once<Value>(make: () => Value): () => Value {
 function trust(privateAuthority: string | undefined): tls.SecureContext | undefined {
   if (privateAuthority === undefined) return undefined;
   // Knows NODE_EXTRA_CA_CERTS too, where this Node has it.
-  const known = 'getCACertificates' in tls ? tls.getCACertificates('default') : [...tls.rootCertificates];
+  const known = (tls as Partial<typeof tls>).getCACertificates?.('default') ?? [...tls.rootCertificates];
   try {
     return tls.createSecureContext({ ca: [...known, privateAuthority] });
   } catch {

@@ -125,10 +125,9 @@ export function troubleSentence(call: Call, trouble: Trouble): Sentence {
     case 'upload source':
       return {
         code: 'upload_source_failed',
-        message:
-          trouble.reason === 'WRONG_LENGTH'
-            ? `What was to be sent with ${call.method} ${call.path} is not as long as was announced`
-            : `What was to be sent with ${call.method} ${call.path} could not be read to its end`,
+        message: trouble.reason.startsWith('TOO_')
+          ? `What was to be sent with ${call.method} ${call.path} is not as long as was announced`
+          : `What was to be sent with ${call.method} ${call.path} could not be read to its end`,
         nextStep: 'Check the source of the upload; the service got only a part, or nothing.',
         details,
       };

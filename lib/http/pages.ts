@@ -44,32 +44,36 @@ export interface Some<Item> {
 interface Source {
   readonly request: (request: HttpRequest, task: Task) => Promise<Answer<unknown>>;
   readonly baseUrl: string;
+  readonly redact: (text: string) => string;
 }
 
 const mostPages = 10_000;
 
 export async function* pages<Item>(
-  { request, baseUrl }: Source,
+  source: Source,
   first: HttpRequest,
   paging: Paging<Item>,
   task: Task,
 ): AsyncGenerator<Page<Item>, void, undefined> {
   const asked = new Set<string>();
-  let previous: string | undefined;
+  // A list changes while it is read, but a whole page that comes again means that the server ignores what was asked.
+  const seen = new Set<string>();
   let wanted = first;
   for (let number = 1; ; number += 1) {
-    const { body, headers } = await request(wanted, task);
+    const { body, headers } = await source.request(wanted, task);
     const page: Page<Item> = { items: paging.items(body), number, body };
-    const next = following(baseUrl, first, paging, page, headers['link']);
+    const next = following(source, first, paging, page, headers['link']);
     const fingerprint = page.items.length === 0 ? undefined : hash(page.items);
-    if (fingerprint !== undefined && fingerprint === previous)
-      throw endless(first, `page ${number} is the one before it again`);
+    if (fingerprint !== undefined && seen.has(fingerprint)) {
+      throw endless(source, first, `page ${number} is one that was read already`);
+    }
+    if (fingerprint !== undefined) seen.add(fingerprint);
     yield page;
     if (next === undefined) return;
-    if (asked.has(next.mark)) throw endless(first, `after page ${number} it points back to one that was read already`);
-    if (number === mostPages) throw endless(first, `it has more than ${mostPages} pages`);
+    if (asked.has(next.mark))
+      throw endless(source, first, `after page ${number} it points back to one that was read already`);
+    if (number === mostPages) throw endless(source, first, `it has more than ${mostPages} pages`);
     asked.add(next.mark);
-    previous = fingerprint;
     wanted = next.request;
   }
 }
@@ -81,7 +85,7 @@ interface Next {
 }
 
 function following<Item>(
-  baseUrl: string,
+  source: Source,
   first: HttpRequest,
   paging: Paging<Item>,
   page: Page<Item>,
@@ -98,7 +102,7 @@ function following<Item>(
     }
     case 'link': {
       const target = nextLink(link);
-      return target === undefined ? undefined : linked(baseUrl, first, target);
+      return target === undefined ? undefined : linked(source, first, target);
     }
   }
 }
@@ -107,22 +111,30 @@ function withQuery(first: HttpRequest, added: Query): Next {
   return { mark: JSON.stringify(added), request: { ...first, query: { ...first.query, ...added } } };
 }
 
-/** The service's link is taken only where it stays at the service: it is asked with the credential. */
-function linked(baseUrl: string, first: HttpRequest, target: string): Next {
+/**
+ * The link is asked with the credential, so it must stay at the service. A service behind a proxy may know itself by
+ * another address: then the query of its link is taken, if it is about the same list.
+ */
+function linked({ baseUrl, redact }: Source, first: HttpRequest, target: string): Next {
   const base = new URL(baseUrl);
-  const url = URL.canParse(target, `${baseUrl}${first.path}`) ? new URL(target, `${baseUrl}${first.path}`) : undefined;
+  const list = new URL(`${baseUrl}${first.path}`);
+  const url = URL.canParse(target, list.href) ? new URL(target, list.href) : undefined;
   const root = base.pathname.replace(/\/$/, '');
-  if (url === undefined || url.origin !== base.origin || !url.pathname.startsWith(`${root}/`)) {
+  const stays = url !== undefined && url.origin === base.origin && url.pathname.startsWith(`${root}/`);
+  const sameList = url !== undefined && url.pathname.endsWith(list.pathname.slice(root.length));
+  if (url === undefined || (!stays && !sameList)) {
     throw new Failure({
       code: 'foreign_link',
-      subject: `${first.method} ${first.path}`,
-      message: `The link to the next page leads away from ${baseUrl}, so it was not followed`,
+      subject: redact(`${first.method} ${first.path}`),
+      message: redact(`The link to the next page of ${first.path} leads away from ${baseUrl}, so it was not followed`),
       nextStep: 'Let the base URL be the address under which the service knows itself, or correct its public URL.',
     });
   }
   const query: Record<string, string[]> = {};
   for (const [name, value] of url.searchParams) (query[name] ??= []).push(value);
-  return { mark: url.href, request: { ...first, path: url.pathname.slice(root.length) as Path, query } };
+  // Its path was encoded by the service and parsed here, so it is one.
+  const path = stays ? (url.pathname.slice(root.length) as Path) : first.path;
+  return { mark: JSON.stringify([path, url.search]), request: { ...first, path, query } };
 }
 
 /** RFC 8288: the target of the first link whose relations contain `next`. */
@@ -140,11 +152,11 @@ function hash(items: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(items)).digest('base64');
 }
 
-function endless({ method, path }: HttpRequest, why: string): Failure {
+function endless({ redact }: Source, { method, path }: HttpRequest, why: string): Failure {
   return new Failure({
     code: 'endless_list',
-    subject: `${method} ${path}`,
-    message: `The list ${path} does not end as it should: ${why}`,
+    subject: redact(`${method} ${path}`),
+    message: redact(`The list ${path} does not end as it should: ${why}`),
     nextStep: 'Report it to the makers of the service; what was read so far is not the whole list.',
   });
 }

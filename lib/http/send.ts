@@ -81,7 +81,11 @@ export async function send({
     return { answer: { status, headers: plainHeaders(answered), body: data } };
   } catch (error) {
     const source = body.kind === 'stream' ? body.sourceError() : undefined;
-    if (source) return { trouble: { kind: 'upload source', reason: troubleOf(source, sent).reason, sent } };
+    if (source) {
+      const { reason } = troubleOf(source, sent);
+      // A body that stops short of its announced length is no request yet; one that is too long may have been taken.
+      return { trouble: { kind: 'upload source', reason, sent: sent && reason === 'TOO_LONG' } };
+    }
     return { trouble: troubleOf(error, sent) };
   }
 }
