@@ -50,6 +50,10 @@ function measure(
     flush(callback) {
       callback(passed === length ? null : wrongLength('TOO_SHORT'));
     },
+    destroy(error, callback) {
+      source.destroy();
+      callback(error);
+    },
   });
   const fail = (error: Error) => {
     sourceError ??= error;
@@ -60,7 +64,6 @@ function measure(
     if (!source.readableEnded) fail(new ConnectError('upload source', 'CLOSED_EARLY'));
   });
   stream.on('error', () => undefined);
-  stream.on('close', () => source.destroy());
   source.pipe(stream);
   return { kind: 'stream', stream, length, contentType, sourceError: () => sourceError };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { cancelled } from '../task';
-import { type Budget, type BudgetReport, mayGoAt, spend, takeReport } from './budget';
+import { type Budget, type BudgetReport, mayGoAt, type Refill, takeLoss, takeReport } from './budget';
 import type { Headers, Surroundings } from './settings';
 import { createFairLine } from './turns';
 
@@ -30,12 +30,7 @@ export interface Pass {
 const buckets = new Map<string, Bucket>();
 const keptBuckets = 256;
 
-export function bucketFor(
-  baseUrl: string,
-  credentials: Headers,
-  refill: 'at reset' | 'gradual',
-  surroundings: Surroundings,
-): Bucket {
+export function bucketFor(baseUrl: string, credentials: Headers, refill: Refill, surroundings: Surroundings): Bucket {
   const key = createHash('sha256')
     .update(JSON.stringify([baseUrl, refill, Object.entries(credentials).sort()]))
     .digest('hex');
@@ -56,35 +51,33 @@ interface Waiter {
   readonly refuse: (error: Error) => void;
 }
 
-export function createBucket(refill: 'at reset' | 'gradual', { now, wait, random }: Surroundings): Bucket {
+export function createBucket(refill: Refill, { now, wait, random }: Surroundings): Bucket {
   const line = createFairLine<Waiter>();
   let budget: Budget = { kind: 'unknown' };
   let underWay = 0;
   let lastWentAt = 0;
   let pausedUntil = 0;
   let passes = 0;
-  let newestReport = 0;
   let alarm: { readonly at: number; readonly off: AbortController } | undefined;
 
   const createPass = (): Pass => {
     underWay += 1;
     passes += 1;
     lastWentAt = now();
-    budget = spend(budget);
-    const number = passes;
+    const request = passes;
     let over = false;
     return {
       done({ report, answered, pauseMs }) {
         if (over) return;
         over = true;
         underWay -= 1;
-        // Answers overtake each other; an older one knows less than what was taken in already.
-        if (report && number > newestReport) {
-          newestReport = number;
-          budget = takeReport(report, underWay, now(), refill);
-        } else if (budget.kind === 'unknown' && !report) {
-          budget = { kind: 'unlimited' };
-        } else if (budget.kind === 'known' && answered && !report && now() >= budget.resetAt) {
+        if (report) budget = takeReport(budget, { ...report, request }, passes, now(), refill);
+        else if (!answered) budget = takeLoss(budget);
+        // Nothing is said about limits, or no longer.
+        if (
+          !report &&
+          (budget.kind === 'unknown' || (answered && budget.kind === 'known' && now() >= budget.resetAt))
+        ) {
           budget = { kind: 'unlimited' };
         }
         if (pauseMs !== undefined) pausedUntil = Math.max(pausedUntil, now() + pauseMs);

@@ -106,28 +106,38 @@ export type Budget =
   | {
       readonly kind: 'known';
       readonly limit: number;
-      /** At `at`, with everything under way taken off. */
-      readonly left: number;
+      /** As the server said at `at`; some of what is under way may be counted in it, some not. */
+      readonly remaining: number;
       readonly at: number;
       readonly resetAt: number;
       /** How many grow back in a millisecond; 0 where all come back at the reset. */
       readonly growth: number;
+      /** How many requests had been sent when this was learnt. */
+      readonly sentBefore: number;
     };
 
-export function takeReport(
-  report: BudgetReport,
-  othersUnderWay: number,
-  now: number,
-  refill: 'at reset' | 'gradual',
-): Budget {
-  const { remaining, resetAt, limit = Math.max(remaining, 1) } = report;
-  const growth = refill === 'gradual' && resetAt > now ? Math.max(0, limit - remaining) / (resetAt - now) : 0;
-  return { kind: 'known', limit, left: remaining - othersUnderWay, at: now, resetAt, growth };
+export type Refill = 'at reset' | 'gradual';
+
+/** A report, and the number of the request that it answers. */
+export interface NumberedReport extends BudgetReport {
+  readonly request: number;
 }
 
-/** One request was let through. */
-export function spend(budget: Budget): Budget {
-  return budget.kind === 'known' ? { ...budget, left: budget.left - 1 } : budget;
+/**
+ * Answers overtake each other. Of the requests sent before the present state was learnt, only a lower count is news: a
+ * higher one was counted earlier. One sent after it tells the present, also when a new window has begun.
+ */
+export function takeReport(budget: Budget, report: NumberedReport, sent: number, now: number, refill: Refill): Budget {
+  const { remaining, resetAt, request } = report;
+  if (budget.kind === 'known' && request <= budget.sentBefore && remaining > budget.remaining) return budget;
+  const limit = report.limit ?? Math.max(remaining, budget.kind === 'known' ? budget.limit : 1);
+  const growth = refill === 'gradual' && resetAt > now ? Math.max(0, limit - remaining) / (resetAt - now) : 0;
+  return { kind: 'known', limit, remaining, at: now, resetAt, growth, sentBefore: sent };
+}
+
+/** A request that was sent and got no answer may have been counted. */
+export function takeLoss(budget: Budget): Budget {
+  return budget.kind === 'known' ? { ...budget, remaining: budget.remaining - 1 } : budget;
 }
 
 // One that finds out whether there is a budget may be a slow one; the others wait for it this long.
@@ -137,11 +147,11 @@ const patienceMs = 2_000;
 export function mayGoAt(budget: Budget, underWay: number, lastWentAt: number, now: number): number {
   if (budget.kind === 'unlimited') return now;
   if (budget.kind === 'unknown' || now >= budget.resetAt) return underWay === 0 ? now : lastWentAt + patienceMs;
-  const needed = reserve(budget.limit) + 1;
-  const left = budget.left + (now - budget.at) * budget.growth;
+  const needed = reserve(budget.limit) + 1 + underWay;
+  const left = budget.remaining + (now - budget.at) * budget.growth;
   if (left >= needed) return now;
   if (budget.growth === 0) return budget.resetAt;
-  return Math.min(budget.resetAt, Math.ceil(budget.at + (needed - budget.left) / budget.growth));
+  return Math.min(budget.resetAt, Math.ceil(budget.at + (needed - budget.remaining) / budget.growth));
 }
 
 /** Others use the same token too; large budgets leave them a hundredth. */

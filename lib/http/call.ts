@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { Failure } from '../failure';
 import { cancelled, type Task } from '../task';
 import { attemptUntilDone } from './attempts';
@@ -62,6 +64,8 @@ function createEnd(stop: AbortSignal, milliseconds: number | undefined) {
   const controller = new AbortController();
   let late = false;
   const abort = () => controller.abort();
+  // One execution may make hundreds of calls at once, and every one listens: that is no leak.
+  setMaxListeners(0, stop);
   if (stop.aborted) abort();
   stop.addEventListener('abort', abort, { once: true });
   const timer =

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as net from 'node:net';
@@ -62,6 +63,8 @@ function trust(privateAuthority: string | undefined): tls.SecureContext | undefi
   // Knows NODE_EXTRA_CA_CERTS too, where this Node has it.
   const known = (tls as Partial<typeof tls>).getCACertificates?.('default') ?? [...tls.rootCertificates];
   try {
+    // The context would pass over what is no certificate, and the server would seem to be at fault.
+    new X509Certificate(privateAuthority);
     return tls.createSecureContext({ ca: [...known, privateAuthority] });
   } catch {
     throw new ConnectError('tls', 'INVALID_CA');
@@ -119,7 +122,7 @@ function likeSocket(stream: Duplex): Duplex {
 }
 
 function parseTarget(given: object): Target {
-  const { host, port, servername, signal } = given as Record<string, unknown>;
+  const { host, port, servername, connectSignal: signal } = given as Record<string, unknown>;
   return {
     host: String(host),
     port: Number(port),

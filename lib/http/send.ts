@@ -49,7 +49,9 @@ export async function send({
   const transport = {
     request(options: https.RequestOptions, onAnswer: (answer: http.IncomingMessage) => void): http.ClientRequest {
       const { request } = options.protocol === 'https:' ? https : http;
-      return request({ ...options, signal }, onAnswer).once('socket', () => {
+      // Node keeps the signal from the agent, which makes the connection; connectSignal is read there.
+      const heard: object = { ...options, signal, connectSignal: signal };
+      return request(heard, onAnswer).once('socket', () => {
         sent = true;
         onSent();
       });

@@ -1,4 +1,4 @@
-import { mayGoAt, readBudget, readRetryAfter, spend, takeReport } from '../../../../lib/http/budget';
+import { type Budget, mayGoAt, readBudget, readRetryAfter, takeLoss, takeReport } from '../../../../lib/http/budget';
 
 const now = Date.parse('2026-01-10T12:00:00Z');
 const unix = now / 1000;
@@ -74,17 +74,29 @@ test('the first request goes alone and finds out; a slow one is waited for two s
   expect(mayGoAt({ kind: 'unlimited' }, 9, now, now)).toBe(now);
 });
 
+const unknown: Budget = { kind: 'unknown' };
+
 test('requests go until the budget is gone, those under way taken off, and then wait for the reset', () => {
-  let budget = takeReport({ limit: 10, remaining: 3, resetAt: now + 5_000 }, 1, now, 'at reset');
-  expect(mayGoAt(budget, 1, now, now)).toBe(now);
-  budget = spend(spend(budget));
+  const report = { request: 1, limit: 10, remaining: 3, resetAt: now + 5_000 };
+  const budget = takeReport(unknown, report, 1, now, 'at reset');
+  expect(mayGoAt(budget, 2, now, now)).toBe(now);
   expect(mayGoAt(budget, 3, now, now)).toBe(now + 5_000);
+  expect(mayGoAt(takeLoss(budget), 2, now, now)).toBe(now + 5_000);
   expect(mayGoAt(budget, 0, now, now + 5_000)).toBe(now + 5_000);
+});
+
+test('an answer that was overtaken brings no requests back, one sent later does', () => {
+  const resetAt = now + 5_000;
+  const learnt = takeReport(unknown, { request: 3, limit: 10, remaining: 5, resetAt }, 6, now, 'at reset');
+  expect(takeReport(learnt, { request: 6, remaining: 7, resetAt }, 8, now, 'at reset')).toBe(learnt);
+  expect(takeReport(learnt, { request: 6, remaining: 4, resetAt }, 8, now, 'at reset')).toMatchObject({ remaining: 4 });
+  expect(takeReport(learnt, { request: 7, remaining: 9, resetAt }, 8, now, 'at reset')).toMatchObject({ remaining: 9 });
 });
 
 test('a budget that grows back gradually is waited for only as long as one request takes', () => {
   // 3600 an hour: one a second. 36, a hundredth, is left to others.
-  const budget = takeReport({ limit: 3600, remaining: 36, resetAt: now + 3_564_000 }, 0, now, 'gradual');
+  const report = { request: 1, limit: 3600, remaining: 36, resetAt: now + 3_564_000 };
+  const budget = takeReport(unknown, report, 1, now, 'gradual');
   expect(mayGoAt(budget, 0, now, now)).toBe(now + 1_000);
   expect(mayGoAt(budget, 0, now, now + 1_000)).toBe(now + 1_000);
 });

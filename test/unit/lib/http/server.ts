@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { createHttpClient, type HttpClient } from '../../../../lib/http/client';
@@ -81,11 +81,7 @@ export function reply(response: http.ServerResponse, { status = 200, headers = {
   response.end(json === undefined ? text : JSON.stringify(json));
 }
 
-export async function listen(
-  server: http.Server | https.Server,
-  seen: Seen[] = [],
-  protocol = 'http',
-): Promise<TestServer> {
+export async function listen(server: Server, seen: Seen[] = [], protocol = 'http'): Promise<TestServer> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
