@@ -43,7 +43,8 @@ async function attemptOnce<Content>(running: Running, reading: Reading<Content>)
       owner: task.owner,
       signal,
       subject: subjectOf(call),
-      latestAt: running.endsAt,
+      // An upload has no deadline of its own, waiting for leave to begin has one.
+      latestAt: Math.min(running.endsAt, context.surroundings.now() + context.timeouts.totalMs),
       onWait: reportOnce(running),
       tooLate: (until) => running.fail(budgetSpent(running, until)),
     });

@@ -64,6 +64,8 @@ function measure(
     if (!source.readableEnded) fail(new ConnectError('upload source', 'CLOSED_EARLY'));
   });
   stream.on('error', () => undefined);
+  // Over before it was begun: no event would tell it any more.
+  if (source.destroyed || source.readableEnded) fail(new ConnectError('upload source', 'CLOSED_EARLY'));
   source.pipe(stream);
   return { kind: 'stream', stream, length, contentType, sourceError: () => sourceError };
 }

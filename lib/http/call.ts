@@ -142,7 +142,7 @@ function endedFailure(error: unknown, { call, request, task, progress, late, red
       nextStep: 'Please report this with the workflow step that shows it.',
       details: {
         ...details,
-        stack: error instanceof Error ? (error.stack ?? '').split('\n').slice(0, 6).join('\n') : '',
+        stack: error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 6).join('\n') : '',
       },
     },
     redact,

@@ -7,7 +7,7 @@ import type { AgentPool } from './connect';
 import type { Route } from './proxy';
 import type { Method } from './request';
 import type { Headers } from './settings';
-import { type Trouble, troubleOf } from './trouble';
+import { reasonOf, type Trouble, troubleOf } from './trouble';
 
 export interface Shipment {
   readonly method: Method;
@@ -44,6 +44,8 @@ export async function send({
   onSent,
 }: Shipment): Promise<Sent> {
   const { axios } = await import('../../vendor/axios');
+  const failed = sourceTrouble(body, false);
+  if (failed) return { trouble: failed };
   let sent = false;
   // Our place in the client library: here the request can be watched, and its connection hears the signal.
   const transport = {
@@ -82,14 +84,22 @@ export async function send({
     });
     return { answer: { status, headers: plainHeaders(answered), body: data } };
   } catch (error) {
-    const source = body.kind === 'stream' ? body.sourceError() : undefined;
-    if (source) {
-      const { reason } = troubleOf(source, sent);
-      // A body that stops short of its announced length is no request yet; one that is too long may have been taken.
-      return { trouble: { kind: 'upload source', reason, sent: sent && reason === 'TOO_LONG' } };
-    }
+    const source = sourceTrouble(body, sent);
+    if (source) return { trouble: source };
+    // Not the network's fault but ours; trying again would not help.
+    if (!sent && madeWrong.test(reasonOf(error))) throw error;
     return { trouble: troubleOf(error, sent) };
   }
+}
+
+const madeWrong = /^ERR_(INVALID|BAD_OPTION|NOT_SUPPORT|HTTP_INVALID|UNESCAPED)/;
+
+function sourceTrouble(body: WireBody, sent: boolean): Trouble | undefined {
+  const error = body.kind === 'stream' ? body.sourceError() : undefined;
+  if (error === undefined) return undefined;
+  const { reason } = troubleOf(error, sent);
+  // A body that stops short of its announced length is no request yet; one that is too long may have been taken.
+  return { kind: 'upload source', reason, sent: sent && reason === 'TOO_LONG' };
 }
 
 function lengthOf(body: WireBody): Headers {

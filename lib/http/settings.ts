@@ -11,12 +11,13 @@ export type Authentication = (signal: AbortSignal) => Headers | Promise<Headers>
 
 export const noAuthentication: Authentication = () => ({});
 
+/** Pasted tokens often end in a line break, which no header may hold. */
 export function bearer(token: string): Authentication {
-  return () => ({ authorization: `Bearer ${token}` });
+  return () => ({ authorization: `Bearer ${token.trim()}` });
 }
 
 export function headerAuthentication(name: string, value: string): Authentication {
-  return () => ({ [name.toLowerCase()]: value });
+  return () => ({ [name.toLowerCase()]: value.trim() });
 }
 
 export function basic(user: string, password: string): Authentication {

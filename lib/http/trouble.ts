@@ -50,7 +50,7 @@ export function kindOf(reason: string): Trouble['kind'] {
   if (reason === 'ECONNREFUSED') return 'refused';
   if (unreachable.has(reason)) return 'unreachable';
   if (reason === 'ETIMEDOUT' || reason === 'ESOCKETTIMEDOUT') return 'timeout';
-  if (reason.startsWith('HPE_') || reason.startsWith('ERR_INVALID_HTTP')) return 'not http';
+  if (reason.startsWith('HPE_')) return 'not http';
   if (tls.test(reason)) return 'tls';
   return 'cut off';
 }

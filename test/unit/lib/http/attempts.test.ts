@@ -6,7 +6,7 @@ import { client, closeAll, failureOf, quickClock, serve, task, until } from './s
 
 afterEach(closeAll);
 
-const quick = { timeouts: { answerMs: 60, connectMs: 60 } };
+const quick = { timeouts: { answerMs: 150, connectMs: 150 } };
 
 test('a GET that fails is repeated until it succeeds', async () => {
   const server = await serve(({}, response) => {

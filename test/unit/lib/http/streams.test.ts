@@ -40,7 +40,7 @@ test('a download comes as a stream, as it is, with its headers', async () => {
 
 test('a server is held back by a reader that stops, and its silence is not blamed on it', async () => {
   const server = await endlessServer();
-  const { body } = await client(server.url, { timeouts: { idleMs: 50 } }).stream(get, task());
+  const { body } = await client(server.url, { timeouts: { idleMs: 150 } }).stream(get, task());
   let before = -1;
   const stalled = () => {
     const same = before === server.sent.bytes;
@@ -77,7 +77,7 @@ test('a download that breaks off or falls silent is a failure, never a short fil
       if (url !== '/silent') response.destroy();
     });
   });
-  const { stream } = client(server.url, { timeouts: { idleMs: 60 } });
+  const { stream } = client(server.url, { timeouts: { idleMs: 300 } });
   const ends = [];
   for (const name of ['announced', 'chunked', 'silent']) {
     const { body } = await stream({ method: 'GET', path: path('/{name}', { name }) }, task());
@@ -100,9 +100,9 @@ test('the deadline of a call ends with the head of a download, not with its body
   const server = await serve((_, response) => {
     response.writeHead(200, { 'content-length': 4 });
     response.write('ab');
-    setTimeout(() => response.end('cd'), 150);
+    setTimeout(() => response.end('cd'), 700);
   });
-  const { body } = await client(server.url).stream({ ...get, deadlineMs: 100 }, task());
+  const { body } = await client(server.url).stream({ ...get, deadlineMs: 500 }, task());
   expect(await sizeOf(body)).toBe(4);
 });
 
@@ -148,11 +148,24 @@ test('an upload whose source fails or is shorter than announced is not taken for
   expect(server.seen).toEqual([]);
 });
 
+test('an upload whose source is closed already, or fails while it waits, sends nothing', async () => {
+  const server = await serve(() => ({ json: 'kept' }));
+  const { request } = client(server.url, { concurrency: 1 });
+  const closed = Readable.from(['x']).destroy();
+  expect((await failureOf(request(upload(closed, 1), task()))).code).toBe('upload_source_failed');
+
+  const source = new Readable({ read: () => undefined });
+  const waiting = failureOf(request(upload(source, 1), task()));
+  source.destroy(new Error('disk gone'));
+  expect((await waiting).code).toBe('upload_source_failed');
+  expect(server.seen).toEqual([]);
+});
+
 test('an upload that the server stops taking ends as unknown, one that moves slowly goes on', async () => {
   const http = await import('node:http');
   const { listen } = await import('./server');
   const deaf = await listen(http.createServer(() => undefined));
-  const settings = { timeouts: { idleMs: 150, connectMs: 100, answerMs: 100 } };
+  const settings = { timeouts: { idleMs: 400, connectMs: 100, answerMs: 400 } };
   const endless = new Readable({
     read() {
       this.push(chunk);
