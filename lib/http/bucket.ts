@@ -130,7 +130,10 @@ export function createBucket(refill: Refill, { now, wait, random }: Surroundings
   const enter = (visit: Visit): Promise<Pass> =>
     new Promise((resolve, reject) => {
       const { owner, signal, subject } = visit;
-      if (signal.aborted) return reject(cancelled(subject));
+      if (signal.aborted) {
+        reject(cancelled(subject));
+        return;
+      }
       const leave = () => {
         line.remove(owner, waiter);
         signal.removeEventListener('abort', stop);

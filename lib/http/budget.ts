@@ -65,10 +65,10 @@ function limits(item: string): { quota: number | undefined; window: number | und
   return { quota, window };
 }
 
-function parameters(item: string): Record<string, number> {
-  return Object.fromEntries(
-    [...item.matchAll(/([a-z]+)\s*=\s*(\d+)/gi)].map(([, name, value]) => [name?.toLowerCase(), Number(value)]),
-  );
+function parameters(item: string): Partial<Record<string, number>> {
+  const found: Partial<Record<string, number>> = {};
+  for (const [, name = '', value] of item.matchAll(/([a-z]+)\s*=\s*(\d+)/gi)) found[name.toLowerCase()] = Number(value);
+  return found;
 }
 
 function leadingNumber(text: string | undefined): number | undefined {

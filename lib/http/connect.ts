@@ -100,7 +100,7 @@ function createAgents(
     (connect: Connect) => (given: object, callback?: (error: Error | null, socket: Duplex) => void) => {
       withDeadline(settings.connectMs, parseTarget(given), connect).then(
         (socket) => callback?.(null, socket),
-        (error: Error) => callback?.(error, undefined as never),
+        (error: unknown) => callback?.(error as Error, undefined as never),
       );
       return undefined;
     };
@@ -136,15 +136,15 @@ async function withDeadline(milliseconds: number, target: Target, connect: Conne
   const abort = () => stop.abort();
   target.signal.addEventListener('abort', abort, { once: true });
   if (target.signal.aborted) abort();
-  let late = false;
+  const time = { over: false };
   const timer = setTimeout(() => {
-    late = true;
+    time.over = true;
     abort();
   }, milliseconds);
   try {
     return await connect({ ...target, signal: stop.signal });
   } catch (error) {
-    if (late && !target.signal.aborted) {
+    if (time.over && !target.signal.aborted) {
       throw error instanceof ConnectError && error.proxy !== undefined
         ? new ConnectError('proxy unreachable', 'ETIMEDOUT', error.proxy)
         : new ConnectError('timeout', 'ETIMEDOUT');
@@ -162,7 +162,10 @@ function settled<Socket extends Duplex>(socket: Socket, ready: string, signal: A
     const finish = (error?: Error) => {
       signal.removeEventListener('abort', stop);
       socket.off(ready, succeed).off('error', finish).off('close', closed);
-      if (error === undefined) return resolve(socket);
+      if (error === undefined) {
+        resolve(socket);
+        return;
+      }
       socket.on('error', () => undefined).destroy();
       reject(error);
     };
@@ -240,7 +243,10 @@ function readConnectAnswer(socket: Duplex, signal: AbortSignal): Promise<number>
     const finish = (status: number | Error) => {
       socket.off('readable', look).off('error', finish).off('end', ended).off('close', ended);
       signal.removeEventListener('abort', stop);
-      if (typeof status === 'number') return resolve(status);
+      if (typeof status === 'number') {
+        resolve(status);
+        return;
+      }
       socket.on('error', () => undefined).destroy();
       reject(status);
     };
@@ -256,7 +262,10 @@ function readConnectAnswer(socket: Duplex, signal: AbortSignal): Promise<number>
         return;
       }
       const status = /^HTTP\/1\.[01] (\d{3})/.exec(read.toString('latin1', 0, end))?.[1];
-      if (status === undefined) return finish(new ConnectError('not http', 'HPE_INVALID_CONSTANT'));
+      if (status === undefined) {
+        finish(new ConnectError('not http', 'HPE_INVALID_CONSTANT'));
+        return;
+      }
       const rest = read.subarray(end + 4);
       finish(Number(status));
       if (rest.length > 0) socket.unshift(rest);

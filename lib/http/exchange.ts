@@ -52,10 +52,10 @@ async function sendInTime(running: Running, url: URL, headers: Headers): Promise
   const abort = () => stop.abort();
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
-  let late = false;
+  const time = { over: false };
   const timer = setTimeout(
     () => {
-      late = true;
+      time.over = true;
       abort();
     },
     // The connection has its own deadline, and an upload only has to move.
@@ -76,7 +76,8 @@ async function sendInTime(running: Running, url: URL, headers: Headers): Promise
         progress.sent = true;
       },
     });
-    if ('trouble' in result && late) return { trouble: { ...result.trouble, kind: 'timeout', reason: 'ETIMEDOUT' } };
+    if ('trouble' in result && time.over)
+      return { trouble: { ...result.trouble, kind: 'timeout', reason: 'ETIMEDOUT' } };
     return result;
   } finally {
     clearTimeout(timer);

@@ -85,8 +85,8 @@ function isExempt(url: URL, noProxy: string): boolean {
 
 function splitPort(entry: string): { name: string; onlyPort: string | undefined } {
   if (isIPv6(bare(entry))) return { name: bare(entry), onlyPort: undefined };
-  const [, name, port] = /^(.*):(\d+)$/.exec(entry) ?? [undefined, entry, undefined];
-  return { name: bare(name ?? entry), onlyPort: port };
+  const [, name = entry, port] = /^(.*):(\d+)$/.exec(entry) ?? [];
+  return { name: bare(name), onlyPort: port };
 }
 
 function isInNetwork(host: string, network: string): boolean {

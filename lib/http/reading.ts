@@ -56,7 +56,7 @@ export const readStream: Reading<Readable> = {
   accept: '*/*',
   // Unpacked, so that its size can be checked against what was announced.
   encodings: 'identity',
-  async read(running, answer) {
+  read(running, answer) {
     const { context, task, call, fail } = running;
     const stream = openBody(answer, {
       idleMs: context.timeouts.idleMs,
@@ -64,7 +64,7 @@ export const readStream: Reading<Readable> = {
       translate: (error) =>
         error.kind === 'stopped' ? cancelled(subjectOf(call)) : fail(readSentence(running, error, answer)),
     });
-    return stream;
+    return Promise.resolve(stream);
   },
 };
 

@@ -46,7 +46,7 @@ export async function send({
   const { axios } = await import('../../vendor/axios');
   const failed = sourceTrouble(body, false);
   if (failed) return { trouble: failed };
-  let sent = false;
+  const connection = { sent: false };
   // Our place in the client library: here the request can be watched, and its connection hears the signal.
   const transport = {
     request(options: https.RequestOptions, onAnswer: (answer: http.IncomingMessage) => void): http.ClientRequest {
@@ -54,7 +54,7 @@ export async function send({
       // Node keeps the signal from the agent, which makes the connection; connectSignal is read there.
       const heard: object = { ...options, signal, connectSignal: signal };
       return request(heard, onAnswer).once('socket', () => {
-        sent = true;
+        connection.sent = true;
         onSent();
       });
     },
@@ -84,11 +84,11 @@ export async function send({
     });
     return { answer: { status, headers: plainHeaders(answered), body: data } };
   } catch (error) {
-    const source = sourceTrouble(body, sent);
+    const source = sourceTrouble(body, connection.sent);
     if (source) return { trouble: source };
     // Not the network's fault but ours; trying again would not help.
-    if (!sent && madeWrong.test(reasonOf(error))) throw error;
-    return { trouble: troubleOf(error, sent) };
+    if (!connection.sent && madeWrong.test(reasonOf(error))) throw error;
+    return { trouble: troubleOf(error, connection.sent) };
   }
 }
 

@@ -57,10 +57,14 @@ export function createSlots(limit: number): Slots {
 
   return (owner, signal, subject) =>
     new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(cancelled(subject));
+      if (signal.aborted) {
+        reject(cancelled(subject));
+        return;
+      }
       if (taken < limit) {
         taken += 1;
-        return resolve(once());
+        resolve(once());
+        return;
       }
       const enter = () => {
         signal.removeEventListener('abort', leave);

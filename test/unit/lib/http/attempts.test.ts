@@ -9,7 +9,7 @@ afterEach(closeAll);
 const quick = { timeouts: { answerMs: 150, connectMs: 150 } };
 
 test('a GET that fails is repeated until it succeeds', async () => {
-  const server = await serve(({}, response) => {
+  const server = await serve((_, response) => {
     if (server.seen.length === 1) return { status: 500, text: '' };
     if (server.seen.length === 2) {
       response.destroy();

@@ -24,11 +24,7 @@ export interface Answering {
   readonly text?: string | Buffer;
 }
 
-type Respond = (
-  seen: Seen,
-  response: http.ServerResponse,
-  request: http.IncomingMessage,
-) => Answering | void | Promise<Answering | void>;
+type Respond = (seen: Seen, response: http.ServerResponse, request: http.IncomingMessage) => unknown;
 
 export interface TestServer {
   readonly url: string;
@@ -50,7 +46,7 @@ export function fixture(name: string): string {
   return readFileSync(join(__dirname, '../../../fixtures/tls', name), 'utf8');
 }
 
-/** A real server that keeps what it was asked. Answering nothing leaves the response to the handler. */
+/** A real server that keeps what it was asked. Where `respond` gives undefined, it answers by itself or not at all. */
 export async function serve(respond: Respond, certificate?: string): Promise<TestServer> {
   const seen: Seen[] = [];
   const listener = (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -66,7 +62,7 @@ export async function serve(respond: Respond, certificate?: string): Promise<Tes
       };
       seen.push(one);
       void Promise.resolve(respond(one, response, request)).then((answer) => {
-        if (answer) reply(response, answer);
+        if (answer !== undefined) reply(response, answer as Answering);
       });
     });
   };
