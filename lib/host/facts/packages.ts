@@ -82,9 +82,9 @@ export function readReboot(answer: Answer, miss: Miss): RebootFacts | null {
   return { pending: 'unknown', ...facts };
 }
 
-/** `6.8.0-45-generic` and `6.8.0-47-generic` follow each other; `6.8.0-47-aws` is another line. */
+/** What follows the version: `6.8.0-45-generic` and `6.8.0-47-generic` are one line, `6.8.0-1015-aws` is another. */
 function kindOf(kernel: string): string {
-  return /-?([a-z][a-z0-9-]*)$/i.exec(kernel)?.[1]?.replace(/^[a-z]*\d+-/i, '') ?? '';
+  return kernel.replace(/^[\d.-]+/, '');
 }
 
 function compareVersions(a: string, b: string): number {
