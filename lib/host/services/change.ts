@@ -112,7 +112,7 @@ restarted= first=
 if [ "$status" = 0 ]; then
   for ((waited = 0; waited < watch; waited += 100)); do
     now=$(sample)
-    case $now in *=failed* | *=auto-restart*) break ;; esac
+    case $now in *=failed* | *=auto-restart* | *=inactive*) break ;; esac
     [ -n "$first" ] || first=\${now#*NRestarts=} first=\${first%%[!0-9]*}
     last=\${now#*NRestarts=} last=\${last%%[!0-9]*}
     if [ "$last" != "$first" ]; then restarted=restarted; break; fi
@@ -144,11 +144,12 @@ interface Outcome {
 async function take(host: Host, { unit, step, waitMs, before }: Step, task: Task): Promise<Unit> {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   const brings = step === 'start' || step === 'restart';
+  const watched = brings && unit.endsWith('.service');
   const [status, complaint = '', restarted, shown = '', log = ''] = await runSystemd(
     host,
     {
       script: CHANGE,
-      arguments: [unit, step, UNIT_PROPERTIES, String(seconds), String(brings ? WATCH_MS : 0)],
+      arguments: [unit, step, UNIT_PROPERTIES, String(seconds), String(watched ? WATCH_MS : 0)],
       timeoutMs: seconds * 1000 + 30_000,
     },
     task,

@@ -5,27 +5,18 @@ import { parseProperties, parseTime, unitOf, UNIT_PROPERTIES, type Properties, t
 
 export type ServiceState = 'all' | 'running' | 'active' | 'inactive' | 'failed' | 'enabled';
 
-/**
- * Every unit of one type that is loaded or has a file. Templates (`name@.service`) are not units. systemctl is asked
- * for a hundred at a time, so that no command line grows too long.
- */
+/** What is loaded, told in full; then what has a file, which for most of the rest is all there is to tell. */
 const LIST = `
-{
-  systemctl list-units --type="$1" --all --plain --no-legend --no-pager --full
-  systemctl list-unit-files --type="$1" --plain --no-legend --no-pager --full
-} | while read -r name rest; do
-  case $name in *@."$1") ;; *."$1") printf '%s\\n' "$name" ;; esac
-done | sort -u | {
-  some=()
-  show() { if [ "\${#some[@]}" -gt 0 ]; then systemctl show --no-pager --property="$1" -- "\${some[@]}"; echo; fi; some=(); }
-  while read -r name; do
-    some+=("$name")
-    if [ "\${#some[@]}" -ge 100 ]; then show "$2"; fi
-  done
-  show "$2"
-}
+systemctl show --no-pager --property="$2" -- "*.$1"
 printf '\\0'
-cat /proc/uptime
+systemctl list-unit-files --type="$1" --plain --no-legend --no-pager --full
+printf '\\0%s' "$(< /proc/uptime)"
+`;
+
+const SHOW = `
+properties=$1
+shift
+systemctl show --no-pager --property="$properties" -- "$@"
 `;
 
 export async function listServices(
@@ -33,8 +24,39 @@ export async function listServices(
   { state = 'all' }: { readonly state?: ServiceState },
   task: Task,
 ): Promise<Unit[]> {
-  const [shown = ''] = await runSystemd(host, { script: LIST, arguments: ['service', UNIT_PROPERTIES] }, task);
-  return oneEach(parseProperties(shown).map(unitOf)).filter((unit) => unit.load !== 'not-found' && isIn(state, unit));
+  const [shown = '', files = ''] = await runSystemd(
+    host,
+    { script: LIST, arguments: ['service', UNIT_PROPERTIES] },
+    task,
+  );
+  return servicesOf(shown, files).filter((unit) => isIn(state, unit));
+}
+
+export function servicesOf(shown: string, files: string): Unit[] {
+  const loaded = parseProperties(shown).map(unitOf);
+  const known = new Set(loaded.map(({ unit }) => unit));
+  const asleep = parseUnitFiles(files)
+    .filter(({ unit, enabled }) => !known.has(unit) && enabled !== 'alias')
+    .map(({ unit, enabled }) => sleeping(unit, enabled));
+  return inOrder([...loaded.filter(({ load }) => load !== 'not-found'), ...asleep]);
+}
+
+/** A unit that systemd has not loaded does not run, and has not since the boot. */
+function sleeping(unit: string, enabled: string): Unit {
+  return {
+    ...unitOf(new Map([['Id', unit]])),
+    load: enabled.startsWith('masked') ? 'masked' : 'loaded',
+    active: 'inactive',
+    sub: 'dead',
+    enabled,
+  };
+}
+
+/** `name state preset`; templates (`name@.service`) are no units themselves. */
+function parseUnitFiles(text: string): { unit: string; enabled: string }[] {
+  return [...text.matchAll(/^(\S+)\s+(\S+)/gm)]
+    .map(([, unit = '', enabled = '']) => ({ unit, enabled }))
+    .filter(({ unit }) => !/@\.[a-z]+$/.test(unit));
 }
 
 function isIn(state: ServiceState, unit: Unit): boolean {
@@ -50,9 +72,8 @@ function isIn(state: ServiceState, unit: Unit): boolean {
   }
 }
 
-/** A unit with an alias is shown under each of its names, always with the first. */
-function oneEach<T extends { readonly unit: string }>(units: readonly T[]): T[] {
-  return [...new Map(units.map((unit) => [unit.unit, unit])).values()].sort((a, b) => a.unit.localeCompare(b.unit));
+function inOrder<T extends { readonly unit: string }>(units: readonly T[]): T[] {
+  return [...units].sort((a, b) => a.unit.localeCompare(b.unit));
 }
 
 export interface Timer {
@@ -73,18 +94,27 @@ const TIMER_PROPERTIES =
   'Id,Description,LoadState,ActiveState,UnitFileState,Unit,NextElapseUSecRealtime,NextElapseUSecMonotonic,LastTriggerUSec';
 
 export async function listTimers(host: Host, task: Task): Promise<Timer[]> {
-  const [shown = '', uptime = ''] = await runSystemd(
+  const [shown = '', files = '', uptime = ''] = await runSystemd(
     host,
     { script: LIST, arguments: ['timer', TIMER_PROPERTIES] },
     task,
   );
-  return parseTimers(shown, Date.now() - Number.parseFloat(uptime) * 1000);
+  const bootedAt = Date.now() - Number.parseFloat(uptime) * 1000;
+  const loaded = parseTimers(shown, bootedAt);
+  const asleep = parseUnitFiles(files)
+    .filter(({ unit }) => !loaded.some((timer) => timer.unit === unit))
+    .map(({ unit }) => unit);
+  if (asleep.length === 0) return inOrder(loaded);
+  // What an idle timer starts stands in its file only, so these are asked by name.
+  const [rest = ''] = await runSystemd(host, { script: SHOW, arguments: [TIMER_PROPERTIES, ...asleep] }, task);
+  return inOrder([...loaded, ...parseTimers(rest, bootedAt)]);
 }
 
 /** `bootedAt` turns times that count from the boot into times of the calendar. */
 export function parseTimers(shown: string, bootedAt: number): Timer[] {
-  const timers = parseProperties(shown).filter((properties) => properties.get('LoadState') !== 'not-found');
-  return oneEach(timers.map((properties) => timerOf(properties, bootedAt)));
+  return parseProperties(shown)
+    .filter((properties) => properties.get('LoadState') !== 'not-found')
+    .map((properties) => timerOf(properties, bootedAt));
 }
 
 function timerOf(properties: Properties, bootedAt: number): Timer {
