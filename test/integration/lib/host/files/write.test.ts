@@ -1,0 +1,251 @@
+import { createHash } from 'node:crypto';
+import {
+  link,
+  lstat,
+  mkdir,
+  readFile as read,
+  readdir,
+  readlink,
+  stat,
+  symlink,
+  utimes,
+  writeFile as put,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { closeSessions } from '../../../../../lib/host/sessions';
+import { readFile } from '../../../../../lib/host/files/read';
+import { writeFile } from '../../../../../lib/host/files/write';
+import { failureOf, hostileNames, labHost, newTask } from './bench';
+
+const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
+
+describe('writing a file as root', () => {
+  let base: Awaited<ReturnType<typeof labHost>>;
+  let folder: string;
+  let turn = 0;
+  beforeAll(async () => {
+    base = await labHost();
+  });
+  beforeEach(async () => {
+    turn += 1;
+    folder = join(base.folder, String(turn));
+    await mkdir(folder);
+  });
+  afterAll(async () => {
+    await closeSessions();
+    await base.stop();
+  });
+
+  it('makes a new file, and says what it is', async () => {
+    const path = join(folder, 'new');
+    expect(await writeFile(base.host, path, 'hello\n', {}, newTask())).toEqual({
+      changed: true,
+      path,
+      sha256: sha256('hello\n'),
+      after: { size: 6, sha256: sha256('hello\n'), mode: '0644', owner: 'root', group: 'root' },
+    });
+    expect(await read(path, 'utf8')).toBe('hello\n');
+    expect(await readdir(folder)).toEqual(['new']);
+  });
+
+  it('writes and reads an empty file', async () => {
+    const path = join(folder, 'empty');
+    const result = await writeFile(base.host, path, '', {}, newTask());
+    expect(result.after.size).toBe(0);
+    expect((await readFile(base.host, path, {}, newTask())).content).toEqual(Buffer.alloc(0));
+  });
+
+  it('leaves a file alone that is as wanted already', async () => {
+    const path = join(folder, 'same');
+    await writeFile(base.host, path, 'same', { mode: '0640' }, newTask());
+    const inode = (await stat(path)).ino;
+    for (const content of ['same', Buffer.from('same'), Readable.from([Buffer.from('sa'), Buffer.from('me')])]) {
+      const again = await writeFile(base.host, path, content, { mode: '0640', owner: 'root', group: '0' }, newTask());
+      expect(again).toMatchObject({
+        changed: false,
+        before: { mode: '0640', size: 4 },
+        after: { mode: '0640', size: 4 },
+      });
+    }
+    expect((await stat(path)).ino).toBe(inode);
+    expect(await readdir(folder)).toEqual(['same']);
+  });
+
+  it('keeps mode and owner of what it replaces, and changes them when asked to', async () => {
+    const path = join(folder, 'kept');
+    await writeFile(base.host, path, 'one', { mode: '4750', owner: 'daemon', group: 'games' }, newTask());
+    const second = await writeFile(base.host, path, 'two', {}, newTask());
+    expect(second).toEqual({
+      changed: true,
+      path,
+      sha256: sha256('two'),
+      before: { size: 3, sha256: sha256('one'), mode: '4750', owner: 'daemon', group: 'games' },
+      after: { size: 3, sha256: sha256('two'), mode: '4750', owner: 'daemon', group: 'games' },
+    });
+    const third = await writeFile(base.host, path, 'two', { owner: '54321' }, newTask());
+    expect(third.after).toMatchObject({ owner: '54321', group: 'games', mode: '4750' });
+    const facts = await stat(path);
+    expect([facts.uid, facts.mode & 0o7777]).toEqual([54321, 0o4750]);
+  });
+
+  it('answers a dry run as the run itself, and writes nothing', async () => {
+    const path = join(folder, 'sub', 'dry');
+    const options = { mode: '0600', owner: 'daemon', createParents: true };
+    const content = () => Readable.from([Buffer.from('dry')]);
+    const dry = await writeFile(base.host, path, content(), { ...options, dryRun: true }, newTask());
+    expect(await readdir(folder)).toEqual([]);
+    const real = await writeFile(base.host, path, content(), options, newTask());
+    expect(dry).toEqual(real);
+    const dryAgain = await writeFile(base.host, path, 'other', { dryRun: true }, newTask());
+    expect(await read(path, 'utf8')).toBe('dry');
+    expect(dryAgain).toEqual(await writeFile(base.host, path, 'other', {}, newTask()));
+  });
+
+  it('keeps the former file as a backup', async () => {
+    const path = join(folder, 'config');
+    await writeFile(base.host, path, 'old', {}, newTask());
+    const { backup = '' } = await writeFile(base.host, path, 'new', { backup: true }, newTask());
+    expect(backup).toMatch(/config\.before-\d{8}T\d{6}Z$/);
+    expect([await read(backup, 'utf8'), await read(path, 'utf8')]).toEqual(['old', 'new']);
+  });
+
+  it('keeps a link and replaces what it leads to', async () => {
+    await mkdir(join(folder, 'real'));
+    await put(join(folder, 'real', 'file'), 'old');
+    await symlink('real/file', join(folder, 'second'));
+    await symlink(join(folder, 'second'), join(folder, 'first'));
+    const result = await writeFile(base.host, join(folder, 'first'), 'new', {}, newTask());
+    expect(result.path).toBe(join(folder, 'real', 'file'));
+    expect(await readlink(join(folder, 'first'))).toBe(join(folder, 'second'));
+    expect(await read(join(folder, 'real', 'file'), 'utf8')).toBe('new');
+  });
+
+  it('refuses a link that a stranger made, and links in a circle', async () => {
+    await put(join(folder, 'secret'), 'old');
+    await symlink(join(folder, 'secret'), join(folder, 'planted'));
+    const { lchown } = await import('node:fs/promises');
+    await lchown(join(folder, 'planted'), 1, 1);
+    expect((await failureOf(writeFile(base.host, join(folder, 'planted'), 'new', {}, newTask()))).code).toBe(
+      'file_link_refused',
+    );
+    expect(await read(join(folder, 'secret'), 'utf8')).toBe('old');
+    await symlink('circle', join(folder, 'circle'));
+    expect((await failureOf(writeFile(base.host, join(folder, 'circle'), 'x', {}, newTask()))).code).toBe(
+      'file_link_loop',
+    );
+  });
+
+  it('writes only over what was expected', async () => {
+    const path = join(folder, 'guarded');
+    const attempt = (content: string, ifUnchanged: string) =>
+      writeFile(base.host, path, content, { ifUnchanged }, newTask());
+    expect((await failureOf(attempt('x', sha256('old')))).code).toBe('file_changed');
+    await attempt('old', 'missing');
+    expect((await failureOf(attempt('x', 'missing'))).code).toBe('file_changed');
+    expect((await failureOf(attempt('x', sha256('other')))).code).toBe('file_changed');
+    await attempt('new', sha256('old'));
+    expect(await read(path, 'utf8')).toBe('new');
+    expect(await readdir(folder)).toEqual(['guarded']);
+  });
+
+  it.each(hostileNames.map((name) => [JSON.stringify(name).slice(0, 40), name]))(
+    'writes and reads %s',
+    async (_, name) => {
+      const path = join(folder, name);
+      await writeFile(base.host, path, 'one', {}, newTask());
+      await writeFile(base.host, path, Readable.from([Buffer.from(name)]), { mode: '0600' }, newTask());
+      expect((await readFile(base.host, path, {}, newTask())).content.toString()).toBe(name);
+      expect(await readdir(folder)).toEqual([name]);
+    },
+  );
+
+  it('tells apart what stands in the way', async () => {
+    await mkdir(join(folder, 'directory'));
+    const codeAt = async (path: string, options = {}) =>
+      (await failureOf(writeFile(base.host, path, 'x', options, newTask()))).code;
+    expect(await codeAt(join(folder, 'directory'))).toBe('file_is_directory');
+    expect(await codeAt(join(folder, 'none', 'file'))).toBe('file_parent_missing');
+    expect(await codeAt('/dev/null')).toBe('file_not_regular');
+    expect(await codeAt(join(folder, 'm'.repeat(256)))).toBe('file_name_too_long');
+    expect(await codeAt(join(folder, 'x'), { owner: 'nobody-like-that' })).toBe('file_owner_unknown');
+    expect(await codeAt(join(folder, 'x'), { group: '-x' })).toBe('file_owner_unknown');
+    expect(await codeAt(join(folder, 'x'), { mode: 'rw' })).toBe('file_mode_unusable');
+    expect(await codeAt('relative')).toBe('file_path_unusable');
+    expect(await codeAt(`${folder}/..`)).toBe('file_path_unusable');
+    expect(await readdir(folder)).toEqual(['directory']);
+  });
+
+  it('changes nothing when the source breaks, is too long or too short', async () => {
+    const path = join(folder, 'broken');
+    await put(path, 'old');
+    async function* breaking() {
+      yield Buffer.alloc(100_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      throw new Error('the disk of the source died');
+    }
+    const failure = await failureOf(writeFile(base.host, path, Readable.from(breaking()), {}, newTask()));
+    expect(failure.code).toBe('file_source_broken');
+    expect(failure.message).toContain('the disk of the source died');
+    expect(await read(path, 'utf8')).toBe('old');
+    expect(await readdir(folder)).toEqual(['broken']);
+  });
+
+  it('gives up when nothing moves any more', async () => {
+    const path = join(folder, 'stalled');
+    const silent = new Readable({ read: () => undefined });
+    const failure = await failureOf(writeFile(base.host, path, silent, { stallMs: 300 }, newTask()));
+    expect(failure.code).toBe('file_transfer_stalled');
+    expect(silent.destroyed).toBe(true);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('removes the drafts of writers that are gone, and only those', async () => {
+    const path = join(folder, 'file');
+    const prefix = `.selfhost-${sha256('file').slice(0, 16)}.`;
+    await put(join(folder, `${prefix}leftover`), 'half');
+    await put(join(folder, '.selfhost-0123456789abcdef.other'), 'of another file');
+    const held = new Readable({ read: () => undefined });
+    held.push(Buffer.alloc(1000));
+    const stop = new AbortController();
+    const other = writeFile(base.host, path, held, {}, newTask(stop.signal));
+    const drafts = async () => (await readdir(folder)).filter((name) => name.startsWith(prefix));
+    for (
+      const end = Date.now() + 5000;
+      (await drafts()).some((name) => name.endsWith('leftover')) || (await drafts()).length === 0;
+    ) {
+      if (Date.now() > end) throw new Error('The first writer never began');
+    }
+    const [draft = ''] = await drafts();
+    expect((await lstat(join(folder, draft))).mode & 0o777).toBe(0o600);
+    await utimes(join(folder, draft), 1, 1);
+    await writeFile(base.host, path, 'second', {}, newTask());
+    expect(await drafts()).toEqual([draft]);
+    stop.abort();
+    expect((await failureOf(other)).code).toBe('cancelled');
+    expect((await readdir(folder)).sort()).toEqual(['.selfhost-0123456789abcdef.other', 'file']);
+  });
+
+  it('leaves other names of the old file with the old content', async () => {
+    await put(join(folder, 'one'), 'old');
+    await link(join(folder, 'one'), join(folder, 'two'));
+    await writeFile(base.host, join(folder, 'one'), 'new', {}, newTask());
+    expect(await read(join(folder, 'two'), 'utf8')).toBe('old');
+  });
+
+  it('shows readers the old or the new content, never a part, while twelve writers write', async () => {
+    const path = join(folder, 'busy');
+    const contents = Array.from({ length: 12 }, (_, index) => String(index % 10).repeat(200_000 + index));
+    await put(path, contents[0] ?? '');
+    let writing = true;
+    const seen: string[] = [];
+    const reader = (async () => {
+      while (writing) seen.push(await read(path, 'utf8'));
+    })();
+    await Promise.all(contents.map((content) => writeFile(base.host, path, content, {}, newTask())));
+    writing = false;
+    await reader;
+    expect(seen.filter((content) => !contents.includes(content))).toEqual([]);
+    expect(await readdir(folder)).toEqual(['busy']);
+  });
+});
