@@ -21,7 +21,8 @@ export async function hostContext(question: ContextQuestion): Promise<HostContex
   const dryRun = input['dryRun'] === true;
   const changes = operation.effect !== 'reads' && !dryRun && !identity.readOnly;
   const byHand = execute.getMode() === 'manual';
-  const exempt = byHand || options['ignoreHold'] === true || ALLOWED_ON_HOLD.includes(`${operation.resource} ${operation.name}`);
+  const exempt =
+    byHand || options['ignoreHold'] === true || ALLOWED_ON_HOLD.includes(`${operation.resource} ${operation.name}`);
   if (changes && !exempt) await refuseWhenHeld(host, task);
   return {
     host,

@@ -61,7 +61,9 @@ export interface CommandChoices {
   readonly maxOutputKib?: number;
 }
 
-type What = { readonly argv: readonly [string, ...string[]] } | { readonly script: string; readonly arguments: readonly string[] };
+type What =
+  | { readonly argv: readonly [string, ...string[]] }
+  | { readonly script: string; readonly arguments: readonly string[] };
 
 /** Runs it with its secrets put in, and keeps them out of what comes back. */
 export async function execute(
@@ -91,7 +93,9 @@ function secretly(choices: CommandChoices, secrets: NamedSecrets | undefined) {
       nextStep: 'Keep one of them. A script can read further secrets from its environment.',
     });
   }
-  const hidden = Object.entries(choices.secretEnvironment ?? {}).map(([name, reference]) => [name, resolve(reference)] as const);
+  const hidden = Object.entries(choices.secretEnvironment ?? {}).map(
+    ([name, reference]) => [name, resolve(reference)] as const,
+  );
   const secretInput = choices.secretInput === undefined ? undefined : resolve(choices.secretInput);
   return {
     input: secretInput === undefined ? choices.input : `${secretInput}\n`,

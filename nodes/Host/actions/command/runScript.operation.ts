@@ -16,7 +16,8 @@ export const runScriptOperation = operation({
       multiline: true,
       noTrim: true,
       placeholder: 'df -h -- "$1"',
-      description: 'Bash. Keep it fixed: values go in as arguments ($1, $2, …), where no shell can mistake them for code.',
+      description:
+        'Bash. Keep it fixed: values go in as arguments ($1, $2, …), where no shell can mistake them for code.',
     }),
     arguments: list({ verbatim: true, description: 'One on each line; $1, $2, … in the script' }),
     options: optional(commandOptions),
