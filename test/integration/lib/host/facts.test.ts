@@ -12,6 +12,8 @@ import { runCommand } from '../../../../lib/host/run';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { access, task } from './lab-access';
 
+jest.setTimeout(60_000);
+
 afterAll(closeSessions);
 
 describe('facts of a Debian with systemd', () => {

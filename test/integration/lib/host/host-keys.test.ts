@@ -7,6 +7,8 @@ import { parsePins } from '../../../../lib/host/pins';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { access, failureOf, task } from './lab-access';
 
+jest.setTimeout(60_000);
+
 const hosts: SshHost[] = [];
 const start = async (...options: Parameters<typeof startSshHost>) => {
   const host = await startSshHost(...options);

@@ -17,7 +17,7 @@ describe('unit names', () => {
     expect(parseUnitName(given)).toBe(unit);
   });
 
-  test.each(['', ' ', 'a b', 'st*', '[a]', 'a/b', 'a\nb', '$(id)', "a'b", 'ä', '@.service', `${'a'.repeat(260)}`])(
+  test.each(['', ' ', 'a b', 'st*', '[a]', 'a/b', 'a\nb', '$(id)', "a'b", 'ä', '@.service', 'a'.repeat(260)])(
     '%j is refused',
     (given) => {
       expect(() => parseUnitName(given)).toThrow(expect.objectContaining({ code: 'unit_name_invalid' }));
