@@ -1,6 +1,6 @@
 import { isIP, connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ConnectConfig, ServerHostKeyAlgorithm } from '../../vendor/ssh2';
+import type { ServerHostKeyAlgorithm } from '../../vendor/ssh2';
 import { Failure, messageOf } from '../failure';
 import { cancelled, type Task } from '../task';
 import type { Host, Pin } from './host';
@@ -123,7 +123,7 @@ async function showKey(
         })
         .once('close', () => reject(notSsh(where, new Error('it closed the connection'))))
         .connect({
-          sock: stream as NonNullable<ConnectConfig['sock']>,
+          sock: stream,
           // ssh2 wants a name; it would be sent only after the key exchange, which is never finished.
           username: 'nobody',
           algorithms: { serverHostKey: [...serverHostKey] },

@@ -71,7 +71,7 @@ cpu() {
 
 # Real file systems by name: what the kernel makes up (proc, tmpfs, overlay of a container) says nothing of a disk.
 disks() {
-  local device root point options rest tail type source number=0 name
+  local device root point options rest tail type source path number=0 name
   declare -A seen
   has stat || { put 'lacks disks' stat; return 0; }
   while read -r _ _ device root point options rest; do
@@ -84,13 +84,18 @@ disks() {
       fuse | fuse.*) ;;
       *) [ "$point" = / ] || continue ;;
     esac
-    # One disk shown at several places (bind mounts, subvolumes) counts once, where it was mounted first.
-    case $source in /dev/fuse) name=$device ;; /dev/*) name=$source ;; *) name=$device ;; esac
+    # One disk shown at several places (bind mounts, subvolumes) counts once, where it was mounted first; a single file
+    # bound from it (a container's /etc/hosts) is no disk. Only a local one is looked at here: it does not hang.
+    printf -v path '%b' "$point"
+    case $source in
+      /dev/fuse) name=$device ;;
+      /dev/*) name=$source; [ -d "$path" ] || continue ;;
+      *) name=$device ;;
+    esac
     [ -z "\${seen[$name]-}" ] || continue
     seen[$name]=1 number=$((number + 1))
     put "mount $number" "$type $source $point $options"
-    printf -v point '%b' "$point"
-    ask "disk $number" 3 bounded 3 stat -f -c '%S %b %f %a %c %d' "$point"
+    ask "disk $number" 3 bounded 3 stat -f -c '%S %b %f %a %c %d' "$path"
   done < /proc/self/mountinfo
   put mounts "$number"
 }

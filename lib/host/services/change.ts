@@ -99,7 +99,7 @@ function isEnableable(state: string | null): boolean {
 }
 
 /**
- * Prints, with NULs between: exit code, complaint, `restarted` when it was restarted while it was watched, the unit,
+ * Prints, with NULs between: exit code, complaint, `unsteady` when it fell while it was watched, the unit,
  * and what it logged meanwhile.
  */
 const CHANGE = `
@@ -108,18 +108,21 @@ printf -v since '@%(%s)T' -1
 status=0
 complaint=$(timeout --foreground "$seconds" systemctl --no-ask-password "$action" -- "$unit" 2>&1) || status=$?
 sample() { systemctl show --property=NRestarts,SubState,ActiveState -- "$unit" | sort; }
-restarted= first=
+unsteady= first=
 if [ "$status" = 0 ]; then
   for ((waited = 0; waited < watch; waited += 100)); do
     now=$(sample)
-    case $now in *=failed* | *=auto-restart* | *=inactive*) break ;; esac
+    case $now in
+      *=failed* | *=auto-restart*) unsteady=unsteady; break ;;
+      *=inactive*) break ;;
+    esac
     [ -n "$first" ] || first=\${now#*NRestarts=} first=\${first%%[!0-9]*}
     last=\${now#*NRestarts=} last=\${last%%[!0-9]*}
-    if [ "$last" != "$first" ]; then restarted=restarted; break; fi
+    if [ "$last" != "$first" ]; then unsteady=unsteady; break; fi
     sleep 0.1
   done
 fi
-printf '%s\\0%s\\0%s\\0' "$status" "$complaint" "$restarted"
+printf '%s\\0%s\\0%s\\0' "$status" "$complaint" "$unsteady"
 systemctl show --no-pager --property="$properties" -- "$unit"
 printf '\\0'
 timeout --foreground 5 journalctl --sync 2>/dev/null || :
@@ -136,7 +139,8 @@ interface Step {
 interface Outcome {
   readonly status: number;
   readonly complaint: string;
-  readonly restarted: boolean;
+  /** It fell while it was watched, and may be up again by now: systemd restarts it. */
+  readonly unsteady: boolean;
   readonly after: Unit;
   readonly log: readonly LogLine[];
 }
@@ -145,7 +149,7 @@ async function take(host: Host, { unit, step, waitMs, before }: Step, task: Task
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   const brings = step === 'start' || step === 'restart';
   const watched = brings && unit.endsWith('.service');
-  const [status, complaint = '', restarted, shown = '', log = ''] = await runSystemd(
+  const [status, complaint = '', unsteady, shown = '', log = ''] = await runSystemd(
     host,
     {
       script: CHANGE,
@@ -157,7 +161,7 @@ async function take(host: Host, { unit, step, waitMs, before }: Step, task: Task
   const outcome: Outcome = {
     status: Number(status),
     complaint: complaint.trim(),
-    restarted: restarted === 'restarted',
+    unsteady: unsteady === 'unsteady',
     after: knownUnit(host, unit, shown),
     log: parseJournal(log),
   };
@@ -165,8 +169,8 @@ async function take(host: Host, { unit, step, waitMs, before }: Step, task: Task
   throw changeFailed(host, { unit, step, waitMs, before }, outcome);
 }
 
-function hasFailed({ restarted, after }: Outcome): boolean {
-  return restarted || after.active === 'failed' || after.sub === 'auto-restart';
+function hasFailed({ unsteady, after }: Outcome): boolean {
+  return unsteady || after.active === 'failed' || after.sub === 'auto-restart';
 }
 
 function changeFailed(host: Host, { unit, step, waitMs, before }: Step, outcome: Outcome): Failure {

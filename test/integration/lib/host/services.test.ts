@@ -9,6 +9,8 @@ import { serviceStatus } from '../../../../lib/host/services/status';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { access, failureOf, task } from './lab-access';
 
+jest.setTimeout(60_000);
+
 const units: Readonly<Record<string, string>> = {
   'steady.service': `[Unit]
 Description=Runs and runs
