@@ -9,13 +9,15 @@ import { STATE_FOLDER } from '../state-folder';
  * - Input and command file are unlinked before the command starts.
  * - Output goes through `split`, which cuts it into pieces; the first and the last ones are kept. A full disk drops
  *   output and never breaks the command.
- * - `jobs -l` in the CHLD trap tells `exit 143` from a SIGTERM, which the status of `wait` does not.
+ * - `jobs -l` tells `exit 143` from a SIGTERM, which the status of `wait` does not. bash forgets that as soon as it runs
+ *   anything else in the foreground, so between the start and the end of the command there are only builtins; a CHLD trap
+ *   would be the obvious way, but bash 5.2 garbles command substitutions that one interrupts.
  * - Room for the exit status is taken at the start, so that a full disk cannot swallow it.
  */
 export const RUNNER = `${STATE_FOLDER}
 main() {
   local limit=$1 user=$2 run=\${BASH_SOURCE[0]%/runner} dir lock current in command gate out err as inner code
-  local child= ended= stopping= how
+  local child= ended= stopping= how bell
   dir=\${run%/runs/*}
   cd /
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -27,7 +29,6 @@ main() {
   if [ -e "$run/exit" ] || [ "$REPLY" != "\${run##*/}" ]; then forget_input; exit 0; fi
 
   trap 'stopping=1' TERM INT HUP
-  trap 'notice' CHLD
 
   if [ -e "$run/input" ]; then
     line_of "$run/input"
@@ -38,7 +39,7 @@ main() {
   fi
   exec {command}<"$run/command"
   rm -f -- "$run/command"
-  mkfifo -- "$run/gate" && exec {gate}<>"$run/gate" || { record never 'no gate'; exit 1; }
+  mkfifo -- "$run/gate" "$run/bell" && exec {gate}<>"$run/gate" {bell}<>"$run/bell" || { record never 'no gate'; exit 1; }
   keep_output out stdout; local out_pid=$!
   keep_output err stderr; local err_pid=$!
 
@@ -65,8 +66,8 @@ exec bash --noprofile --norc "\${x[@]}" /dev/fd/3 "\${a[@]}"
 INNER
   # Job control gives it a process group of its own, with no signal ignored.
   set -m
-  "\${as[@]}" bash --noprofile --norc -c "$inner" selfhost-job 4<"$run/gate" 5<&"$command" <&"$in" >&"$out" 2>&"$err" \\
-    {lock}>&- {gate}>&- {command}<&- {in}<&- {out}>&- {err}>&- &
+  launch 4<"$run/gate" 5<&"$command" <&"$in" >&"$out" 2>&"$err" \
+    {lock}>&- {gate}>&- {bell}>&- {command}<&- {in}<&- {out}>&- {err}>&- &
   child=$!
   set +m
   exec {in}<&- {command}<&- {out}>&- {err}>&-
@@ -82,20 +83,25 @@ INNER
     stopping=1
   fi
 
-  local waited=0
+  local nap=5 asked=
   while [ -z "$ended" ]; do
+    look "$nap"
+    [ -z "$ended" ] || break
+    # Only before the gate has opened can it end unseen, and only by a signal.
+    kill -0 "$child" 2>/dev/null || { look 100; break; }
     if [ -n "$stopping" ]; then
-      printf '{"by":"a signal to its runner","at":%s}\\n' "$(now_ms; echo "$REPLY")" | place "$run/cancel" || :
-      kill -TERM -- "-$child" 2>/dev/null
-      while [ -z "$ended" ] && [ "$waited" -lt 100 ]; do sleep 0.1; waited=$((waited + 1)); notice; done
-      [ -n "$ended" ] || kill -KILL -- "-$child" 2>/dev/null
+      if [ -z "$asked" ]; then asked=$SECONDS; kill -TERM -- "-$child" 2>/dev/null; fi
+      [ "$((SECONDS - asked))" -lt 10 ] || kill -KILL -- "-$child" 2>/dev/null
     fi
-    wait "$child"
-    code=$?
-    [ -n "$ended" ] || sleep 0.05
+    [ "$nap" -ge 200 ] || nap=$((nap + nap / 4))
   done
   wait "$child"
   code=$?
+  [ -n "$ended" ] || [ "$code" -gt 128 ] || ended=Exit
+  if [ -n "$stopping" ]; then
+    now_ms
+    printf '{"by":"a signal to its runner","at":%s}\\n' "$REPLY" | place "$run/cancel" || :
+  fi
 
   # What it left running may hold its output open; nobody waits long for that.
   for ((waited = 0; waited < 100; waited++)); do
@@ -108,16 +114,21 @@ INNER
     *) how="signal $(kill -l "$((code - 128))")" ;;
   esac
   if [ -e "$run/cancel" ]; then record cancelled "$how"; else record finished "$how"; fi
-  rm -f -- "$run/gate"
+  rm -f -- "$run/gate" "$run/bell"
 }
 
-notice() {
-  local number pid how
-  [ -n "$child" ] && [ -z "$ended" ] || return 0
-  while read -r number pid how; do
+# The last link before the command; everything in it is data, read behind the gate.
+launch() { exec "\${as[@]}" bash --noprofile --norc -c "$inner" selfhost-job; }
+
+# look MS: reads what bash knows of the command, and waits so long for more. The news is told once, so no line is dropped.
+look() {
+  local number pid how seconds
+  printf -v seconds '0.%03d' "$1"
+  jobs -l >&"$bell"
+  while [ -z "$ended" ] && read -r -t "$seconds" -u "$bell" number pid how; do
     [ "$pid" = "$child" ] || continue
     case $how in Running* | Stopped*) ;; *) ended=$how ;; esac
-  done <<< "$(jobs -l)"
+  done
 }
 
 forget_input() {
@@ -137,9 +148,8 @@ start_of() {
 # keep_output VARIABLE NAME: opens a stream that is cut into pieces of which the first 4 and the last 12 are kept.
 keep_output() {
   exec {REPLY}> >(
-    exec {lock}>&- {gate}>&-
+    exec {lock}>&- {gate}>&- {bell}>&-
     trap '' TERM INT HUP
-    trap - CHLD
     export SHELL=/bin/sh
     exec split --bytes="$((limit / 16))" --suffix-length=9 --numeric-suffixes=100000000 --filter='
       number=\${FILE##*.} && old=$((number - 12))

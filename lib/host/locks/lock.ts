@@ -19,7 +19,7 @@ export interface HeldLock {
   readonly name: string;
   /** Grows with every holder. A step that carries an older one is refused (see stepUnderLock). */
   readonly epoch: number;
-  /** Aborted as soon as the lock may no longer be ours; always before the host gives it to somebody else. */
+  /** Aborted as soon as the lock may no longer be ours. The host may know it a moment before us: hence the epoch. */
   readonly lost: AbortSignal;
   /** Frees it. May be called more than once. */
   readonly release: () => Promise<void>;
@@ -197,11 +197,13 @@ interface Lines {
 
 function readLines(running: RunningCommand): Lines {
   const waiting: string[] = [];
-  let listener = (line: string) => void waiting.push(line);
+  let listener: (line: string) => void = (line) => {
+    waiting.push(line);
+  };
   let rest = '';
   let complained = '';
   let ended = false;
-  let wake = () => undefined as void;
+  let wake: () => void = () => undefined;
   running.stdout.on('data', (chunk: Buffer) => {
     const lines = (rest + chunk.toString()).split('\n');
     rest = lines.pop() ?? '';
