@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -258,8 +259,8 @@ async function removeCgroup(path: string): Promise<void> {
   const all = await folders(path);
   await killUntilGone(`processes of ${path}`, () => processesIn(all));
   for (const folder of all) {
-    await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+    await rmdir(folder).catch((error: unknown) => {
+      if (existsSync(folder)) throw error;
     });
   }
 }

@@ -103,7 +103,8 @@ async function start(ledger: Ledger, options: ProcessHostOptions): Promise<Proce
     socket.setNoDelay(true);
     site.sockets.add(socket);
     socket.on('close', () => site.sockets.delete(socket));
-    ssh.injectSocket(behindLine(socket, line) as Socket);
+    // It takes any stream, though its types ask for a socket.
+    ssh.injectSocket(behindLine(socket, line) as never);
   });
   const port = await new Promise<number>((resolve, reject) => {
     listener.once('error', reject);
@@ -180,13 +181,17 @@ function isLetIn(attempt: AuthContext, { loginKey, options }: Site): boolean {
   if (attempt.key.algo !== key.type || !attempt.key.data.equals(key.getPublicSSH())) return false;
   // Without a signature the client only asks whether the key would do.
   if (attempt.signature === undefined || attempt.blob === undefined) return true;
-  return key.verify(attempt.blob, attempt.signature, attempt.hashAlgo);
+  const verdict: unknown = key.verify(attempt.blob, attempt.signature, attempt.hashAlgo);
+  return verdict === true;
 }
+
+/** Missing when the client wants no answer; the types of ssh2 do not say so. */
+type Reply = (() => void) | undefined;
 
 function serveSession(session: Session, connection: Connection, site: Site): void {
   const environment: Record<string, string> = {};
   let child: ChildProcess | undefined;
-  session.on('env', (accept, reject, { key, val }) => {
+  session.on('env', (accept: Reply, reject: Reply, { key, val }) => {
     if (!site.options.acceptEnvironment?.includes(key)) {
       reject?.();
       return;
@@ -194,7 +199,7 @@ function serveSession(session: Session, connection: Connection, site: Site): voi
     environment[key] = val;
     accept?.();
   });
-  session.on('signal', (accept, _reject, { name }) => {
+  session.on('signal', (accept: Reply, _reject, { name }) => {
     if (child) signalGroup(child, `SIG${name}` as NodeJS.Signals);
     accept?.();
   });

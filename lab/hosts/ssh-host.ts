@@ -116,7 +116,20 @@ async function start(sshd: string, ledger: Ledger, options: SshHostOptions): Pro
     ]);
   const readLog = async () => await readFile(logFile, 'utf8').catch(() => '');
   const signalAll = (signal: NodeJS.Signals) => {
-    for (const { pid } of descendantsOf([running.pid])) process.kill(pid, signal);
+    // Processes come and go meanwhile, so look again until there is nobody new.
+    const signalled = new Set<number>();
+    for (let size = -1; size !== signalled.size;) {
+      size = signalled.size;
+      for (const { pid } of descendantsOf([running.pid])) {
+        if (signalled.has(pid)) continue;
+        signalled.add(pid);
+        try {
+          process.kill(pid, signal);
+        } catch {
+          // It has just ended.
+        }
+      }
+    }
   };
 
   return {

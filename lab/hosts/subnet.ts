@@ -24,9 +24,8 @@ interface Range {
 function rangeOf(destination: string): Range | undefined {
   const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?:\/(\d+))?$/.exec(destination);
   if (!match) return undefined;
-  const [a = 0, b = 0, c = 0, d = 0, bits = 32] = match
-    .slice(1)
-    .map((part) => (part === undefined ? 32 : Number(part)));
+  const [a = 0, b = 0, c = 0, d = 0] = match.slice(1, 5).map(Number);
+  const bits = Number(match.at(5) ?? 32);
   const size = 2 ** (32 - bits);
   const first = Math.floor((((a * 256 + b) * 256 + c) * 256 + d) / size) * size;
   return { first, last: first + size - 1 };

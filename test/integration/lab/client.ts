@@ -17,7 +17,8 @@ export interface Outcome {
 export function connectTo(host: Reachable, config: ConnectConfig = {}): Promise<Client> {
   return new Promise((resolve, reject) => {
     const client = new Client();
-    client.once('ready', () => resolve(client));
+    // Without no-delay each command waits for acknowledgements that are held back.
+    client.once('ready', () => resolve(client.setNoDelay(true)));
     client.once('error', reject);
     client.once('close', () => reject(new Error('closed during the handshake')));
     client.connect({

@@ -5,6 +5,9 @@ import { startLabHosts, type LabHosts, type Make } from '../../../lab/hosts/lab-
 import { describeAsRoot } from './as-root';
 import { execOn } from './client';
 
+// A promise about what happens, not how fast; busy machines may take their time.
+jest.setTimeout(30_000);
+
 let folder: string;
 let running: LabHosts | undefined;
 beforeEach(async () => {

@@ -9,6 +9,9 @@ import { sshBanner } from '../../../lab/hosts/waiting';
 import { abandon } from './abandon';
 import { describeAsRoot } from './as-root';
 
+// A promise about what happens, not how fast; busy machines may take their time.
+jest.setTimeout(30_000);
+
 /** Everything on this machine that carries the name of a lab. */
 function traces(id: string): string[] {
   const folders = ['/run/netns', '/sys/class/net', '/etc/sudoers.d', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];

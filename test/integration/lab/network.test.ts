@@ -4,6 +4,9 @@ import { startNetwork, type Network } from '../../../lab/hosts/network';
 import { describeAsRoot } from './as-root';
 import { connectTo, execOn } from './client';
 
+// A promise about what happens, not how fast; busy machines may take their time.
+jest.setTimeout(30_000);
+
 describeAsRoot('startNetwork', () => {
   let network: Network<'a' | 'b'>;
   beforeAll(async () => {

@@ -4,6 +4,9 @@ import { sshBanner, until } from '../../../lab/hosts/waiting';
 import { describeAsRoot } from './as-root';
 import { connectTo, execOn } from './client';
 
+// A promise about what happens, not how fast; busy machines may take their time.
+jest.setTimeout(30_000);
+
 describeAsRoot('startSystemdHost', () => {
   let host: SystemdHost;
   const say = async (command: string, user = 'root') => (await execOn({ ...host, user }, command)).stdout;
