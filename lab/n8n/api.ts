@@ -1,0 +1,351 @@
+import { Failure, messageOf } from '../../lib/failure';
+import type { Json } from '../../lib/json';
+import { waitFor } from '../processes';
+
+export interface Owner {
+  readonly email: string;
+  readonly password: string;
+}
+
+type JsonObject = { readonly [name: string]: Json };
+
+export interface WorkflowNode {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly typeVersion: number;
+  readonly position: readonly [number, number];
+  readonly parameters: JsonObject;
+  readonly credentials?: { readonly [type: string]: { readonly id: string; readonly name: string } };
+  readonly webhookId?: string;
+  readonly onError?: 'stopWorkflow' | 'continueRegularOutput' | 'continueErrorOutput';
+}
+
+export interface WorkflowDraft {
+  readonly name: string;
+  readonly nodes: readonly WorkflowNode[];
+  readonly connections: JsonObject;
+  readonly settings?: JsonObject;
+}
+
+export type ExecutionStatus = 'new' | 'running' | 'waiting' | 'success' | 'error' | 'canceled' | 'crashed' | 'unknown';
+
+/** One run of one node. */
+export interface NodeRun {
+  readonly status: string;
+  /** The items of each output. */
+  readonly outputs: readonly (readonly JsonObject[])[];
+  readonly error?: { readonly message: string; readonly description?: string; readonly name?: string };
+}
+
+export interface Execution {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly status: ExecutionStatus;
+  readonly mode: string;
+  /** By node name; a node that looped has several runs. Empty unless asked for with data. */
+  readonly runs: { readonly [node: string]: readonly NodeRun[] };
+  /** What ended the execution, when it failed. */
+  readonly error?: { readonly message: string; readonly description?: string };
+  /** Everything n8n stored, as text: to prove that something is not in it. */
+  readonly stored: string;
+}
+
+export interface CredentialTest {
+  readonly status: string;
+  readonly message: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Json;
+}
+
+/** One n8n, driven over HTTP the way its editor and its public API do. */
+export interface N8nApi {
+  readonly url: string;
+  readonly apiKey: string;
+  createCredential(name: string, type: string, data: JsonObject): Promise<{ readonly id: string; readonly name: string }>;
+  testCredential(id: string): Promise<CredentialTest>;
+  createWorkflow(draft: WorkflowDraft): Promise<string>;
+  publish(workflowId: string): Promise<void>;
+  unpublish(workflowId: string): Promise<void>;
+  /** Starts it the way the editor's button does; gives the execution's id at once. */
+  runManually(workflowId: string, trigger: string): Promise<string>;
+  /** Runs it and waits for its end. */
+  runToEnd(workflowId: string, trigger: string, options?: { within?: number }): Promise<Execution>;
+  stopExecution(id: string): Promise<void>;
+  execution(id: string): Promise<Execution>;
+  executionsOf(workflowId: string): Promise<readonly Execution[]>;
+  /** Waits until it has ended, or is in one of these states. */
+  waitForExecution(id: string, options?: { within?: number; states?: readonly ExecutionStatus[] }): Promise<Execution>;
+  /** A production webhook; the path is what stands after /webhook/. */
+  callWebhook(path: string, body: Json, options?: { url?: string; headers?: Record<string, string> }): Promise<Answer>;
+  /** The choices of a drop-down. */
+  options(request: DropDown): Promise<readonly { readonly name: string; readonly value: Json }[]>;
+  /** The hits of a searchable list (a resource locator). */
+  search(request: DropDown, filter?: string): Promise<readonly { readonly name: string; readonly value: Json }[]>;
+  /** Descriptions of all node types that n8n knows, as its editor loads them. */
+  nodeTypes(): Promise<readonly JsonObject[]>;
+  request(method: string, path: string, body?: Json): Promise<Answer>;
+}
+
+export interface DropDown {
+  readonly nodeType: string;
+  readonly version: number;
+  readonly method: string;
+  /** Path of the parameter that has the drop-down: `parameters.type`. */
+  readonly path: string;
+  readonly parameters: JsonObject;
+  readonly credentials?: JsonObject;
+}
+
+const ended: readonly ExecutionStatus[] = ['success', 'error', 'canceled', 'crashed'];
+
+/** Makes the owner of a new n8n. */
+export async function setUpOwner(url: string, owner: Owner): Promise<void> {
+  await call(url, 'POST', '/rest/owner/setup', { ...owner, firstName: 'Lab', lastName: 'Owner' }, {});
+}
+
+/** Logs in and makes an API key; every kind of request is then open. */
+export async function logIn(url: string, owner: Owner): Promise<N8nApi> {
+  const cookie = await logInForCookie(url, owner);
+  const session = { cookie };
+  const scopes = at((await call(url, 'GET', '/rest/api-keys/scopes', undefined, session)).body, 'data');
+  const made = await call(
+    url,
+    'POST',
+    '/rest/api-keys',
+    { label: `lab ${new Date().toISOString()} ${Math.random().toString(36).slice(2, 8)}`, scopes, expiresAt: null },
+    session,
+  );
+  return apiOf(url, session, textAt(made.body, 'data', 'rawApiKey'));
+}
+
+async function logInForCookie(url: string, { email, password }: Owner): Promise<string> {
+  const response = await fetch(`${url}/rest/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ emailOrLdapLoginId: email, password }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const cookie = response.headers.getSetCookie().find((one) => one.startsWith('n8n-auth='));
+  if (!response.ok || cookie === undefined) throw refused('POST', '/rest/login', response.status, await response.text());
+  return cookie.slice(0, cookie.indexOf(';'));
+}
+
+function apiOf(url: string, session: { cookie: string }, apiKey: string): N8nApi {
+  const key = { 'x-n8n-api-key': apiKey };
+  const asEditor = (method: string, path: string, body?: Json) => call(url, method, `/rest${path}`, body, session);
+  const asClient = (method: string, path: string, body?: Json) => call(url, method, `/api/v1${path}`, body, key);
+
+  const execution = async (id: string) => parseExecution((await asClient('GET', `/executions/${id}?includeData=true`)).body);
+  const waitForExecution: N8nApi['waitForExecution'] = (id, { within = 60_000, states = [] } = {}) =>
+    waitFor(
+      `execution ${id} has ended`,
+      async () => {
+        const now = await execution(id);
+        return ended.includes(now.status) || states.includes(now.status) ? now : undefined;
+      },
+      { within },
+    );
+  const runManually: N8nApi['runManually'] = async (workflowId, trigger) => {
+    const started = await asEditor('POST', `/workflows/${workflowId}/run`, { triggerToStartFrom: { name: trigger } });
+    return textAt(started.body, 'data', 'executionId');
+  };
+  const dropDown = ({ nodeType, version, method, path, parameters, credentials }: DropDown) => ({
+    nodeTypeAndVersion: { name: nodeType, version },
+    methodName: method,
+    path,
+    currentNodeParameters: parameters,
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+
+  return {
+    url,
+    apiKey,
+    execution,
+    waitForExecution,
+    runManually,
+    runToEnd: async (workflowId, trigger, options) => waitForExecution(await runManually(workflowId, trigger), options),
+    createCredential: async (name, type, data) => {
+      const { body } = await asClient('POST', '/credentials', { name, type, data });
+      return { id: textAt(body, 'id'), name };
+    },
+    testCredential: async (id) => {
+      const { body } = await asClient('POST', `/credentials/${id}/test`);
+      return { status: textAt(body, 'status'), message: textAt(body, 'message') };
+    },
+    createWorkflow: async ({ name, nodes, connections, settings = {} }) => {
+      const { body } = await asClient('POST', '/workflows', {
+        name,
+        nodes: nodes as readonly unknown[] as Json[],
+        connections,
+        settings: { executionOrder: 'v1', ...settings },
+      });
+      return textAt(body, 'id');
+    },
+    publish: async (workflowId) => {
+      await asClient('POST', `/workflows/${workflowId}/publish`, {});
+    },
+    unpublish: async (workflowId) => {
+      await asClient('POST', `/workflows/${workflowId}/unpublish`, {});
+    },
+    stopExecution: async (id) => {
+      await asClient('POST', `/executions/${id}/stop`);
+    },
+    executionsOf: async (workflowId) => {
+      const { body } = await asClient('GET', `/executions?workflowId=${workflowId}&includeData=true&limit=100`);
+      return listAt(body, 'data').map(parseExecution);
+    },
+    callWebhook: async (path, body, { url: base = url, headers = {} } = {}) => {
+      const response = await fetch(`${base}/webhook/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(60_000),
+      });
+      return { status: response.status, body: asJson(await response.text()) };
+    },
+    options: async (request) => {
+      const { body } = await asEditor('POST', '/dynamic-node-parameters/options', dropDown(request));
+      return listAt(body, 'data').map((one) => ({ name: textAt(one, 'name'), value: at(one, 'value') }));
+    },
+    search: async (request, filter) => {
+      const { body } = await asEditor('POST', '/dynamic-node-parameters/resource-locator-results', {
+        ...dropDown(request),
+        ...(filter === undefined ? {} : { filter }),
+      });
+      return listAt(body, 'data', 'results').map((one) => ({ name: textAt(one, 'name'), value: at(one, 'value') }));
+    },
+    nodeTypes: async () => (await asEditorFile(url, '/types/nodes.json', session.cookie)).filter(isObject),
+    request: (method, path, body) => call(url, method, path, body, { ...session, ...key }),
+  };
+}
+
+async function asEditorFile(url: string, path: string, cookie: string): Promise<readonly Json[]> {
+  const { body } = await call(url, 'GET', path, undefined, { cookie });
+  return Array.isArray(body) ? body : [];
+}
+
+async function call(
+  url: string,
+  method: string,
+  path: string,
+  body: Json | undefined,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(`${url}${path}`, {
+      method,
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(60_000),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new Failure({
+      code: 'n8n_unreachable',
+      subject: url,
+      message: `n8n does not answer to ${method} ${path}: ${messageOf(error)}`,
+      nextStep: 'Read the log of n8n.',
+      cause: error,
+    });
+  }
+  if (!response.ok) throw refused(method, path, response.status, text);
+  return { status: response.status, body: asJson(text) };
+}
+
+function refused(method: string, path: string, status: number, text: string): Failure {
+  return new Failure({
+    code: 'n8n_refused',
+    subject: `${method} ${path}`,
+    message: `n8n answered ${status} to ${method} ${path}: ${text.slice(0, 1000)}`,
+    nextStep: 'Read the answer and the log of n8n.',
+    details: { status },
+  });
+}
+
+/** The stored data comes parsed from the public API; n8n keeps it flattened in its database. */
+function parseExecution(body: Json): Execution {
+  const result = at(at(body, 'data'), 'resultData');
+  const runData = at(result, 'runData');
+  const runs: Record<string, readonly NodeRun[]> = {};
+  if (isObject(runData)) for (const [name, list] of Object.entries(runData)) runs[name] = asList(list).map(parseRun);
+  const error = parseError(at(result, 'error'));
+  return {
+    id: String(at(body, 'id')),
+    workflowId: textAt(body, 'workflowId'),
+    status: textAt(body, 'status') as ExecutionStatus,
+    mode: textAt(body, 'mode'),
+    runs,
+    ...(error === undefined ? {} : { error }),
+    stored: JSON.stringify(body),
+  };
+}
+
+function parseRun(run: Json): NodeRun {
+  const error = parseError(at(run, 'error'));
+  return {
+    status: String(at(run, 'executionStatus')),
+    outputs: asList(at(at(run, 'data'), 'main')).map((output) =>
+      asList(output)
+        .map((item) => at(item, 'json'))
+        .filter(isObject),
+    ),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function parseError(error: Json): NodeRun['error'] {
+  if (!isObject(error)) return undefined;
+  const description = at(error, 'description');
+  const name = at(error, 'name');
+  return {
+    message: String(at(error, 'message')),
+    ...(typeof description === 'string' ? { description } : {}),
+    ...(typeof name === 'string' ? { name } : {}),
+  };
+}
+
+function asJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function asList(value: Json): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function at(value: Json, ...path: readonly string[]): Json {
+  let here = value;
+  for (const name of path) here = isObject(here) ? (here[name] ?? null) : null;
+  return here;
+}
+
+function textAt(value: Json, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  if (typeof found === 'string') return found;
+  throw new Failure({
+    code: 'n8n_answer',
+    subject: path.join('.'),
+    message: `n8n's answer has no ${path.join('.')}: ${JSON.stringify(value).slice(0, 500)}`,
+    nextStep: 'Compare lab/n8n/api.ts with this version of n8n.',
+  });
+}
+
+function listAt(value: Json, ...path: readonly string[]): readonly Json[] {
+  const found = at(value, ...path);
+  if (Array.isArray(found)) return found;
+  textAt(null, ...path);
+  return [];
+}
