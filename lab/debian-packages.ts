@@ -24,7 +24,12 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'iproute2', purpose: 'network namespaces of the test hosts', neededBy: 'tests' },
   { name: 'iptables', purpose: 'pulls the cable: drops traffic between them', neededBy: 'tests' },
   { name: 'redis-server', purpose: "n8n's queue mode", neededBy: 'tests', services: ['redis-server'] },
-  { name: 'postgresql', purpose: "n8n's queue mode, and the replication tests", neededBy: 'tests', services: ['postgresql'] },
+  {
+    name: 'postgresql',
+    purpose: "n8n's queue mode, and the replication tests",
+    neededBy: 'tests',
+    services: ['postgresql'],
+  },
 ];
 
 export async function missingPackages(packages: readonly DebianPackage[]): Promise<readonly DebianPackage[]> {

@@ -172,7 +172,12 @@ export async function run(program: string, args: readonly string[], options: Run
 }
 
 /** The same, where anything but success ends the step. */
-export async function mustRun(step: string, program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+export async function mustRun(
+  step: string,
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
   let result: Run;
   try {
     result = await run(program, args, options);
@@ -183,9 +188,17 @@ export async function mustRun(step: string, program: string, args: readonly stri
   return result.output;
 }
 
+const stoppedLater: (() => Promise<void>)[] = [];
+
+/** Something that is no process of ours but has to be stopped with them. */
+export function alsoStop(stop: () => Promise<void>): void {
+  stoppedLater.push(stop);
+}
+
 /** Stops everything that was started here, the last one first, when Ctrl-C or a SIGTERM comes. */
 export async function stopAll(): Promise<void> {
   for (const server of [...running].reverse()) await server.stop();
+  for (const stop of stoppedLater.splice(0).reverse()) await stop();
 }
 
 /** Waits until something is a fact, with a deadline, and gives up at once when the server has died. */

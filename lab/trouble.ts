@@ -1,6 +1,7 @@
 import { Failure, messageOf } from '../lib/failure';
 
-const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|Temporary failure resolving|Could not resolve/;
+const offline =
+  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|Temporary failure resolving|Could not resolve/;
 const fullDisk = /ENOSPC|No space left on device|SQLITE_FULL|disk is full/;
 
 /** Why a step failed, in one sentence with its remedy, from what the program said. */

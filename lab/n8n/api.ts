@@ -1,13 +1,11 @@
 import { Failure, messageOf } from '../../lib/failure';
-import type { Json } from '../../lib/json';
+import type { Json, JsonObject } from '../../lib/json';
 import { waitFor } from '../processes';
 
 export interface Owner {
   readonly email: string;
   readonly password: string;
 }
-
-type JsonObject = { readonly [name: string]: Json };
 
 export interface WorkflowNode {
   readonly id: string;
@@ -61,13 +59,24 @@ export interface Answer {
   readonly body: Json;
 }
 
+/** What a logged-in client carries: n8n limits log-ins, so one is shared. */
+export interface Session {
+  readonly cookie: string;
+  readonly apiKey: string;
+}
+
 /** One n8n, driven over HTTP the way its editor and its public API do. */
 export interface N8nApi {
   readonly url: string;
-  readonly apiKey: string;
-  createCredential(name: string, type: string, data: JsonObject): Promise<{ readonly id: string; readonly name: string }>;
+  readonly session: Session;
+  createCredential(
+    name: string,
+    type: string,
+    data: JsonObject,
+  ): Promise<{ readonly id: string; readonly name: string }>;
   testCredential(id: string): Promise<CredentialTest>;
   createWorkflow(draft: WorkflowDraft): Promise<string>;
+  /** Publishes it, and waits until its triggers run; a trigger that cannot start is an error with its message. */
   publish(workflowId: string): Promise<void>;
   unpublish(workflowId: string): Promise<void>;
   /** Starts it the way the editor's button does; gives the execution's id at once. */
@@ -87,6 +96,8 @@ export interface N8nApi {
   search(request: DropDown, filter?: string): Promise<readonly { readonly name: string; readonly value: Json }[]>;
   /** Descriptions of all node types that n8n knows, as its editor loads them. */
   nodeTypes(): Promise<readonly JsonObject[]>;
+  /** Names of all credential types that n8n knows. */
+  credentialTypes(): Promise<readonly string[]>;
   request(method: string, path: string, body?: Json): Promise<Answer>;
 }
 
@@ -110,16 +121,15 @@ export async function setUpOwner(url: string, owner: Owner): Promise<void> {
 /** Logs in and makes an API key; every kind of request is then open. */
 export async function logIn(url: string, owner: Owner): Promise<N8nApi> {
   const cookie = await logInForCookie(url, owner);
-  const session = { cookie };
-  const scopes = at((await call(url, 'GET', '/rest/api-keys/scopes', undefined, session)).body, 'data');
+  const scopes = at((await call(url, 'GET', '/rest/api-keys/scopes', undefined, { cookie })).body, 'data');
   const made = await call(
     url,
     'POST',
     '/rest/api-keys',
     { label: `lab ${new Date().toISOString()} ${Math.random().toString(36).slice(2, 8)}`, scopes, expiresAt: null },
-    session,
+    { cookie },
   );
-  return apiOf(url, session, textAt(made.body, 'data', 'rawApiKey'));
+  return connect(url, { cookie, apiKey: textAt(made.body, 'data', 'rawApiKey') });
 }
 
 async function logInForCookie(url: string, { email, password }: Owner): Promise<string> {
@@ -130,16 +140,19 @@ async function logInForCookie(url: string, { email, password }: Owner): Promise<
     signal: AbortSignal.timeout(30_000),
   });
   const cookie = response.headers.getSetCookie().find((one) => one.startsWith('n8n-auth='));
-  if (!response.ok || cookie === undefined) throw refused('POST', '/rest/login', response.status, await response.text());
+  if (!response.ok || cookie === undefined)
+    throw refused('POST', '/rest/login', response.status, await response.text());
   return cookie.slice(0, cookie.indexOf(';'));
 }
 
-function apiOf(url: string, session: { cookie: string }, apiKey: string): N8nApi {
-  const key = { 'x-n8n-api-key': apiKey };
-  const asEditor = (method: string, path: string, body?: Json) => call(url, method, `/rest${path}`, body, session);
+export function connect(url: string, session: Session): N8nApi {
+  const cookie = { cookie: session.cookie };
+  const key = { 'x-n8n-api-key': session.apiKey };
+  const asEditor = (method: string, path: string, body?: Json) => call(url, method, `/rest${path}`, body, cookie);
   const asClient = (method: string, path: string, body?: Json) => call(url, method, `/api/v1${path}`, body, key);
 
-  const execution = async (id: string) => parseExecution((await asClient('GET', `/executions/${id}?includeData=true`)).body);
+  const execution = async (id: string) =>
+    parseExecution((await asClient('GET', `/executions/${id}?includeData=true`)).body);
   const waitForExecution: N8nApi['waitForExecution'] = (id, { within = 60_000, states = [] } = {}) =>
     waitFor(
       `execution ${id} has ended`,
@@ -153,6 +166,22 @@ function apiOf(url: string, session: { cookie: string }, apiKey: string): N8nApi
     const started = await asEditor('POST', `/workflows/${workflowId}/run`, { triggerToStartFrom: { name: trigger } });
     return textAt(started.body, 'data', 'executionId');
   };
+  /** Since 2.41 publishing is an order that the leader carries out later, and a trigger's failure stands in its status. */
+  const publication = async (workflowId: string, settled: readonly string[]) => {
+    const look = async () => {
+      const { body } = await asEditor('GET', `/workflows/${workflowId}/publication-status`);
+      return settled.includes(textAt(body, 'data', 'status')) ? at(body, 'data') : undefined;
+    };
+    const now = await waitFor(`workflow ${workflowId} is ${settled[0] ?? ''}`, look, { within: 60_000 });
+    const failed = listAt(now, 'triggers').filter((trigger) => at(trigger, 'status') === 'failed');
+    if (failed.length === 0) return;
+    throw new Failure({
+      code: 'not_published',
+      subject: `workflow ${workflowId}`,
+      message: `n8n could not start the triggers of the workflow: ${failed.map((one) => String(at(one, 'errorMessage'))).join('; ')}`,
+      nextStep: 'Read the message of the trigger and the log of n8n.',
+    });
+  };
   const dropDown = ({ nodeType, version, method, path, parameters, credentials }: DropDown) => ({
     nodeTypeAndVersion: { name: nodeType, version },
     methodName: method,
@@ -163,7 +192,7 @@ function apiOf(url: string, session: { cookie: string }, apiKey: string): N8nApi
 
   return {
     url,
-    apiKey,
+    session,
     execution,
     waitForExecution,
     runManually,
@@ -187,9 +216,11 @@ function apiOf(url: string, session: { cookie: string }, apiKey: string): N8nApi
     },
     publish: async (workflowId) => {
       await asClient('POST', `/workflows/${workflowId}/publish`, {});
+      await publication(workflowId, ['published', 'partial', 'failed']);
     },
     unpublish: async (workflowId) => {
       await asClient('POST', `/workflows/${workflowId}/unpublish`, {});
+      await publication(workflowId, ['not_published']);
     },
     stopExecution: async (id) => {
       await asClient('POST', `/executions/${id}/stop`);
@@ -218,14 +249,14 @@ function apiOf(url: string, session: { cookie: string }, apiKey: string): N8nApi
       });
       return listAt(body, 'data', 'results').map((one) => ({ name: textAt(one, 'name'), value: at(one, 'value') }));
     },
-    nodeTypes: async () => (await asEditorFile(url, '/types/nodes.json', session.cookie)).filter(isObject),
-    request: (method, path, body) => call(url, method, path, body, { ...session, ...key }),
+    nodeTypes: async () =>
+      asList((await call(url, 'GET', '/types/nodes.json', undefined, cookie)).body).filter(isObject),
+    credentialTypes: async () =>
+      asList((await call(url, 'GET', '/types/credentials.json', undefined, cookie)).body).map((one) =>
+        textAt(one, 'name'),
+      ),
+    request: (method, path, body) => call(url, method, path, body, { ...cookie, ...key }),
   };
-}
-
-async function asEditorFile(url: string, path: string, cookie: string): Promise<readonly Json[]> {
-  const { body } = await call(url, 'GET', path, undefined, { cookie });
-  return Array.isArray(body) ? body : [];
 }
 
 async function call(

@@ -1,9 +1,18 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../lib/failure';
 import { cacheFolder, logFolder, repository } from '../folders';
+import { lockFile } from '../lock';
 import { mustRun } from '../processes';
 import { diskFull, troubleOf } from '../trouble';
 
@@ -21,6 +30,9 @@ export interface N8nInstall extends NodeInstall {
   readonly n8n: string;
   readonly modules: string;
 }
+
+/** npm would try for minutes before it says that there is no network. */
+const patience = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
 
 const GIB = 1024 ** 3;
 
@@ -49,11 +61,11 @@ export async function installN8n(): Promise<N8nInstall> {
   return { ...node, modules, n8n: join(modules, 'n8n', 'bin', 'n8n') };
 }
 
-/** An environment in which `node` is the pinned one, and that carries nothing of an n8n around us. */
+/** An environment in which `node` is the pinned one, and that carries nothing of an n8n or a jest around us. */
 export function withNode(node: NodeInstall): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { PATH: `${node.bin}:${process.env.PATH ?? ''}` };
   for (const [name, value] of Object.entries(process.env)) {
-    if (/^(N8N_|DB_|EXECUTIONS_|QUEUE_|NODE_OPTIONS$|NODE_PATH$|PATH$|JEST_)/.test(name)) continue;
+    if (/^(N8N_|DB_|EXECUTIONS_|QUEUE_|NODE_OPTIONS$|NODE_PATH$|NODE_ENV$|PATH$|JEST_)/.test(name)) continue;
     environment[name] = value;
   }
   return environment;
@@ -80,7 +92,7 @@ async function installed(
   } catch (error) {
     throw troubleOf(`Making the folder ${cacheFolder}`, messageOf(error));
   }
-  const release = await lock(join(cacheFolder, `${what}.lock`));
+  const release = await lockFile(join(cacheFolder, `${what}.lock`), { wait: true });
   try {
     if (existsSync(place)) return place;
     for (const leftover of readdirSync(cacheFolder)) {
@@ -95,24 +107,11 @@ async function installed(
     const log = join(logFolder, `install-${what}.log`);
     mkdirSync(unfinished);
     for (const file of files) copyFileSync(join(source, file), join(unfinished, file));
-    await mustRun(`Downloading ${what}`, 'npm', ['ci', '--ignore-scripts'], { folder: unfinished, log });
+    await mustRun(`Downloading ${what}`, 'npm', ['ci', '--ignore-scripts', ...patience], { folder: unfinished, log });
     await finish(unfinished, log);
     renameSync(unfinished, place);
     return place;
   } finally {
-    release();
+    release?.();
   }
-}
-
-function lock(file: string): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    const holder = spawn('flock', [file, 'sh', '-c', 'echo locked; exec cat'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      // Away from our terminal, so that Ctrl-C does not unlock before we have stopped.
-      detached: true,
-    });
-    holder.once('error', (error) => reject(troubleOf('Locking the cache', messageOf(error))));
-    holder.once('exit', (code) => reject(troubleOf('Locking the cache', `flock ended with ${code}`)));
-    holder.stdout.once('data', () => resolve(() => holder.stdin.end()));
-  });
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../lib/failure';
 import { freePort, isPortFree } from '../ports';
-import { startServer, waitFor, type Server } from '../processes';
+import { mustRun, startServer, waitFor, type Server } from '../processes';
 import { withNode, type N8nInstall } from './install';
 import { startPostgres, startRedis, type Postgres, type Service } from './services';
 
@@ -14,7 +14,7 @@ export interface N8nOptions {
   readonly logs: string;
   /** A free one when not given. */
   readonly port?: number;
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Settings;
 }
 
 export interface QueueOptions extends N8nOptions {
@@ -35,6 +35,8 @@ export interface N8n {
   kill(): Promise<void>;
   /** Boots the main process again on the same data and the same port, after `stop` or `kill`. */
   restart(): Promise<N8n>;
+  /** n8n's own command line on the same data: `['import:workflow', '--input=file']`. */
+  command(args: readonly string[]): Promise<string>;
   readLog(): string;
 }
 
@@ -70,29 +72,46 @@ function encryptionKey(folder: string): string {
   return readFileSync(file, 'utf8');
 }
 
+type Settings = Readonly<Record<string, string>>;
+
+async function environmentOf({ install, folder, environment }: N8nOptions, own: Settings): Promise<NodeJS.ProcessEnv> {
+  return {
+    ...withNode(install),
+    ...commonEnvironment,
+    N8N_USER_FOLDER: folder,
+    N8N_ENCRYPTION_KEY: encryptionKey(folder),
+    // Two n8n on one machine would share the default port, and the second would not start.
+    N8N_RUNNERS_BROKER_PORT: String(await freePort()),
+    ...own,
+    ...environment,
+  };
+}
+
+/** n8n's own command line on the data of an instance. */
+async function runCommand(options: N8nOptions, own: Settings, args: readonly string[]): Promise<string> {
+  const { install, folder, logs } = options;
+  return await mustRun(`n8n ${args[0] ?? ''}`, install.node, [install.n8n, ...args], {
+    folder,
+    environment: await environmentOf(options, own),
+    log: join(logs, 'n8n-command.log'),
+  });
+}
+
 async function startProcess(
-  { install, folder, logs, environment }: N8nOptions,
+  options: N8nOptions,
   role: 'start' | 'worker' | 'webhook',
-  own: Readonly<Record<string, string>>,
+  own: Settings,
   name: string,
   args: readonly string[] = [],
 ): Promise<Server> {
+  const { install, folder, logs } = options;
   return await startServer({
     name,
     program: install.node,
     arguments: [install.n8n, role, ...args],
     folder,
     log: join(logs, `${name.replaceAll(' ', '-')}.log`),
-    environment: {
-      ...withNode(install),
-      ...commonEnvironment,
-      N8N_USER_FOLDER: folder,
-      N8N_ENCRYPTION_KEY: encryptionKey(folder),
-      // Two n8n on one machine would share the default port, and the second would not start.
-      N8N_RUNNERS_BROKER_PORT: String(await freePort()),
-      ...own,
-      ...environment,
-    },
+    environment: await environmentOf(options, own),
   });
 }
 
@@ -124,11 +143,12 @@ export async function bootN8n(options: N8nOptions): Promise<N8n> {
     stop: () => main.stop(),
     kill: () => main.kill(),
     restart: () => bootN8n({ ...options, port }),
+    command: (args) => runCommand(options, {}, args),
     readLog: () => main.readLog(),
   };
 }
 
-async function chosenPort(port: number | undefined): Promise<number> {
+export async function chosenPort(port: number | undefined): Promise<number> {
   if (port === undefined) return await freePort();
   if (await isPortFree(port)) return port;
   throw new Failure({
@@ -208,7 +228,12 @@ async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Pro
     return worker;
   };
   const startWebhooks = async () => {
-    const webhooks = await startProcess(options, 'webhook', { ...shared, N8N_PORT: String(webhookPort) }, 'n8n webhooks');
+    const webhooks = await startProcess(
+      options,
+      'webhook',
+      { ...shared, N8N_PORT: String(webhookPort) },
+      'n8n webhooks',
+    );
     started.push(webhooks);
     await ready(webhookUrl, webhooks);
   };
@@ -228,6 +253,7 @@ async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Pro
     stop: parts.stopEverything,
     kill: () => current.kill(),
     restart: async () => queue(await startMain()),
+    command: (args) => runCommand(options, shared, args),
     readLog: () => current.readLog(),
   });
   return queue(main);

@@ -6,7 +6,16 @@ import { labFolder, logFolder, repository } from '../folders';
 import { mustRun } from '../processes';
 import { withNode, type NodeInstall } from './install';
 
-const sources = ['nodes', 'credentials', 'lib', 'vendor', 'gulpfile.js', 'package.json', 'package-lock.json', 'tsconfig.json'];
+const sources = [
+  'nodes',
+  'credentials',
+  'lib',
+  'vendor',
+  'gulpfile.js',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+];
 
 /** The packed tarball of what stands in the checkout, built only when that has changed. */
 export async function packTarball({ rebuild = false }: { rebuild?: boolean } = {}): Promise<string> {
@@ -55,7 +64,8 @@ export async function installPack(node: NodeInstall, userFolder: string, tarball
   rmSync(stamp, { force: true });
   const manifest = join(folder, 'package.json');
   // What n8n itself writes there when it makes the folder.
-  if (!existsSync(manifest)) writeFileSync(manifest, '{ "name": "installed-nodes", "private": true, "dependencies": {} }\n');
+  if (!existsSync(manifest))
+    writeFileSync(manifest, '{ "name": "installed-nodes", "private": true, "dependencies": {} }\n');
   await mustRun(
     'Installing the pack into n8n',
     'npm',

@@ -1,6 +1,6 @@
 import { chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { debianPackages, installDebianPackages, postgresPrograms } from '../debian-packages';
 import { freePort } from '../ports';
 import { mustRun, run, startServer, waitFor, type Server } from '../processes';
@@ -21,7 +21,14 @@ async function serverUser(): Promise<User | undefined> {
   return { uid: await id('-u'), gid: await id('-g') };
 }
 
+/** Where a program is. The server's user may not be able to enter every folder of our PATH. */
+async function programPath(name: string): Promise<string> {
+  return (await mustRun(`Looking for ${name}`, 'sh', ['-c', 'command -v "$0"', name])).trim();
+}
+
 function makeFolder(folder: string, user: User | undefined): void {
+  // The server's user has to pass through what lies above.
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
 }
@@ -32,8 +39,19 @@ export async function startRedis({ folder, logs }: { folder: string; logs: strin
   const port = await freePort();
   const server = await startServer({
     name: 'Redis',
-    program: 'redis-server',
-    arguments: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--daemonize', 'no'],
+    program: await programPath('redis-server'),
+    arguments: [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--appendonly',
+      'yes',
+      '--daemonize',
+      'no',
+    ],
     log: join(logs, 'redis.log'),
     folder,
     user,
@@ -71,13 +89,26 @@ export async function startPostgres({ folder, logs }: { folder: string; logs: st
     rmSync(data, { recursive: true, force: true });
     // Only the loopback address listens, and only for the length of a lab: trust is enough.
     const choices = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync'];
-    await mustRun('Making a PostgreSQL cluster', join(programs, 'initdb'), ['-D', data, ...choices], { folder, user, log });
+    await mustRun('Making a PostgreSQL cluster', join(programs, 'initdb'), ['-D', data, ...choices], {
+      folder,
+      user,
+      log,
+    });
   }
   const port = await freePort();
   const server = await startServer({
     name: 'PostgreSQL',
     program: join(programs, 'postgres'),
-    arguments: ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${folder}`],
+    arguments: [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      `unix_socket_directories=${folder}`,
+    ],
     log,
     folder,
     user,
@@ -85,7 +116,17 @@ export async function startPostgres({ folder, logs }: { folder: string; logs: st
     stopSignal: 'SIGINT',
   });
   const psql = (...commands: string[]) =>
-    run(join(programs, 'psql'), ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-v', 'ON_ERROR_STOP=1', ...commands]);
+    run(join(programs, 'psql'), [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(port),
+      '-U',
+      'postgres',
+      '-v',
+      'ON_ERROR_STOP=1',
+      ...commands,
+    ]);
   const answers = async () => ((await psql('-c', 'select 1')).exitCode === 0 ? true : undefined);
   await waitFor('PostgreSQL answers', answers, { within: 30_000, of: server });
   return {
@@ -95,7 +136,10 @@ export async function startPostgres({ folder, logs }: { folder: string; logs: st
     password: 'not-asked-for',
     stop: () => server.stop(),
     createDatabase: async (name) => {
-      const { output } = await psql('-Atc', `select 1 from pg_database where datname = '${name.replaceAll("'", "''")}'`);
+      const { output } = await psql(
+        '-Atc',
+        `select 1 from pg_database where datname = '${name.replaceAll("'", "''")}'`,
+      );
       if (output.trim() === '1') return;
       const make = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '--', name];
       await mustRun('Making a database', join(programs, 'createdb'), make, { log });
