@@ -2,7 +2,7 @@
 // It makes node_modules match the lockfile, bundles lab/<command>.ts, and runs it in this same process.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { lstatSync, mkdirSync, openSync, readFileSync, existsSync } from 'node:fs';
+import { lstatSync, mkdirSync, openSync, readFileSync, rmSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -67,8 +67,6 @@ const source = join(root, 'lab', `${command}.ts`);
 if (!/^[a-z-]+$/.test(command ?? '') || !existsSync(source)) giveUp(`There is no lab command "${command ?? ''}".`);
 
 const bundle = join(root, 'build', 'lab', `${command}-${process.pid}.cjs`);
-const { rmSync } = await import('node:fs');
-process.on('exit', () => rmSync(bundle, { force: true }));
 await require('esbuild').build({
   entryPoints: [source],
   outfile: bundle,
@@ -83,4 +81,8 @@ await require('esbuild').build({
 process.setSourceMapsEnabled(true);
 process.env.SELFHOST_LAB_FOLDER = labFolder;
 process.argv = [process.argv[0], bundle, ...rest];
-require(bundle);
+try {
+  require(bundle);
+} finally {
+  rmSync(bundle, { force: true });
+}

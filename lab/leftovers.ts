@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { waitFor } from './processes';
 
 /** Every process of one run carries this variable, also those that left its process group. */
 const markName = 'SELFHOST_LAB_RUN';
@@ -29,15 +30,20 @@ export function marked(mark: string): readonly Leftover[] {
     });
 }
 
-/** Ends what a run left behind, and says what it was. */
-export function endMarked(mark: string): readonly Leftover[] {
+/** Ends what a run left behind, waits until it is gone with its ports, and says what it was. */
+export async function endMarked(mark: string): Promise<readonly Leftover[]> {
   const left = marked(mark);
-  for (const { pid } of left) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // Ended by itself.
+  const nobody = () => {
+    const now = marked(mark);
+    for (const { pid } of now) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Ended by itself.
+      }
     }
-  }
+    return Promise.resolve(now.length === 0 ? true : undefined);
+  };
+  await waitFor('the leftovers of an earlier run have ended', nobody, { within: 10_000 });
   return left;
 }

@@ -14,6 +14,7 @@ import { chosenPort, type N8n } from './n8n/instance';
 import { installPack, packTarball } from './n8n/pack';
 import { alsoStop } from './processes';
 import { say, step } from './steps';
+import { diskFull, isFull } from './trouble';
 
 export interface LabPlan {
   /** A folder of its own for each kind of lab, below the lab folder. */
@@ -26,8 +27,9 @@ export interface LabPlan {
 export async function openLab(plan: LabPlan): Promise<number> {
   mkdirSync(labFolder, { recursive: true, mode: 0o700 });
   await takeLab();
+  if (isFull(labFolder, 200 * 1024 ** 2)) throw diskFull(`Starting the lab in ${labFolder}`);
   const mark = `${labFolder}:start`;
-  endMarked(mark);
+  await endMarked(mark);
   markWhatWeStart(mark);
   const port = await chosenPort(wantedPort());
   const packages = debianPackages.filter(

@@ -8,7 +8,7 @@ import { takeLab } from './open';
 /** Everything the labs of this checkout remember. The installed n8n and the lock stay. */
 main(async () => {
   await takeLab();
-  endMarked(`${labFolder}:start`);
+  await endMarked(`${labFolder}:start`);
   for (const entry of readdirSync(labFolder)) {
     if (entry !== 'lock' && entry !== 'pack') rmSync(join(labFolder, entry), { recursive: true, force: true });
   }

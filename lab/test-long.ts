@@ -26,7 +26,7 @@ main(async () => {
       log: join(logFolder, 'test-long.log'),
     }),
   );
-  const left = endMarked(mark);
+  const left = await endMarked(mark);
   const git = (...args: string[]) => mustRun('git', 'git', args, { folder: repository });
   const commit = (await git('rev-parse', 'HEAD')).trim();
   const changed = (await git('status', '--porcelain')).trim() !== '';

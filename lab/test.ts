@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isObject } from '../lib/json';
 import { debianPackages, installDebianPackages } from './debian-packages';
 import { logFolder, repository } from './folders';
+import { judge, type Count, type StageResult } from './jest-result';
 import { endMarked, markWhatWeStart } from './leftovers';
 import { main } from './main';
 import { installN8n, installNode, withNode, type NodeInstall } from './n8n/install';
@@ -14,11 +14,6 @@ import { sentenceOf } from './trouble';
 
 /** The stages in the order of their price; what is broken is seen early. `long` is no part of `npm test`. */
 const stages = ['unit', 'contract', 'integration', 'e2e', 'chaos'] as const;
-
-interface Count {
-  readonly passed: number;
-  readonly failed: number;
-}
 
 const mark = `test ${process.pid} ${Date.now()}`;
 
@@ -82,7 +77,7 @@ main(async () => {
     say(`${stage}: ${result.passed} passed, ${result.failed} failed`);
     add(result);
     failures.push(...result.troubles);
-    const left = endMarked(mark);
+    const left = await endMarked(mark);
     if (left.length > 0) {
       failures.push(`${stage} left running: ${left.map(({ pid, command }) => `${pid} ${command}`).join('; ')}`);
       add({ passed: 0, failed: 1 });
@@ -120,10 +115,6 @@ function testFiles(stage: string): number {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts')).length;
 }
 
-interface StageResult extends Count {
-  readonly troubles: readonly string[];
-}
-
 async function runStage(stage: string, files: number, node: NodeInstall): Promise<StageResult> {
   const folder = mkdtempSync(join(tmpdir(), 'selfhost-test-'));
   const file = join(folder, 'result.json');
@@ -142,35 +133,8 @@ async function runStage(stage: string, files: number, node: NodeInstall): Promis
         failed: 1,
         troubles: [`${stage}: jest ended without a result, see ${log}\n${output.slice(-3000)}`],
       };
-    return judge(stage, files, exitCode, JSON.parse(readFileSync(file, 'utf8')), log);
+    return judge({ name: stage, files, exitCode, log }, JSON.parse(readFileSync(file, 'utf8')));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** jest's own count, where what was not run counts as failed: nothing is skipped in silence. */
-function judge(stage: string, files: number, exitCode: number | null, result: unknown, log: string): StageResult {
-  const count = (name: string): number => {
-    const value = isObject(result) ? result[name] : undefined;
-    return typeof value === 'number' ? value : 0;
-  };
-  const troubles = failedTests(result).map((text) => `${stage}: ${text}`);
-  const silent = count('numPendingTests') + count('numTodoTests');
-  if (silent > 0) troubles.push(`${stage}: ${silent} tests were skipped or are still to be written`);
-  const brokenFiles = count('numRuntimeErrorTestSuites');
-  const missingFiles = Math.max(0, files - count('numTotalTestSuites'));
-  if (missingFiles > 0) troubles.push(`${stage}: ${missingFiles} test files were not run`);
-  const failed = count('numFailedTests') + silent + brokenFiles + missingFiles;
-  if (failed === 0 && exitCode !== 0) troubles.push(`${stage}: jest failed though every test passed, see ${log}`);
-  return { passed: count('numPassedTests'), failed: failed === 0 && exitCode !== 0 ? 1 : failed, troubles };
-}
-
-function failedTests(result: unknown): string[] {
-  const suites = isObject(result) && Array.isArray(result.testResults) ? result.testResults : [];
-  return suites.flatMap((suite: unknown) => {
-    if (!isObject(suite) || suite.status !== 'failed') return [];
-    const name = String(suite.name).replace(`${repository}/`, '');
-    const message = String(suite.message).trim();
-    return [`${name}\n${message.slice(0, 6000)}`];
-  });
 }

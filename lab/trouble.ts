@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { Failure, messageOf } from '../lib/failure';
 
 const offline =
@@ -32,6 +33,12 @@ export function diskFull(step: string): Failure {
     message: `${step} failed: the disk is full.`,
     nextStep: 'Free some space (n8n needs about 4 GB the first time), then run the command again.',
   });
+}
+
+/** Not enough room left to go on: an n8n needs a few MB to start. */
+export function isFull(folder: string, needed = 256 * 1024): boolean {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < needed;
 }
 
 export function sentenceOf(error: unknown): string {

@@ -7,14 +7,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statfsSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../lib/failure';
 import { cacheFolder, logFolder, repository } from '../folders';
 import { lockFile } from '../lock';
 import { mustRun } from '../processes';
-import { diskFull, troubleOf } from '../trouble';
+import { diskFull, isFull, troubleOf } from '../trouble';
 
 export interface NodeInstall {
   /** The Node 24 that n8n 2.x needs. */
@@ -101,8 +100,7 @@ async function installed(
         rmSync(join(cacheFolder, leftover), { recursive: true, force: true, maxRetries: 3 });
       }
     }
-    const { bavail, bsize } = statfsSync(cacheFolder);
-    if (bavail * bsize < space) throw diskFull(`Installing ${what} into ${cacheFolder}`);
+    if (isFull(cacheFolder, space)) throw diskFull(`Installing ${what} into ${cacheFolder}`);
     const unfinished = `${place}.${process.pid}.unfinished`;
     const log = join(logFolder, `install-${what}.log`);
     mkdirSync(unfinished);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Failure } from '../../lib/failure';
 import { freePort, isPortFree } from '../ports';
 import { mustRun, startServer, waitFor, type Server } from '../processes';
+import { diskFull, isFull } from '../trouble';
 import { withNode, type N8nInstall } from './install';
 import { startPostgres, startRedis, type Postgres, type Service } from './services';
 
@@ -115,8 +116,10 @@ async function startProcess(
   });
 }
 
-async function ready(url: string, server: Server): Promise<void> {
+async function ready(url: string, server: Server, folder: string): Promise<void> {
   const look = async () => {
+    // An n8n that cannot write its database hangs instead of ending.
+    if (isFull(folder)) throw diskFull(`Starting ${server.name}`);
     try {
       const { ok } = await fetch(`${url}/healthz/readiness`, { signal: AbortSignal.timeout(5000) });
       return ok ? true : undefined;
@@ -131,7 +134,7 @@ export async function bootN8n(options: N8nOptions): Promise<N8n> {
   const port = await chosenPort(options.port);
   const url = `http://127.0.0.1:${port}`;
   const main = await startProcess(options, 'start', { N8N_PORT: String(port), N8N_EDITOR_BASE_URL: url }, 'n8n');
-  await ready(url, main).catch(async (error: unknown) => {
+  await ready(url, main, options.folder).catch(async (error: unknown) => {
     await main.kill();
     throw error;
   });
@@ -214,7 +217,7 @@ async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Pro
     const own = { ...shared, N8N_PORT: String(port), N8N_EDITOR_BASE_URL: url };
     const main = await startProcess(options, 'start', own, 'n8n main');
     started.push(main);
-    await ready(url, main);
+    await ready(url, main, options.folder);
     return main;
   };
   const workers: Server[] = [];
@@ -224,7 +227,7 @@ async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Pro
     const worker = await startProcess(options, 'worker', own, `n8n worker ${workers.length + 1}`, ['--concurrency=5']);
     started.push(worker);
     workers.push(worker);
-    await ready(`http://127.0.0.1:${health}`, worker);
+    await ready(`http://127.0.0.1:${health}`, worker, options.folder);
     return worker;
   };
   const startWebhooks = async () => {
@@ -235,7 +238,7 @@ async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Pro
       'n8n webhooks',
     );
     started.push(webhooks);
-    await ready(webhookUrl, webhooks);
+    await ready(webhookUrl, webhooks, options.folder);
   };
   const main = await startMain();
   // The main has migrated the database: the others may start side by side.
