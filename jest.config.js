@@ -27,5 +27,7 @@ const particular = {
 };
 
 module.exports = {
-  projects: ['unit', 'contract', 'package', 'integration', 'e2e', 'chaos', 'long'].map((name) => project(name, particular[name])),
+  projects: ['unit', 'contract', 'package', 'integration', 'e2e', 'chaos', 'long'].map((name) =>
+    project(name, particular[name]),
+  ),
 };

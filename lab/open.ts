@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../lib/failure';
-import { isObject, type Json } from '../lib/json';
+import { isObject, type Json, type JsonObject } from '../lib/json';
 import { ownerAccount } from './account';
 import { debianPackages, installDebianPackages } from './debian-packages';
-import { startLabHosts, type LabHosts } from './estate';
+import { labCredential } from './estate';
+import { startLabHosts, type LabHosts } from './hosts/lab-hosts';
 import { labFolder, repository } from './folders';
 import { endMarked, markWhatWeStart } from './leftovers';
 import { lockFile } from './lock';
@@ -41,7 +42,7 @@ export async function openLab(plan: LabPlan): Promise<number> {
   const install = await step('n8n 2.41.1 and its Node 24 (about five minutes the first time)', installN8n);
   const tarball = await step('The pack, built and packed', () => packTarball());
   await step('The pack, installed into n8n', () => installPack(install, folder, tarball));
-  const hosts = await step('Hosts to work on', () => startLabHosts(folder));
+  const hosts = await step('Hosts to work on', () => startLabHosts(join(labFolder, 'hosts'), { log: say }));
   alsoStop(() => hosts.stop());
   const n8n = await step('n8n', () => plan.boot({ install, folder, logs, port }));
   const account = ownerAccount(join(folder, 'account.json'));
@@ -92,28 +93,39 @@ interface Furniture {
   readonly hosts: LabHosts;
 }
 
-/** What stands in n8n from the beginning. The credential is made anew when the hosts have changed, by name. */
+/** What stands in n8n from the beginning: a credential that opens the hosts, kept true, and a first workflow. */
 async function furnish(api: N8nApi, { n8n, folder, hosts: { hosts } }: Furniture): Promise<void> {
-  const done = join(folder, 'furnished.json');
-  const first = hosts[0];
-  if (existsSync(done) || first === undefined) return;
-  const pins = hosts.flatMap(({ name, address, port, pins: keys }) =>
-    keys.map(({ fingerprint }) => `${name} ${address}:${port} ${fingerprint}`),
-  );
-  const credential = await api.createCredential('Lab hosts', 'selfhostHost', {
-    user: first.user,
-    privateKey: first.privateKey,
-    hosts: pins.join('\n'),
-    defaultHost: first.name,
-  });
-  const workflow = withCredential(
-    JSON.parse(readFileSync(join(repository, 'workflows', 'host-facts.json'), 'utf8')),
-    credential.id,
-  );
+  const wanted = labCredential(hosts);
+  const kept = keptFurniture(join(folder, 'furniture.json'));
+  if (kept !== undefined) {
+    // The hosts keep their keys; a port may have been taken by somebody else in the meantime.
+    if (kept.credential !== JSON.stringify(wanted)) await api.updateCredential(kept.id, wanted);
+    keepFurniture(folder, kept.id, wanted);
+    return;
+  }
+  const { id } = await api.createCredential('Lab hosts', 'selfhostHost', wanted);
+  const shipped: unknown = JSON.parse(readFileSync(join(repository, 'workflows', 'host-facts.json'), 'utf8'));
   const file = join(folder, 'first-workflow.json');
-  writeFileSync(file, JSON.stringify(workflow));
+  writeFileSync(file, JSON.stringify(withCredential(shipped, id)));
   await n8n.command(['import:workflow', `--input=${file}`]);
-  writeFileSync(done, JSON.stringify({ credential: credential.id }));
+  keepFurniture(folder, id, wanted);
+}
+
+interface KeptFurniture {
+  readonly id: string;
+  readonly credential: string;
+}
+
+function keptFurniture(file: string): KeptFurniture | undefined {
+  if (!existsSync(file)) return undefined;
+  const kept: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (!isObject(kept) || typeof kept.id !== 'string' || typeof kept.credential !== 'string') return undefined;
+  return { id: kept.id, credential: kept.credential };
+}
+
+function keepFurniture(folder: string, id: string, credential: JsonObject): void {
+  const kept: KeptFurniture = { id, credential: JSON.stringify(credential) };
+  writeFileSync(join(folder, 'furniture.json'), JSON.stringify(kept), { mode: 0o600 });
 }
 
 /** A shipped workflow names its credentials; here it gets the id that n8n gave to ours. */

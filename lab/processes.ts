@@ -156,8 +156,14 @@ export async function run(program: string, args: readonly string[], options: Run
     ended: Promise.resolve(),
     isRunning: () => true,
     readLog: () => output,
-    stop: () => Promise.resolve(signalGroup(child.pid ?? 0, 'SIGTERM')),
-    kill: () => Promise.resolve(signalGroup(child.pid ?? 0, 'SIGKILL')),
+    stop: () => {
+      signalGroup(child.pid ?? 0, 'SIGTERM');
+      return Promise.resolve();
+    },
+    kill: () => {
+      signalGroup(child.pid ?? 0, 'SIGKILL');
+      return Promise.resolve();
+    },
   };
   running.add(group);
   try {

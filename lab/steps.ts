@@ -8,20 +8,25 @@ function print(text: string): void {
 /** One line when a step is done; a step that takes longer than a moment is announced first, so nobody stares at nothing. */
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const started = Date.now();
-  let announced = false;
+  const took = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
+  let done = () => {
+    print(title);
+  };
   const announcement = setTimeout(() => {
-    announced = true;
     print(`${title} …`);
+    done = () => {
+      print(`${title}: done in ${took()}`);
+    };
   }, 1500);
   try {
     const result = await work();
-    clearTimeout(announcement);
-    print(announced ? `${title}: done in ${((Date.now() - started) / 1000).toFixed(1)} s` : title);
+    done();
     return result;
   } catch (error) {
-    clearTimeout(announcement);
-    print(`${title}: failed after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    print(`${title}: failed after ${took()}`);
     throw error;
+  } finally {
+    clearTimeout(announcement);
   }
 }
 

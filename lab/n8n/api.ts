@@ -74,6 +74,7 @@ export interface N8nApi {
     type: string,
     data: JsonObject,
   ): Promise<{ readonly id: string; readonly name: string }>;
+  updateCredential(id: string, data: JsonObject): Promise<void>;
   testCredential(id: string): Promise<CredentialTest>;
   createWorkflow(draft: WorkflowDraft): Promise<string>;
   /** Publishes it, and waits until its triggers run; a trigger that cannot start is an error with its message. */
@@ -178,7 +179,7 @@ export function connect(url: string, session: Session): N8nApi {
     throw new Failure({
       code: 'not_published',
       subject: `workflow ${workflowId}`,
-      message: `n8n could not start the triggers of the workflow: ${failed.map((one) => String(at(one, 'errorMessage'))).join('; ')}`,
+      message: `n8n could not start the triggers of the workflow: ${failed.map((one) => wordAt(one, 'errorMessage')).join('; ')}`,
       nextStep: 'Read the message of the trigger and the log of n8n.',
     });
   };
@@ -200,6 +201,9 @@ export function connect(url: string, session: Session): N8nApi {
     createCredential: async (name, type, data) => {
       const { body } = await asClient('POST', '/credentials', { name, type, data });
       return { id: textAt(body, 'id'), name };
+    },
+    updateCredential: async (id, data) => {
+      await asClient('PATCH', `/credentials/${id}`, { data });
     },
     testCredential: async (id) => {
       const { body } = await asClient('POST', `/credentials/${id}/test`);
@@ -307,7 +311,7 @@ function parseExecution(body: Json): Execution {
   if (isObject(runData)) for (const [name, list] of Object.entries(runData)) runs[name] = asList(list).map(parseRun);
   const error = parseError(at(result, 'error'));
   return {
-    id: String(at(body, 'id')),
+    id: wordAt(body, 'id'),
     workflowId: textAt(body, 'workflowId'),
     status: textAt(body, 'status') as ExecutionStatus,
     mode: textAt(body, 'mode'),
@@ -320,7 +324,7 @@ function parseExecution(body: Json): Execution {
 function parseRun(run: Json): NodeRun {
   const error = parseError(at(run, 'error'));
   return {
-    status: String(at(run, 'executionStatus')),
+    status: wordAt(run, 'executionStatus'),
     outputs: asList(at(at(run, 'data'), 'main')).map((output) =>
       asList(output)
         .map((item) => at(item, 'json'))
@@ -335,7 +339,7 @@ function parseError(error: Json): NodeRun['error'] {
   const description = at(error, 'description');
   const name = at(error, 'name');
   return {
-    message: String(at(error, 'message')),
+    message: wordAt(error, 'message'),
     ...(typeof description === 'string' ? { description } : {}),
     ...(typeof name === 'string' ? { name } : {}),
   };
@@ -350,11 +354,21 @@ function asJson(text: string): Json {
 }
 
 function isObject(value: Json): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !isList(value);
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 function asList(value: Json): readonly Json[] {
-  return Array.isArray(value) ? value : [];
+  return isList(value) ? value : [];
+}
+
+/** A text or a number as text; anything else is nothing. */
+function wordAt(value: Json, name: string): string {
+  const found = at(value, name);
+  return typeof found === 'string' || typeof found === 'number' ? `${found}` : '';
 }
 
 function at(value: Json, ...path: readonly string[]): Json {
@@ -376,7 +390,7 @@ function textAt(value: Json, ...path: readonly string[]): string {
 
 function listAt(value: Json, ...path: readonly string[]): readonly Json[] {
   const found = at(value, ...path);
-  if (Array.isArray(found)) return found;
+  if (isList(found)) return found;
   textAt(null, ...path);
   return [];
 }

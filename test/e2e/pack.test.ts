@@ -22,7 +22,7 @@ test('n8n knows every node of the installed tarball under the name that shipped 
     return `n8n-nodes-selfhost.${name.charAt(0).toLowerCase()}${name.slice(1)}`;
   });
   const known = (await api.nodeTypes())
-    .map(({ name }) => String(name))
+    .map(({ name }) => (typeof name === 'string' ? name : ''))
     .filter((name) => name.startsWith('n8n-nodes-selfhost.'));
   // Nodes that an AI agent may use appear a second time, as tools.
   expect(known.filter((name) => !name.endsWith('Tool')).sort()).toEqual(expected.sort());

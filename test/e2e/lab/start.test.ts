@@ -61,8 +61,13 @@ test('npm start shows a new account once, Ctrl-C stops all it started, and a sec
   const first = lab('start', folder, { SELFHOST_LAB_PORT: port });
   const url = await ready(first);
   expect(url).toBe(`http://127.0.0.1:${port}`);
-  const account = JSON.parse(readFileSync(join(folder, 'n8n', 'account.json'), 'utf8')) as { email: string; password: string };
-  await waitFor('the account is shown', async () => (first.output().includes(account.password) ? true : undefined), { within: 5000 });
+  const account = JSON.parse(readFileSync(join(folder, 'n8n', 'account.json'), 'utf8')) as {
+    email: string;
+    password: string;
+  };
+  await waitFor('the account is shown', async () => (first.output().includes(account.password) ? true : undefined), {
+    within: 5000,
+  });
   await logIn(url, account);
   expect(ofLab(folder).length).toBeGreaterThan(0);
 

@@ -25,7 +25,9 @@ test('a skipped test counts as failed, and so does one that is still to be writt
 
 test('a test file that could not be loaded counts as failed and is named', () => {
   const broken = { status: 'failed', name: '/elsewhere/a.test.ts', message: 'Cannot find module x' };
-  expect(judge({ ...stage, exitCode: 1 }, { ...allPassed, numRuntimeErrorTestSuites: 1, testResults: [broken] })).toEqual({
+  expect(
+    judge({ ...stage, exitCode: 1 }, { ...allPassed, numRuntimeErrorTestSuites: 1, testResults: [broken] }),
+  ).toEqual({
     passed: 5,
     failed: 1,
     troubles: ['unit: /elsewhere/a.test.ts\nCannot find module x'],

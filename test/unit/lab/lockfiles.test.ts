@@ -7,7 +7,9 @@ describe.each(['.', 'lab/n8n', 'lab/node'])('the lockfile in %s', (folder) => {
   const { packages } = JSON.parse(text) as { packages: Record<string, Record<string, unknown>> };
 
   test('pins every package by version and hash', () => {
-    const loose = Object.entries(packages).filter(([path, { version, integrity }]) => path !== '' && !(version && integrity));
+    const loose = Object.entries(packages).filter(
+      ([path, { version, integrity }]) => path !== '' && !(version && integrity),
+    );
     expect(loose.map(([path]) => path)).toEqual([]);
   });
 
