@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { waitFor } from './processes';
 
 /** Every process of one run carries this variable, also those that left its process group. */
-const markName = 'SELFHOST_LAB_RUN';
+const markName = 'SELFHOST_LAB_MARK';
 
 /** From here on everything that we start, and everything that it starts, carries the mark. */
 export function markWhatWeStart(mark: string): void {
