@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { waitFor } from './processes';
+
+/** Every process of one run carries this variable, also those that left its process group. */
+const markName = 'SELFHOST_LAB_MARK';
+
+/** From here on everything that we start, and everything that it starts, carries the mark. */
+export function markWhatWeStart(mark: string): void {
+  process.env[markName] = mark;
+}
+
+export interface Leftover {
+  readonly pid: number;
+  readonly command: string;
+}
+
+export function marked(mark: string): readonly Leftover[] {
+  const wanted = `${markName}=${mark}`;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      try {
+        if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(wanted)) return [];
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        return [{ pid: Number(name), command: command.slice(0, 120) }];
+      } catch {
+        // Ended while we looked, or not ours to look at.
+        return [];
+      }
+    });
+}
+
+/** Ends what a run left behind, waits until it is gone with its ports, and says what it was. */
+export async function endMarked(mark: string): Promise<readonly Leftover[]> {
+  const left = marked(mark);
+  const nobody = () => {
+    const now = marked(mark);
+    for (const { pid } of now) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Ended by itself.
+      }
+    }
+    return Promise.resolve(now.length === 0 ? true : undefined);
+  };
+  await waitFor('the leftovers of an earlier run have ended', nobody, { within: 10_000 });
+  return left;
+}

@@ -1,0 +1,137 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../lib/failure';
+import { isObject, type Json, type JsonObject } from '../lib/json';
+import { ownerAccount } from './account';
+import { debianPackages, installDebianPackages } from './debian-packages';
+import { labCredential } from './estate';
+import { startLabHosts, type LabHosts } from './hosts/lab-hosts';
+import { labFolder, repository } from './folders';
+import { endMarked, markWhatWeStart } from './leftovers';
+import { lockFile } from './lock';
+import { logIn, setUpOwner, type N8nApi } from './n8n/api';
+import { installN8n, type N8nInstall } from './n8n/install';
+import { chosenPort, type N8n } from './n8n/instance';
+import { installPack, packTarball } from './n8n/pack';
+import { alsoStop } from './processes';
+import { say, step } from './steps';
+import { diskFull, isFull } from './trouble';
+
+export interface LabPlan {
+  /** A folder of its own for each kind of lab, below the lab folder. */
+  readonly name: string;
+  readonly needsServices: boolean;
+  readonly boot: (options: { install: N8nInstall; folder: string; logs: string; port: number }) => Promise<N8n>;
+}
+
+/** `npm start`: from a bare machine to an n8n in the browser with the pack in it and hosts to work on. */
+export async function openLab(plan: LabPlan): Promise<number> {
+  mkdirSync(labFolder, { recursive: true, mode: 0o700 });
+  await takeLab();
+  if (isFull(labFolder, 200 * 1024 ** 2)) throw diskFull(`Starting the lab in ${labFolder}`);
+  const mark = `${labFolder}:start`;
+  await endMarked(mark);
+  markWhatWeStart(mark);
+  const port = await chosenPort(wantedPort());
+  const packages = debianPackages.filter(
+    ({ neededBy, name }) => neededBy === 'lab' || (plan.needsServices && isService(name)),
+  );
+  await step('Debian packages', () => installDebianPackages(packages));
+  const folder = join(labFolder, plan.name);
+  const logs = join(labFolder, 'logs', plan.name);
+  const install = await step('n8n 2.41.1 and its Node 24 (about five minutes the first time)', installN8n);
+  const tarball = await step('The pack, built and packed', () => packTarball());
+  await step('The pack, installed into n8n', () => installPack(install, folder, tarball));
+  const hosts = await step('Hosts to work on', () => startLabHosts(join(labFolder, 'hosts'), { log: say }));
+  alsoStop(() => hosts.stop());
+  const n8n = await step('n8n', () => plan.boot({ install, folder, logs, port }));
+  const account = ownerAccount(join(folder, 'account.json'));
+  await step('Account, credentials and the first workflow', async () => {
+    if (account.isNew) await setUpOwner(n8n.url, account);
+    await furnish(await logIn(n8n.url, account), { n8n, folder, hosts });
+  });
+  say(`Ready: ${n8n.url}`);
+  process.stdout.write(account.isNew ? `\n  ${account.email}\n  ${account.password}\n\n` : '');
+  process.stdout.write(`The account is kept in ${join(folder, 'account.json')}. Ctrl-C stops the lab.\n`);
+  await n8n.main.ended;
+  throw new Failure({
+    code: 'n8n_ended',
+    subject: 'n8n',
+    message: 'n8n has ended by itself.',
+    nextStep: `Read its log: ${n8n.main.log}`,
+  });
+}
+
+/** One lab per checkout at a time; also keeps `lab:reset` away from a running one. */
+export async function takeLab(): Promise<void> {
+  mkdirSync(labFolder, { recursive: true, mode: 0o700 });
+  if ((await lockFile(join(labFolder, 'lock'), { wait: false })) !== undefined) return;
+  throw new Failure({
+    code: 'lab_runs',
+    subject: labFolder,
+    message: 'The lab of this checkout is already running.',
+    nextStep: 'Use that one, or stop it with Ctrl-C first.',
+  });
+}
+
+function wantedPort(): number {
+  const wanted = Number(process.env.SELFHOST_LAB_PORT ?? 5678);
+  if (Number.isInteger(wanted) && wanted > 0 && wanted < 65_536) return wanted;
+  throw new Failure({
+    code: 'bad_port',
+    subject: 'SELFHOST_LAB_PORT',
+    message: `SELFHOST_LAB_PORT is no port number: ${process.env.SELFHOST_LAB_PORT ?? ''}`,
+    nextStep: 'Give a number from 1 to 65535.',
+  });
+}
+
+const isService = (name: string) => name === 'redis-server' || name === 'postgresql';
+
+interface Furniture {
+  readonly n8n: N8n;
+  readonly folder: string;
+  readonly hosts: LabHosts;
+}
+
+/** What stands in n8n from the beginning: a credential that opens the hosts, kept true, and a first workflow. */
+async function furnish(api: N8nApi, { n8n, folder, hosts: { hosts } }: Furniture): Promise<void> {
+  const wanted = labCredential(hosts);
+  const kept = keptFurniture(join(folder, 'furniture.json'));
+  if (kept !== undefined) {
+    // The hosts keep their keys; a port may have been taken by somebody else in the meantime.
+    if (kept.credential !== JSON.stringify(wanted)) await api.updateCredential(kept.id, wanted);
+    keepFurniture(folder, kept.id, wanted);
+    return;
+  }
+  const { id } = await api.createCredential('Lab hosts', 'selfhostHost', wanted);
+  const shipped: unknown = JSON.parse(readFileSync(join(repository, 'workflows', 'host-facts.json'), 'utf8'));
+  const file = join(folder, 'first-workflow.json');
+  writeFileSync(file, JSON.stringify(withCredential(shipped, id)));
+  await n8n.command(['import:workflow', `--input=${file}`]);
+  keepFurniture(folder, id, wanted);
+}
+
+interface KeptFurniture {
+  readonly id: string;
+  readonly credential: string;
+}
+
+function keptFurniture(file: string): KeptFurniture | undefined {
+  if (!existsSync(file)) return undefined;
+  const kept: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (!isObject(kept) || typeof kept.id !== 'string' || typeof kept.credential !== 'string') return undefined;
+  return { id: kept.id, credential: kept.credential };
+}
+
+function keepFurniture(folder: string, id: string, credential: JsonObject): void {
+  const kept: KeptFurniture = { id, credential: JSON.stringify(credential) };
+  writeFileSync(join(folder, 'furniture.json'), JSON.stringify(kept), { mode: 0o600 });
+}
+
+/** A shipped workflow names its credentials; here it gets the id that n8n gave to ours. */
+function withCredential(value: unknown, id: string): Json {
+  const text = JSON.stringify(value, (_key, field: unknown) =>
+    isObject(field) && field.name === 'Lab hosts' && field.id === '' ? { ...field, id } : field,
+  );
+  return JSON.parse(text) as Json;
+}
