@@ -235,7 +235,7 @@ function readHeader(
           if (facts === undefined) reject(recognised(attempt, 'missing'));
           else resolve(facts);
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     };
@@ -251,13 +251,13 @@ function readHeader(
             judged(attempt, come, said());
             reject(programFailed(attempt, 'bash', said()));
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         });
       },
       (error: unknown) => {
         settle(() => {
-          reject(error as Error);
+          reject(error);
         });
       },
     );
