@@ -40,7 +40,7 @@ before=("\${facts[@]}")
 entries=1
 if [ "\${facts[0]}" = directory ]; then
   case $path in
-    /bin | /boot | /data | /dev | /etc | /home | /lib | /lib32 | /lib64 | /libx32 | /media | /mnt | /opt | /proc | /root | \\
+    /bin | /boot | /dev | /etc | /home | /lib | /lib32 | /lib64 | /libx32 | /media | /mnt | /opt | /proc | /root | \\
     /run | /sbin | /snap | /srv | /sys | /tmp | /usr | /var | /home/lost+found | /lost+found) failed protected ;;
     /usr/local/* | /run/user/*) ;;
     /bin/* | /boot/* | /dev/* | /lib/* | /lib64/* | /proc/* | /sbin/* | /sys/*) failed protected ;;

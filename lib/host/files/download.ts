@@ -4,12 +4,12 @@ import { cancelled, type Task } from '../../task';
 import type { Host } from '../host';
 import { endProcessGroup } from '../process-group';
 import { startCommand, type RunningCommand } from '../start';
-import { attemptOf, commandOf, judged, type FileSettings, type Question } from './ask';
-import { readFacts, type FileFacts } from './facts';
-import { endOfFields } from './fields';
+import { attemptOf, commandOf, type FileSettings, type Question } from './ask';
+import type { FileFacts } from './facts';
 import { problem, programFailed, recognised, retold, type Attempt } from './failures';
 import { checkPath, describeFile } from './path';
-import { READ, READ_FIELDS, toldOfChange } from './reading';
+import { collect, readHeader } from './header';
+import { READ, toldOfChange } from './reading';
 import { bytesProgress, reportBytes, watchStall, type StallWatch } from './transfer';
 
 export interface DownloadOptions extends FileSettings {
@@ -28,8 +28,6 @@ export interface Download extends Omit<FileFacts, 'type'> {
 
 const DOWNLOAD_TIMEOUT_MS = 6 * 3600_000;
 const STALL_MS = 120_000;
-/** A script that fails says so within this; longer answers are no answers. */
-const HEADER_LIMIT = 64 * 1024;
 
 /**
  * Streams a file in constant memory: the host waits while nobody reads. It must be read to its end or destroyed, for it
@@ -190,77 +188,4 @@ function pour({ attempt, running, said, facts, watch, whyStopped, task }: Pourin
   running.stdout.pipe(stream);
   if (watch.task.signal.aborted) onStop();
   return { stream, sha256 };
-}
-
-/** Collects what is said on standard error, of which little is expected. */
-function collect({ stderr }: RunningCommand): () => string {
-  let said = '';
-  stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-HEADER_LIMIT);
-  });
-  stderr.resume();
-  return () => said;
-}
-
-/** Reads the facts, and leaves standard output paused right behind them. */
-function readHeader(
-  attempt: Attempt,
-  running: RunningCommand,
-  said: () => string,
-  signal: AbortSignal,
-): Promise<FileFacts> {
-  const { stdout } = running;
-  return new Promise((resolve, reject) => {
-    let come = Buffer.alloc(0);
-    const settle = (act: () => void) => {
-      stdout.off('data', onData);
-      stdout.pause();
-      signal.removeEventListener('abort', onStop);
-      act();
-    };
-    const onStop = () => {
-      settle(() => {
-        reject(cancelled(describeFile(attempt.host, attempt.path)));
-      });
-    };
-    const onData = (chunk: Buffer) => {
-      come = Buffer.concat([come, chunk]);
-      const end = endOfFields(come, READ_FIELDS);
-      if (end === undefined) return;
-      settle(() => {
-        const rest = come.subarray(end);
-        if (rest.length > 0) stdout.unshift(rest);
-        try {
-          const facts = readFacts(judged(attempt, come.subarray(0, end), said()));
-          if (facts === undefined) reject(recognised(attempt, 'missing'));
-          else resolve(facts);
-        } catch (error) {
-          reject(error);
-        }
-      });
-    };
-    signal.addEventListener('abort', onStop, { once: true });
-    stdout.on('data', onData);
-    // A refusal is shorter than the facts: it is whole when the output has ended.
-    void running.exit.then(
-      async () => {
-        await running.closed;
-        if (endOfFields(come, READ_FIELDS) !== undefined) return;
-        settle(() => {
-          try {
-            judged(attempt, come, said());
-            reject(programFailed(attempt, 'bash', said()));
-          } catch (error) {
-            reject(error);
-          }
-        });
-      },
-      (error: unknown) => {
-        settle(() => {
-          reject(error);
-        });
-      },
-    );
-    stdout.resume();
-  });
 }

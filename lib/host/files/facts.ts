@@ -37,9 +37,10 @@ export function fourDigits(mode: string): string {
   return mode.padStart(4, '0');
 }
 
-/** Seconds since 1970 with a fraction, as stat and find print them. */
+/** Seconds since 1970 with a fraction, as stat and find print them; cut to milliseconds. */
 export function isoTime(seconds: string): string {
-  return new Date(Math.floor(Number(seconds) * 1000)).toISOString();
+  const [whole = '', fraction = ''] = seconds.split('.');
+  return new Date(Number(whole) * 1000 + Number(fraction.padEnd(3, '0').slice(0, 3))).toISOString();
 }
 
 function named(name: string, number: string): string {

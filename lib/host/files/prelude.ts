@@ -19,13 +19,17 @@ home() { case $path in '~/'*) path=~/\${path:2} ;; esac; }
 # The facts of what is at a path, as an array; empty when nothing is there.
 FACTS='%F\\0%s\\0%a\\0%U\\0%G\\0%u\\0%g\\0%.Y\\0'
 look() {
-  local said
-  mapfile -d '' -t facts < <(stat "\${@:2}" --printf "$FACTS" -- "$1" 2>/dev/null)
-  ((\${#facts[@]} == 0)) || return 0
-  said=$(stat "\${@:2}" -- "$1" 2>&1 >/dev/null) && broke stat
-  case $said in *': No such file or directory') return 0 ;; esac
-  printf '%s\\n' "$said" >&2
-  broke stat
+  local said turn
+  for turn in 1 2 3; do
+    mapfile -d '' -t facts < <(stat "\${@:2}" --printf "$FACTS" -- "$1" 2>/dev/null)
+    ((\${#facts[@]} == 0)) || return 0
+    # Why it failed. When it does not fail this time, the file has only just come: look again.
+    said=$(stat "\${@:2}" -- "$1" 2>&1 >/dev/null) && continue
+    case $said in *': No such file or directory') return 0 ;; esac
+    printf '%s\\n' "$said" >&2
+    broke stat
+  done
+  failed changing
 }
 
 # Replaces a link by what it points to, so that a change keeps the link. A link that somebody else planted is not

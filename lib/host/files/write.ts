@@ -196,9 +196,9 @@ async function measureOrStop(host: Host, path: string, content: string | Buffer 
   if (task.signal.aborted) throw cancelled(subject);
   task.signal.addEventListener('abort', onStop, { once: true });
   try {
-    return await measure(content, task.signal);
+    return await measure(content);
   } catch (error) {
-    if (task.signal.aborted || isFailure(error)) throw isFailure(error) ? error : cancelled(subject);
+    if (isFailure(error)) throw error;
     throw new Failure({
       code: 'file_source_broken',
       subject,

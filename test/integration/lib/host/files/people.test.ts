@@ -1,11 +1,14 @@
-import { chmod, chown, mkdir, readFile as read, stat, writeFile as put } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile as read, readdir, stat, writeFile as put } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { until } from '../../../../../lab/hosts/waiting';
 import { closeSessions } from '../../../../../lib/host/sessions';
 import { appendLine } from '../../../../../lib/host/files/append';
 import { deleteFile } from '../../../../../lib/host/files/delete';
 import { listDirectory } from '../../../../../lib/host/files/list';
 import { readFile } from '../../../../../lib/host/files/read';
 import { statFile } from '../../../../../lib/host/files/stat';
+import { uploadStream } from '../../../../../lib/host/files/upload';
 import { writeFile } from '../../../../../lib/host/files/write';
 import { asHost, failureOf, labHost, newTask } from './bench';
 
@@ -27,6 +30,15 @@ describe('files of others', () => {
         });
         expect((await readFile(host, path, {}, newTask())).content.equals(content)).toBe(true);
         expect((await writeFile(host, path, content, { mode: '0600' }, newTask())).changed).toBe(false);
+        const stop = new AbortController();
+        const endless = new Readable({ read: () => endless.push(Buffer.alloc(64 * 1024)) });
+        const stopped = failureOf(uploadStream(host, join(base.folder, 'stopped'), endless, {}, newTask(stop.signal)));
+        await until('a draft is there', 10_000, async () =>
+          (await readdir(base.folder)).length === 2 ? true : undefined,
+        );
+        stop.abort();
+        expect((await stopped).code).toBe('cancelled');
+        expect(await readdir(base.folder)).toEqual(['root only']);
         const home = await writeFile(host, '~/mine', 'x', { runAs: 'login' }, newTask());
         expect(home).toMatchObject({ path: `/home/${base.lab.user}/mine`, after: { owner: base.lab.user } });
         expect((await deleteFile(host, '~/mine', { runAs: 'login' }, newTask())).changed).toBe(true);
@@ -46,17 +58,17 @@ describe('files of others', () => {
       await put(secret, 'old', { mode: 0o600 });
       await mkdir(join(base.folder, 'closed'), { mode: 0o700 });
       const attempts = {
-        read: readFile(base.host, secret, {}, newTask()),
-        write: writeFile(base.host, secret, 'new', {}, newTask()),
-        writeNew: writeFile(base.host, join(base.folder, 'new'), 'new', {}, newTask()),
-        writeDry: writeFile(base.host, join(base.folder, 'new'), 'new', { dryRun: true }, newTask()),
-        append: appendLine(base.host, secret, 'new', {}, newTask()),
-        remove: deleteFile(base.host, secret, {}, newTask()),
-        list: listDirectory(base.host, join(base.folder, 'closed'), {}, newTask()),
-        stat: statFile(base.host, join(base.folder, 'closed', 'inner'), {}, newTask()),
+        read: () => readFile(base.host, secret, {}, newTask()),
+        write: () => writeFile(base.host, secret, 'new', {}, newTask()),
+        writeNew: () => writeFile(base.host, join(base.folder, 'new'), 'new', {}, newTask()),
+        writeDry: () => writeFile(base.host, join(base.folder, 'new'), 'new', { dryRun: true }, newTask()),
+        append: () => appendLine(base.host, secret, 'new', {}, newTask()),
+        remove: () => deleteFile(base.host, secret, {}, newTask()),
+        list: () => listDirectory(base.host, join(base.folder, 'closed'), {}, newTask()),
+        stat: () => statFile(base.host, join(base.folder, 'closed', 'inner'), {}, newTask()),
       };
       for (const [name, attempt] of Object.entries(attempts)) {
-        const failure = await failureOf(attempt);
+        const failure = await failureOf(attempt());
         expect([name, failure.code, failure.message.includes(user)]).toEqual([name, 'file_forbidden', true]);
         expect(failure.nextStep).toBe(`Give ${user} the permission, or choose a sudo mode in the Host credential.`);
       }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  lchown,
   link,
   lstat,
   mkdir,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { until } from '../../../../../lab/hosts/waiting';
 import { closeSessions } from '../../../../../lib/host/sessions';
 import { readFile } from '../../../../../lib/host/files/read';
 import { writeFile } from '../../../../../lib/host/files/write';
@@ -124,7 +126,6 @@ describe('writing a file as root', () => {
   it('refuses a link that a stranger made, and links in a circle', async () => {
     await put(join(folder, 'secret'), 'old');
     await symlink(join(folder, 'secret'), join(folder, 'planted'));
-    const { lchown } = await import('node:fs/promises');
     await lchown(join(folder, 'planted'), 1, 1);
     expect((await failureOf(writeFile(base.host, join(folder, 'planted'), 'new', {}, newTask()))).code).toBe(
       'file_link_refused',
@@ -191,6 +192,14 @@ describe('writing a file as root', () => {
     expect(await readdir(folder)).toEqual(['broken']);
   });
 
+  it('hears Stop while a dry run reads its source', async () => {
+    const stop = new AbortController();
+    const silent = new Readable({ read: () => stop.abort() });
+    const work = writeFile(base.host, join(folder, 'x'), silent, { dryRun: true }, newTask(stop.signal));
+    expect((await failureOf(work)).code).toBe('cancelled');
+    expect(silent.destroyed).toBe(true);
+  });
+
   it('gives up when nothing moves any more', async () => {
     const path = join(folder, 'stalled');
     const silent = new Readable({ read: () => undefined });
@@ -210,13 +219,10 @@ describe('writing a file as root', () => {
     const stop = new AbortController();
     const other = writeFile(base.host, path, held, {}, newTask(stop.signal));
     const drafts = async () => (await readdir(folder)).filter((name) => name.startsWith(prefix));
-    for (
-      const end = Date.now() + 5000;
-      (await drafts()).some((name) => name.endsWith('leftover')) || (await drafts()).length === 0;
-    ) {
-      if (Date.now() > end) throw new Error('The first writer never began');
-    }
-    const [draft = ''] = await drafts();
+    const [draft = ''] = await until('the first writer has its draft and the leftover is gone', 10_000, async () => {
+      const names = await drafts();
+      return names.length === 1 && !names[0]?.endsWith('leftover') ? names : undefined;
+    });
     expect((await lstat(join(folder, draft))).mode & 0o777).toBe(0o600);
     await utimes(join(folder, draft), 1, 1);
     await writeFile(base.host, path, 'second', {}, newTask());
@@ -237,13 +243,13 @@ describe('writing a file as root', () => {
     const path = join(folder, 'busy');
     const contents = Array.from({ length: 12 }, (_, index) => String(index % 10).repeat(200_000 + index));
     await put(path, contents[0] ?? '');
-    let writing = true;
+    const state = { writing: true };
     const seen: string[] = [];
     const reader = (async () => {
-      while (writing) seen.push(await read(path, 'utf8'));
+      while (state.writing) seen.push(await read(path, 'utf8'));
     })();
     await Promise.all(contents.map((content) => writeFile(base.host, path, content, {}, newTask())));
-    writing = false;
+    state.writing = false;
     await reader;
     expect(seen.filter((content) => !contents.includes(content))).toEqual([]);
     expect(await readdir(folder)).toEqual(['busy']);
