@@ -405,6 +405,33 @@ describe('waiting', () => {
   });
 });
 
+test('a start whose connection breaks starts the job exactly once all the same', async () => {
+  const hosts = Array.from({ length: 4 }, (_, index) => hostOf(machine.server, `unsteady-${index}`));
+  const starts = Array.from({ length: 12 }, (_, index) =>
+    startJob(
+      hosts[index % 4] ?? machine.host,
+      request({ script: 'echo ran >> "/root/unsteady-$1"', arguments: [String(index)] }, { again: true }),
+      task,
+    ),
+  );
+  let settled = false;
+  const all = Promise.all(starts).finally(() => {
+    settled = true;
+  });
+  for (let cut = 0; cut < 3 && !settled; cut += 1) {
+    await until('they are connected', 10_000, async () =>
+      settled || (await onHost('pgrep -fc "^sshd: root@notty" || true').catch(() => '0')) >= '4' ? true : undefined,
+    );
+    await dropConnections();
+  }
+  for (const { id, run, changed } of await all) {
+    expect(changed).toBe(true);
+    await awaitJob(machine.host, id, { run, timeoutMs: 20_000 }, task);
+    expect(await listJobs(machine.host, { idPrefix: id }, task)).toHaveLength(1);
+  }
+  expect(await onHost('cat /root/unsteady-* | sort | uniq -c')).toBe('12 ran');
+});
+
 /** Kills the sshd processes of connections; dropConnections() of the lab would kill the jobs, too. */
 async function dropConnections(): Promise<void> {
   await runCommand(machine.host, { script: 'pkill -KILL -f "^sshd: root@notty"' }, {}, task).catch(() => undefined);
