@@ -27,7 +27,7 @@ export interface JobRequest {
 }
 
 const DEFAULT_LOG_BYTES = 8 * 1024 * 1024;
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 
 /**
  * Starts a job that outlives this execution, this connection and this n8n. A job that is running is attached to, one
@@ -41,12 +41,14 @@ export async function startJob(
   const id = jobId(request.name, request.intent);
   // Marks the run that this call starts, so that an attempt whose answer was lost finds its own run and no second one starts.
   const token = randomBytes(6).toString('hex');
+  let maybeStarted = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await start(host, id, token, request, task);
     } catch (error) {
-      const maybeStarted = isFailure(error, 'connection_lost') || isFailure(error, 'exit_status_missing');
-      if (!maybeStarted || attempt >= ATTEMPTS) throw error;
+      if (isFailure(error, 'connection_lost') || isFailure(error, 'exit_status_missing')) maybeStarted = true;
+      else if (!maybeStarted || !isFailure(error, 'host_unreachable')) throw error;
+      if (attempt >= ATTEMPTS) throw unanswered(host, id, error);
       task.progress({ message: `The connection broke while job ${id} was being started; looking whether it was` });
       await pause(500 * attempt, task.signal, `the start of job ${id}`);
     }
@@ -93,7 +95,7 @@ async function start(host: Host, id: string, token: string, request: JobRequest,
     task,
   );
   const [job] = parseJobs(host, stdout);
-  if (job === undefined) throw unanswered(host, id);
+  if (job === undefined) throw unanswered(host, id, undefined);
   if (stdout.startsWith('orphans\n')) throw orphaned(host, job);
   return { ...job, changed: stdout.startsWith('changed yes\n') };
 }
@@ -167,11 +169,12 @@ function orphaned(host: Host, job: Job): Failure {
   });
 }
 
-function unanswered(host: Host, id: string): Failure {
+function unanswered(host: Host, id: string, cause: unknown): Failure {
   return new Failure({
     code: 'job_start_unknown',
     subject: `job ${id} on ${describeHost(host)}`,
     message: `${describeHost(host)} did not tell what became of the start of job ${id}`,
     nextStep: 'Read the job; starting it again is safe and attaches to a run that is going.',
+    cause,
   });
 }

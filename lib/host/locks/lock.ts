@@ -31,7 +31,11 @@ export interface LockHolder {
   readonly since: Date;
 }
 
-export type LockState = { readonly kind: 'free'; readonly epoch: number } | ({ readonly kind: 'held' } & LockHolder);
+export type LockState =
+  | { readonly kind: 'free'; readonly epoch: number }
+  | ({ readonly kind: 'held' } & LockHolder)
+  /** Somebody has it and waits for a step of the holder before to end. */
+  | { readonly kind: 'changing hands'; readonly epoch: number };
 
 const BEAT_MS = 5_000;
 /** The host frees the lock after 30 s of silence; we stop believing in it well before. */
@@ -88,8 +92,8 @@ export async function withLock<T>(
 
 export async function readLock(host: Host, name: string, task: Task): Promise<LockState> {
   const { stdout } = await runStateScript(host, { script: READ_LOCK, arguments: [fileNameFor(name)] }, task);
-  const free = /^free (\d+)$/m.exec(stdout);
-  if (free !== null) return { kind: 'free', epoch: Number(free[1]) };
+  const [, word, epoch] = /^(free|changing) (\d+)$/m.exec(stdout) ?? [];
+  if (word !== undefined) return { kind: word === 'free' ? 'free' : 'changing hands', epoch: Number(epoch) };
   const holder = parseHolder(stdout.replace(/^held /, '').trim());
   if (holder === undefined) throw unreadableRecord(host, `the holder of lock ${name}`);
   return { kind: 'held', ...holder };

@@ -10,6 +10,8 @@ file=$state/locks/$1
 prepare_state
 IFS= read -r -t 30 record || exit 0
 if ! lock_file "$file.lock" "$2"; then line_of "$file.held"; printf 'busy %s\\n' "$REPLY"; exit 0; fi
+# What a holder has left that was killed.
+rm -f -- "$file.held"
 if ! lock_file "$file.guard" 10; then echo 'busy a step of the holder before has not ended'; exit 0; fi
 guard=$REPLY
 line_of "$file.epoch"
@@ -33,13 +35,16 @@ echo released
 /** read.sh FILE */
 export const READ_LOCK = `
 file=$state/locks/$1
-holder=
 [ -d "$state/locks" ] || { echo 'free 0'; exit 0; }
-if [ ! -e "$file.lock" ] || lock_file "$file.lock" 0 -s; then holder=none; fi
-line_of "$file.epoch"; epoch=\${REPLY:-0}
-if [ "$holder" = none ]; then printf 'free %s\\n' "$epoch"; exit 0; fi
-line_of "$file.held"
-printf 'held %s\\n' "$REPLY"
+for ((tries = 0; tries < 50; tries++)); do
+  if [ ! -e "$file.lock" ] || lock_file "$file.lock" 0 -s; then
+    line_of "$file.epoch"; printf 'free %s\\n' "\${REPLY:-0}"; exit 0
+  fi
+  line_of "$file.held"
+  if [ -n "$REPLY" ]; then printf 'held %s\\n' "$REPLY"; exit 0; fi
+  sleep 0.02
+done
+line_of "$file.epoch"; printf 'changing %s\\n' "\${REPLY:-0}"
 `;
 
 /**

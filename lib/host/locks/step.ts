@@ -40,7 +40,8 @@ export async function stepUnderLock(
     );
   } catch (error) {
     if (!isFailure(error, 'command_failed') || error.details.exitCode !== STALE) throw error;
-    const now = /^selfhost-epoch (\d*)$/m.exec(String(error.details.stderr))?.[1];
+    const { stderr } = error.details;
+    const now = typeof stderr === 'string' ? /^selfhost-epoch (\d*)$/m.exec(stderr)?.[1] : undefined;
     throw new Failure({
       code: 'epoch_stale',
       subject: `lock ${name} on ${describeHost(host)}`,

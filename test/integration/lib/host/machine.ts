@@ -1,8 +1,8 @@
-import { mkdtemp } from 'node:fs/promises';
+import { setMaxListeners } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { rm } from 'node:fs/promises';
-import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
+import { startSshHost, type LabHost, type SshHost } from '../../../../lab/hosts/ssh-host';
 import type { Host } from '../../../../lib/host/host';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { Task } from '../../../../lib/task';
@@ -32,7 +32,7 @@ export async function startMachine(name: string): Promise<Machine> {
 }
 
 /** Hosts of another name are reached by connections of their own. */
-export function hostOf(server: SshHost, name = server.name): Host {
+export function hostOf(server: LabHost, name = server.name): Host {
   const target = { name, aliases: [], address: server.address, port: server.port, pins: server.pins };
   return {
     identity: {
@@ -48,5 +48,7 @@ export function hostOf(server: SshHost, name = server.name): Host {
 }
 
 export function taskOf(owner: string, signal: AbortSignal = new AbortController().signal, told: string[] = []): Task {
+  // Dozens of things at once listen to the one Stop of a test.
+  setMaxListeners(0, signal);
   return { owner, signal, progress: ({ message }) => told.push(message) };
 }
