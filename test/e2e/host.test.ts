@@ -196,7 +196,7 @@ describe('the Host node in n8n', () => {
     expect(await eva.authenticationAttempts()).toEqual(before);
 
     const scan = await run(hostNode('hostKey', 'scan', { address: `127.0.0.1:${eva.port}`, options: { name: 'eva' } }));
-    const pinLines = scan.runs.Node?.[0]?.outputs[0]?.map(({ pinLine }) => pinLine) ?? [];
+    const pinLines = scan.runs.Node?.[0]?.outputs[0]?.map(({ pinLine }) => pinLine as string) ?? [];
     const pinned = await api.createCredential('eva', 'selfhostHost', {
       ...labCredential([eva]),
       hosts: pinLines.join('\n'),
@@ -243,7 +243,7 @@ describe('the Host node in n8n', () => {
     expect(await api.testCredential(credential.id)).toMatchObject({ status: 'OK' });
     const broken = await api.createCredential('one is down', 'selfhostHost', {
       ...labCredential([bruno]),
-      hosts: `${String(labCredential([bruno]).hosts)}\ngone=127.0.0.1:1 SHA256:${'A'.repeat(43)}`,
+      hosts: `${labCredential([bruno]).hosts as string}\ngone=127.0.0.1:1 SHA256:${'A'.repeat(43)}`,
     });
     expect(await api.testCredential(broken.id)).toMatchObject({
       status: 'Error',
