@@ -23,6 +23,7 @@ export default tseslint.config(
   globalIgnores([
     'dist/',
     'coverage/',
+    '.lab/',
     'build/*',
     `!${builtDescriptions}/`,
     `${builtDescriptions}/pack/`,

@@ -55,7 +55,7 @@ async function ready(command: Command): Promise<string> {
 
 const ofLab = (folder: string) => marked(`${folder}:start`).filter(({ command }) => !command.includes('bootstrap.mjs'));
 
-test('npm start shows a new account once, Ctrl-C stops all it started, and a second start is ready within 20 s with the same account', async () => {
+test('npm start shows a new account once and a first workflow that works, Ctrl-C stops all it started, and a second start is ready within 20 s with the same account', async () => {
   const folder = join(root, 'lab');
   const port = String(await freePort());
   const first = lab('start', folder, { SELFHOST_LAB_PORT: port });
@@ -68,7 +68,10 @@ test('npm start shows a new account once, Ctrl-C stops all it started, and a sec
   await waitFor('the account is shown', async () => (first.output().includes(account.password) ? true : undefined), {
     within: 5000,
   });
-  await logIn(url, account);
+  const api = await logIn(url, account);
+  const facts = await api.runToEnd('selfhostHostFacts', 'By hand');
+  expect(facts.error).toBeUndefined();
+  expect(facts.runs['Host facts']?.[0]?.outputs[0]).toEqual([expect.objectContaining({ host: 'bruno' })]);
   expect(ofLab(folder).length).toBeGreaterThan(0);
 
   const another = lab('start', folder, { SELFHOST_LAB_PORT: port });
