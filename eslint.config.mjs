@@ -145,6 +145,10 @@ export default tseslint.config(
       'n8n-nodes-base/node-class-description-inputs-wrong-regular-node': 'off',
       'n8n-nodes-base/node-class-description-outputs-wrong': 'off',
       'n8n-nodes-base/node-param-type-options-max-value-present': 'off',
+      // "Facts" is what the resource is called; a single fact is nothing one asks for.
+      'n8n-nodes-base/node-param-resource-with-plural-option': 'off',
+      // Fields called secret… hold a reference to a secret (credential:NAME), which people must be able to read.
+      'n8n-nodes-base/node-param-type-options-password-missing': 'off',
       // Our credentials are not all of an API, see below.
       'n8n-nodes-base/node-class-description-credentials-name-unsuffixed': 'off',
     },

@@ -24,7 +24,8 @@ import { serviceChangeOperations } from './actions/service/change.operation';
 import { listServicesOperation, listTimersOperation } from './actions/service/list.operation';
 import { serviceStatusOperation } from './actions/service/status.operation';
 import { hostContext } from './context';
-import { hostCredentialTest } from './methods/credentialTest';
+import { hostCredentialTest } from './methods/hostCredentialTest';
+import { secretsCredentialTest } from './methods/secretsCredentialTest';
 import type { HostContext } from './operation';
 
 export const Host = actionNode<HostContext>({
@@ -34,7 +35,7 @@ export const Host = actionNode<HostContext>({
   icon: { light: 'file:host.svg', dark: 'file:host.dark.svg' },
   credentials: [
     { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
-    { name: 'selfhostSecrets', required: false },
+    { name: 'selfhostSecrets', required: false, testedBy: 'secretsCredentialTest' },
   ],
   resources: [
     resource({ name: 'command', label: 'Command', operations: [runCommandOperation, runScriptOperation] }),
@@ -75,6 +76,6 @@ export const Host = actionNode<HostContext>({
       operations: [serviceStatusOperation, ...serviceChangeOperations, listServicesOperation, listTimersOperation],
     }),
   ],
-  methods: { credentialTest: { hostCredentialTest } },
+  methods: { credentialTest: { hostCredentialTest, secretsCredentialTest } },
   context: hostContext,
 });

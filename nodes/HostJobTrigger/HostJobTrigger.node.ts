@@ -15,6 +15,7 @@ import type { Job } from '../../lib/host/jobs/record';
 import { selectHost } from '../../lib/host/select';
 import type { Task } from '../../lib/task';
 import { toNodeError } from '../declaration';
+import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { jobItem } from '../Host/actions/job/shared';
 import { hostJobTriggerProperties } from './properties';
 
@@ -33,9 +34,11 @@ export class HostJobTrigger implements INodeType {
     defaults: { name: 'Host Job Trigger' },
     inputs: [],
     outputs: [NodeConnectionTypes.Main],
-    credentials: [{ name: 'selfhostHost', required: true }],
+    credentials: [{ name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' }],
     properties: hostJobTriggerProperties,
   };
+
+  methods = { credentialTest: { hostCredentialTest } };
 
   async trigger(this: ITriggerFunctions): Promise<ITriggerResponse> {
     const settings = await settingsOf(this);

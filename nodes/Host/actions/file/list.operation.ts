@@ -16,7 +16,14 @@ export const listDirectoryOperation = operation({
     options: optional({
       ...hostOptions,
       depth: number({ default: 1, min: 1, max: 64, integer: true, description: 'How many levels down' }),
-      limit: number({ default: 10_000, min: 1, max: 100_000, integer: true, description: 'How many entries at most' }),
+      maxEntries: number({
+        label: 'Max Entries',
+        default: 10_000,
+        min: 1,
+        max: 100_000,
+        integer: true,
+        description: 'How many entries at most',
+      }),
     }),
   },
   output: schema.object({
@@ -41,7 +48,10 @@ export const listDirectoryOperation = operation({
     ),
   }),
   run: async ({ input, host, runAs, task }) => {
-    const { depth, limit } = input.options;
-    return { host: host.target.name, ...(await listDirectory(host, input.path, { depth, limit, runAs }, task)) };
+    const { depth, maxEntries } = input.options;
+    return {
+      host: host.target.name,
+      ...(await listDirectory(host, input.path, { depth, limit: maxEntries, runAs }, task)),
+    };
   },
 });

@@ -1,9 +1,13 @@
 import type { Job } from '../../../../lib/host/jobs/record';
 import { schema, text } from '../../../declaration';
 
-export const jobIdField = text({ label: 'Job ID', required: true, placeholder: '={{ $json.id }}' });
+export const jobIdField = text({ label: 'Job ID', required: true, placeholder: 'scatter-backup-2026-11-20-5a1c' });
 
-export const runField = text({ label: 'Run', placeholder: '={{ $json.run }}', description: 'Default: the newest run' });
+export const runField = text({
+  label: 'Run',
+  placeholder: '20261120T020000Z-5a1c9d3e7f10',
+  description: 'Default: the newest run',
+});
 
 export const jobFacts = {
   host: schema.string(),
