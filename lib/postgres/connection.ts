@@ -51,20 +51,26 @@ export async function connectPostgres(database: Database, task: Task): Promise<C
   client.on('end', () => {
     broken = true;
   });
+  const query: Connection['query'] = async (text, values = []) => {
+    try {
+      const answer = client.query<Record<string, unknown>, unknown[]>(text, [...values]);
+      return (await within(answer, STATEMENT_MS, task, database)).rows;
+    } catch (error) {
+      const failure = translate(database, error);
+      if (failure.code !== 'database_error') {
+        broken = true;
+        stream.destroy();
+      }
+      throw failure;
+    }
+  };
+  let last: Promise<unknown> = Promise.resolve();
   return {
     isBroken: () => broken,
-    query: async (text, values = []) => {
-      try {
-        const answer = client.query<Record<string, unknown>, unknown[]>(text, [...values]);
-        return (await within(answer, STATEMENT_MS, task, database)).rows;
-      } catch (error) {
-        const failure = translate(database, error);
-        if (failure.code !== 'database_error') {
-          broken = true;
-          stream.destroy();
-        }
-        throw failure;
-      }
+    query: (text, values) => {
+      const answer = last.then(() => query(text, values));
+      last = answer.catch(() => undefined);
+      return answer;
     },
     close: async () => {
       broken = true;

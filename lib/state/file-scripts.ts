@@ -30,14 +30,16 @@ head='^\\{"schema":1,"version":([0-9]{1,16}),"updatedAt":"([0-9T:.Z-]{24})",("ex
 load() {
   state=absent version=0 updated= expires= writes=
   local text=
-  # The shell's own read, because a program for each file would make the clean-up of many slow.
-  if ! { IFS= read -r -d '' text || [ -n "$text" ]; } 2> /dev/null < "$file"; then
-    if ! text=$(cat -- "$file" 2>&1); then
-      case $text in
-        *': No such file or directory') return ;;
-        *) printf '%s\\n' "$text" >&2; exit 4 ;;
-      esac
-    fi
+  # The shell's own read, because a program for each file would make the clean-up of many slow. It succeeds only when
+  # it meets a NUL, which no entry holds. Not written as "if not": bash does not turn the outcome around when it is the
+  # redirection that fails.
+  if { IFS= read -r -d '' text; } 2> /dev/null < "$file"; then
+    text=
+  elif [ -z "$text" ] && ! text=$(cat -- "$file" 2>&1); then
+    case $text in
+      *': No such file or directory') return 0 ;;
+      *) printf '%s\\n' "$text" >&2; exit 4 ;;
+    esac
   fi
   state=strange
   if [[ "$text" != *$'}\\n' ]]; then return; fi

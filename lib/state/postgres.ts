@@ -61,12 +61,14 @@ function postgresBackend(database: Database, task: Task): Backend {
     }
   }
 
+  async function read(key: string): Promise<Entry | undefined> {
+    const [row] = await ask(statements.READ, [key]);
+    return row === undefined ? undefined : entryOf(row, place, key);
+  }
+
   return {
     place,
-    read: async (key) => {
-      const [row] = await ask(statements.READ, [key]);
-      return row === undefined ? undefined : entryOf(row, place, key);
-    },
+    read,
     write: async ({ key, id, value, expected, ttlMs = null }) => {
       if (expected !== 'absent') return change(key, id, statements.REPLACE, [key, value, ttlMs, id, expected]);
       // Between finding it there and looking why, it may go; then it can be created after all.
@@ -75,8 +77,11 @@ function postgresBackend(database: Database, task: Task): Backend {
         if (outcome.outcome !== 'absent' || attempt >= ATTEMPTS) return outcome;
       }
     },
-    remove: ({ key, id, expected }) =>
-      change(key, id, statements.REMOVE, [key, id, expected === 'any' ? null : expected]),
+    remove: async ({ key, id, expected }) => {
+      // What cannot be read must not be swept away unseen.
+      if ((await read(key)) === undefined) return { outcome: 'absent' };
+      return change(key, id, statements.REMOVE, [key, id, expected === 'any' ? null : expected]);
+    },
     list: async (prefix, after, limit) => {
       const rows = await ask(statements.LIST, [prefix, after, limit + 1]);
       const page = rows.slice(0, limit).map((row) => listed(row, place));
