@@ -1,3 +1,4 @@
+import { isInstant } from '../instant';
 import { isObject, type Json } from '../json';
 import { stateNewerSchema, stateUnreadable } from './failures';
 import { ENTRY_SCHEMA, type Entry } from './store';
@@ -40,11 +41,4 @@ export function parseJson(text: string): unknown {
 
 export function isVersion(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
-}
-
-/** `2026-01-31T02:00:00.000Z`, and a moment that exists. */
-export function isInstant(value: unknown): value is string {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return false;
-  const time = new Date(value);
-  return !Number.isNaN(time.getTime()) && time.toISOString() === value;
 }
