@@ -35,7 +35,12 @@ function memoryBackend({ entries, now }: Memory): Backend {
     return kept === undefined ? undefined : alive(parseEntry(kept.document, place, key), instant(now()));
   };
 
-  function change(key: string, id: string, expected: number | 'absent' | 'any', fields: (end?: string) => object): Outcome {
+  function change(
+    key: string,
+    id: string,
+    expected: number | 'absent' | 'any',
+    fields: (end?: string) => object,
+  ): Outcome {
     const kept = entries.get(key);
     const live = look(key);
     const again = kept?.writes.find(([one]) => one === id);
@@ -54,17 +59,13 @@ function memoryBackend({ entries, now }: Memory): Backend {
 
   return {
     place,
-    // eslint-disable-next-line @typescript-eslint/require-await -- What it throws must come as a rejection.
     read: async (key) => look(key),
-    // eslint-disable-next-line @typescript-eslint/require-await
     write: async ({ key, id, value, expected, ttlMs }) =>
       change(key, id, expected, (end) => {
         const expiresAt = ttlMs === undefined ? end : instant(now() + ttlMs);
         return { ...(expiresAt !== undefined && { expiresAt }), value: JSON.parse(value) as unknown };
       }),
-    // eslint-disable-next-line @typescript-eslint/require-await
     remove: async ({ key, id, expected }) => change(key, id, expected, () => ({ removed: true })),
-    // eslint-disable-next-line @typescript-eslint/require-await
     list: async (prefix, after, limit) => {
       const keys = [...entries.keys()]
         .filter((key) => key.startsWith(prefix) && (after === '' || compareKeys(key, after) > 0))
@@ -80,7 +81,6 @@ function memoryBackend({ entries, now }: Memory): Backend {
       });
       return keys.length > limit ? { items, next: keys[limit - 1] } : { items };
     },
-    // eslint-disable-next-line @typescript-eslint/require-await
     cleanUp: async () => {
       let expired = 0;
       for (const [key, { document }] of entries) {

@@ -60,11 +60,25 @@ async function start(
 
   let child: number | undefined;
   const sql = (text: string) =>
-    run([join(programs, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'], {
-      input: text,
-      environment: { PGPASSWORD: password },
-      deadlineMs: 30_000,
-    });
+    run(
+      [
+        join(programs, 'psql'),
+        '-XAtq',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(port),
+        '-U',
+        'postgres',
+      ],
+      {
+        input: text,
+        environment: { PGPASSWORD: password },
+        deadlineMs: 30_000,
+      },
+    );
   const up = async () => {
     const options = Object.entries({
       listen_addresses: '127.0.0.1',
@@ -74,13 +88,26 @@ async function start(
       fsync: 'off',
       ...settings,
     }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const server = spawn('/bin/sh', ['-c', 'log=$1; shift; exec "$@" >> "$log" 2>&1', 'sh', logFile, join(programs, 'postgres'), '-D', data, ...options], {
-      cwd: home,
-      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-      stdio: 'ignore',
-      detached: true,
-      ...user,
-    });
+    const server = spawn(
+      '/bin/sh',
+      [
+        '-c',
+        'log=$1; shift; exec "$@" >> "$log" 2>&1',
+        'sh',
+        logFile,
+        join(programs, 'postgres'),
+        '-D',
+        data,
+        ...options,
+      ],
+      {
+        cwd: home,
+        env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+        stdio: 'ignore',
+        detached: true,
+        ...user,
+      },
+    );
     let ended = false;
     server.once('exit', () => (ended = true));
     server.once('error', () => (ended = true));
@@ -141,7 +168,13 @@ async function programFolder(): Promise<string> {
 function runAs(user: User | undefined, folder: string, program: string, args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' };
-    const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, ...user });
+    const child = spawn(program, args, {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      ...user,
+    });
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));

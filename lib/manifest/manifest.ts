@@ -105,13 +105,13 @@ function parseProducer(value: unknown, index: number): Producer {
   if (!isName(name)) throw bad('has no name');
   if (Object.keys(others).length > 0) throw bad('has a field that producers do not have');
   if (signal === null && typeof exitCode === 'number' && Number.isInteger(exitCode)) return { name, exitCode, signal };
-  if (exitCode === null && typeof signal === 'string' && /^SIG[A-Z0-9+]+$/.test(signal)) return { name, exitCode, signal };
+  if (exitCode === null && typeof signal === 'string' && /^SIG[A-Z0-9+]+$/.test(signal))
+    return { name, exitCode, signal };
   throw bad('has neither an exit code nor a signal');
 }
 
 function isName(value: unknown): value is string {
-  // eslint-disable-next-line no-control-regex -- They have no place in a name.
-  return typeof value === 'string' && value.length <= 500 && value.trim() !== '' && !/[\u0000-\u001f\u007f]/.test(value);
+  return typeof value === 'string' && value.length <= 500 && value.trim() !== '' && !/\p{Cc}/u.test(value);
 }
 
 function checksumOf(document: object): string {

@@ -33,7 +33,8 @@ export async function issueApproval(
   { approver, expiresAt, now }: { readonly approver: string; readonly expiresAt: string; readonly now: number },
 ): Promise<string> {
   if (approver.trim() === '') throw invalid(plan, 'it does not say who approved', 'Name the approver.');
-  if (!isInstant(expiresAt)) throw invalid(plan, 'its expiry is not a time in UTC', 'Give a time like 2026-01-31T02:00:00.000Z.');
+  if (!isInstant(expiresAt))
+    throw invalid(plan, 'its expiry is not a time in UTC', 'Give a time like 2026-01-31T02:00:00.000Z.');
   const left = Date.parse(expiresAt) - now;
   if (left <= 0) throw invalid(plan, `it would have expired at ${expiresAt}`, 'Give a time that is still to come.');
   const token = randomBytes(32).toString('base64url');

@@ -31,7 +31,16 @@ export interface Plan extends PlanContent {
 /** Makes the plan that can be shown, approved and then applied exactly. The key stays with whoever applies. */
 export function makePlan(content: PlanContent, key: string): Plan {
   const { engine, engineVersion, target, desired, observed, changes, expiresAt } = content;
-  const unsigned = { schema: PLAN_SCHEMA, engine, engineVersion, target, desired, observed, changes, expiresAt } as const;
+  const unsigned = {
+    schema: PLAN_SCHEMA,
+    engine,
+    engineVersion,
+    target,
+    desired,
+    observed,
+    changes,
+    expiresAt,
+  } as const;
   // Through the canonical text, so that later changes to the given objects do not reach into the plan.
   const copy = JSON.parse(canonicalJson(unsigned)) as Omit<Plan, 'hash'>;
   const plan = { ...copy, hash: hashOf(copy, key) };
@@ -129,7 +138,8 @@ function parsePlan(value: unknown): Plan {
   if (schema !== PLAN_SCHEMA) throw unreadable('it has no schema number');
   if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash)) throw unreadable('it has no hash');
   if (typeof engine !== 'string' || engine === '') throw unreadable('it does not name its engine');
-  if (typeof engineVersion !== 'string' || engineVersion === '') throw unreadable('it does not name its engine version');
+  if (typeof engineVersion !== 'string' || engineVersion === '')
+    throw unreadable('it does not name its engine version');
   if (typeof target !== 'string' || target === '') throw unreadable('it does not name its target');
   if (desired === undefined || observed === undefined) throw unreadable('desired or observed is missing');
   if (!Array.isArray(changes)) throw unreadable('it has no list of changes');

@@ -12,8 +12,7 @@ export interface Database {
   readonly user: string;
   readonly password?: string;
   /** A port that this process reaches itself, or a way to open a stream (a socket on a host, through `openSocket`). */
-  readonly at:
-    { readonly host: string; readonly port: number } | { readonly open: (task: Task) => Promise<Duplex> };
+  readonly at: { readonly host: string; readonly port: number } | { readonly open: (task: Task) => Promise<Duplex> };
   /** Without it the connection is not encrypted, which is right for a local port or a stream through SSH. */
   readonly tls?: { readonly serverName: string; readonly ca?: string };
 }
@@ -139,7 +138,8 @@ function connectedAlready(stream: Duplex): Duplex {
     process.nextTick(() => stream.emit('connect'));
     return stream;
   };
-  const lacking = 'setNoDelay' in stream ? {} : { setNoDelay: nothing, setKeepAlive: nothing, ref: nothing, unref: nothing };
+  const lacking =
+    'setNoDelay' in stream ? {} : { setNoDelay: nothing, setKeepAlive: nothing, ref: nothing, unref: nothing };
   return Object.assign(stream, { ...lacking, connect });
 }
 

@@ -25,8 +25,7 @@ export function keyOfPath(path: string): string | undefined {
 }
 
 function encodeName(name: string): string {
-  // eslint-disable-next-line no-control-regex -- ASCII is meant, whole.
-  const encoded = /^[\x00-\x7f]*$/.test(name)
+  const encoded = /^\p{ASCII}*$/u.test(name)
     ? name.replace(/[^A-Za-z0-9_-]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
     : `=${Buffer.from(name).toString('base64url')}`;
   const pieces = encoded.match(new RegExp(`.{1,${PIECE}}`, 'g')) ?? [];

@@ -1,11 +1,11 @@
-import { STATE_FOLDER_SCRIPT } from '../host/state-folder';
+import { STATE_FOLDER } from '../host/state-folder';
 
 // Sets `root`. An empty first argument means the folder of the host.
 const ROOT = `
-export LC_ALL=C TZ=UTC
-umask 077
-${STATE_FOLDER_SCRIPT}
-if [ -n "$1" ]; then root=$1; else choose_state_folder; root=$state_folder/state; fi
+${STATE_FOLDER}
+export TZ=UTC
+own=$state/state
+root=\${1:-$own}
 shift
 stamp() { printf -v "$1" '%(%Y-%m-%dT%H:%M:%S)T.%03dZ' "$(($2 / 1000))" "$(($2 % 1000))"; }
 now=$(date +%s%6N)
@@ -15,7 +15,7 @@ stamp today "$((now / 1000))"
 // Exit code 75 says that somebody held the lock for too long.
 const LOCK = `
 lock() {
-  mkdir -p -- "$root"
+  if [ "$root" = "$own" ]; then prepare_state; else mkdir -p -- "$root"; fi
   exec 9>>"$root/.lock"
   flock "$1" -w 20 9 || exit 75
   now=$(date +%s%6N)
@@ -23,12 +23,12 @@ lock() {
 }
 `;
 
-// Reads the entry at $file into state (absent, live, dead, strange), version, expires, updated and writes. Only the
+// Reads the entry at $file into is (absent, live, dead, strange), version, expires, updated and writes. Only the
 // head is looked at; it is short and always in this form. What has another form is for the caller to judge.
 const LOAD = `
 head='^\\{"schema":1,"version":([0-9]{1,16}),"updatedAt":"([0-9T:.Z-]{24})",("expiresAt":"([0-9T:.Z-]{24})",)?"writes":\\["([0-9a-f:",]*)"\\],"(value|removed)":'
 load() {
-  state=absent version=0 updated= expires= writes=
+  is=absent version=0 updated= expires= writes=
   local text=
   # The shell's own read, because a program for each file would make the clean-up of many slow. It succeeds only when
   # it meets a NUL, which no entry holds. Not written as "if not": bash does not turn the outcome around when it is the
@@ -41,13 +41,13 @@ load() {
       *) printf '%s\\n' "$text" >&2; exit 4 ;;
     esac
   fi
-  state=strange
+  is=strange
   if [[ "$text" != *$'}\\n' ]]; then return; fi
   if [[ ! "\${text:0:1000}" =~ $head ]]; then return; fi
   version=\${BASH_REMATCH[1]} updated=\${BASH_REMATCH[2]} expires=\${BASH_REMATCH[4]} writes=\${BASH_REMATCH[5]}
-  state=live
-  if [ "\${BASH_REMATCH[6]}" = removed ]; then state=dead; fi
-  if [[ -n "$expires" && ! "$expires" > "$today" ]]; then state=dead; fi
+  is=live
+  if [ "\${BASH_REMATCH[6]}" = removed ]; then is=dead; fi
+  if [[ -n "$expires" && ! "$expires" > "$today" ]]; then is=dead; fi
 }
 `;
 
@@ -63,18 +63,18 @@ value=$(cat)
 if [ "\${#value}" != "$size" ]; then echo "the value arrived incomplete" >&2; exit 3; fi
 lock -x
 load
-if [ "$state" = strange ]; then printf 'strange '; base64 -w0 -- "$file"; exit; fi
+if [ "$is" = strange ]; then printf 'strange '; base64 -w0 -- "$file"; exit; fi
 # This very write was made before; its caller did not hear of it.
 if [[ "$writes" =~ $id:([0-9]+) ]]; then echo "done \${BASH_REMATCH[1]}"; exit; fi
 case $expected in
-  absent) if [ "$state" = live ]; then echo "present $version"; exit; fi ;;
-  any) if [ "$state" != live ]; then echo absent; exit; fi ;;
-  *) if [ "$state" != live ]; then echo absent; exit; fi
+  absent) if [ "$is" = live ]; then echo "present $version"; exit; fi ;;
+  any) if [ "$is" != live ]; then echo absent; exit; fi ;;
+  *) if [ "$is" != live ]; then echo absent; exit; fi
      if [ "$version" != "$expected" ]; then echo "present $version"; exit; fi ;;
 esac
-if [ "$state" != live ]; then expires=; fi
+if [ "$is" != live ]; then expires=; fi
 if [ -n "$ttl" ]; then stamp expires "$((now / 1000 + ttl))"; fi
-if [ "$state" = live ] || ((version >= now)); then version=$((version + 1)); else version=$now; fi
+if [ "$is" = live ] || ((version >= now)); then version=$((version + 1)); else version=$now; fi
 folder=\${file%/*}
 mkdir -p -- "$folder"
 temporary=$folder/.new-$id
@@ -127,7 +127,7 @@ ${ROOT}${LOCK}${LOAD}
 if [ ! -d "$root" ]; then echo 0; exit; fi
 stamp old "$((now / 1000 - $1))"
 # An entry that is over and needs no trace, or whose trace is old enough.
-over() { [ "$state" = dead ] && { [ -n "$expires" ] || [[ "$updated" < "$old" ]]; }; }
+over() { [ "$is" = dead ] && { [ -n "$expires" ] || [[ "$updated" < "$old" ]]; }; }
 candidates=()
 while IFS= read -r -d '' file; do
   load

@@ -15,7 +15,7 @@ import type { Entry, Listed, StateStore } from './store';
 
 export interface FileStateOptions {
   readonly runAs?: RunAs;
-  /** An absolute path. Default: `state` in the host's state folder, which depends on the user. */
+  /** An absolute path. Default: the host's own records, /var/lib/selfhost/state for root, see lib/host/state-folder. */
   readonly folder?: string;
 }
 
@@ -167,7 +167,7 @@ function scriptFailed(place: string, what: string, failure: Failure): Failure {
   return new Failure({
     code: 'state_failed',
     subject: `${what} in the ${place}`,
-    message: `The ${place} could not be used for ${what}: ${said || `the script ended with exit code ${String(exitCode)}`}`,
+    message: `The ${place} could not be used for ${what}: ${said || `the script ended with exit code ${JSON.stringify(exitCode)}`}`,
     nextStep: 'Check that the folder can be written to and that the disk is not full.',
     details: { exitCode: exitCode ?? null },
   });

@@ -4,7 +4,7 @@ import { Failure } from '../failure';
 const LONGEST = 500;
 const DOMAIN = /^[a-z][a-z0-9-]*$/;
 // Control characters, and the two that some programs take for line ends.
-const UNSPEAKABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const UNSPEAKABLE = /[\p{Cc}\u2028\u2029]/u;
 
 /** Keys are `domain/name`, with as many further names as wanted. */
 export function checkKey(key: string): void {

@@ -38,7 +38,8 @@ export function openState(backend: Backend, task: Task): StateStore {
   async function create(key: string, value: Json, options: WriteOptions = {}): Promise<number> {
     const outcome = await write(key, value, 'absent', options);
     if (outcome.outcome === 'present') throw stateExists(place, key, outcome.version);
-    if (outcome.outcome === 'absent') throw stateBusy(place, key, 'it kept coming and going while it was being created');
+    if (outcome.outcome === 'absent')
+      throw stateBusy(place, key, 'it kept coming and going while it was being created');
     return outcome.version;
   }
 
@@ -122,7 +123,11 @@ function valueText(key: string, value: Json): string {
   const text = canonicalJson(value);
   const bytes = Buffer.byteLength(text);
   if (bytes <= LARGEST_VALUE) return text;
-  throw unusable(key, `its value has ${bytes} bytes, and ${LARGEST_VALUE} are allowed`, 'Store a reference to it instead.');
+  throw unusable(
+    key,
+    `its value has ${bytes} bytes, and ${LARGEST_VALUE} are allowed`,
+    'Store a reference to it instead.',
+  );
 }
 
 function checkTtl(key: string, ttlMs: number): void {

@@ -24,7 +24,10 @@ function postgresBackend(database: Database, task: Task): Backend {
 
   /** Reads may be repeated. */
   const ask = (text: string, values: readonly Value[]) =>
-    repeat((connection) => connection.query(text, values), (lost) => lost);
+    repeat(
+      (connection) => connection.query(text, values),
+      (lost) => lost,
+    );
 
   /** Makes a change; an answer that got lost is looked up by the id of the write before anything is done again. */
   function change(key: string, id: string, text: string, values: readonly Value[]): Promise<Outcome> {
@@ -45,7 +48,10 @@ function postgresBackend(database: Database, task: Task): Backend {
   }
 
   /** Tries again when the connection breaks, and when a new one can't be had. */
-  async function repeat<T>(work: (connection: Connection) => Promise<T>, giveUp: (error: unknown) => unknown): Promise<T> {
+  async function repeat<T>(
+    work: (connection: Connection) => Promise<T>,
+    giveUp: (error: unknown) => unknown,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await link.use(work);

@@ -47,7 +47,9 @@ test('fields are sorted by their UTF-16 units, as RFC 8785 asks', () => {
 });
 
 test('the text reads back as the same value, whatever it is', () => {
-  fc.assert(fc.property(json, (value) => expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)))));
+  fc.assert(
+    fc.property(json, (value) => expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)))),
+  );
 });
 
 test('the order in which fields were put in does not show', () => {

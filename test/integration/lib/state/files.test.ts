@@ -40,12 +40,16 @@ function put(key: string, text: string): void {
   writeFileSync(path, text);
 }
 
-const stored = '{"schema":1,"version":5,"updatedAt":"2026-01-31T02:00:00.000Z","writes":["0123456789ab:5"],"value":7}\n';
+const stored =
+  '{"schema":1,"version":5,"updatedAt":"2026-01-31T02:00:00.000Z","writes":["0123456789ab:5"],"value":7}\n';
 
 stateContract('files on a host', () => ({
   open,
   plant: (key, what) => {
-    put(key, { newer: '{"schema":2,"data":"unknown"}\n', garbled: '\0\xff not an entry', cut: stored.slice(0, -4) }[what]);
+    put(
+      key,
+      { newer: '{"schema":2,"data":"unknown"}\n', garbled: '\0\xff not an entry', cut: stored.slice(0, -4) }[what],
+    );
     return Promise.resolve();
   },
 }));

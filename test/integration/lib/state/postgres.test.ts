@@ -66,7 +66,10 @@ async function startMeddler(port: number) {
     let armed: 'request' | 'answer' | undefined;
     client.on('data', (chunk) => {
       // Only statements that change something: those with the name of the write's column.
-      if (cutNext !== undefined && /insert into selfhost_state as|update selfhost_state s set/.test(chunk.toString('latin1'))) {
+      if (
+        cutNext !== undefined &&
+        /insert into selfhost_state as|update selfhost_state s set/.test(chunk.toString('latin1'))
+      ) {
         armed = cutNext;
         cutNext = undefined;
         if (armed === 'request') {
@@ -158,6 +161,21 @@ describe('state in PostgreSQL', () => {
     await meddler.stop();
   });
 
+  test('a write that cannot be looked up because the database stays away says that its outcome is not known', async () => {
+    const meddler = await startMeddler(server.port);
+    const store = open({ at: { host: '127.0.0.1', port: meddler.port } });
+    await store.read('cut/gone');
+    meddler.cut('answer');
+    const writing = store.create('cut/gone', 1).catch((error: unknown) => error);
+    while (meddler.cuts() === 0) await new Promise((resolve) => setImmediate(resolve));
+    await meddler.stop();
+    expect(await writing).toMatchObject({
+      code: 'state_outcome_unknown',
+      subject: 'cut/gone in the state in database lab',
+    });
+    await store.close();
+  });
+
   test('a crash of the server in the middle of updates loses none and repeats none', async () => {
     const store = open();
     let done = 0;
@@ -169,7 +187,9 @@ describe('state in PostgreSQL', () => {
     await server.up();
     await working.catch(async (error: unknown) => {
       // It took longer to come back than a store waits; then it must say that it does not know, or that nobody is there.
-      expect(['state_outcome_unknown', 'database_unreachable', 'database_lost']).toContain((error as { code: string }).code);
+      expect(['state_outcome_unknown', 'database_unreachable', 'database_lost']).toContain(
+        (error as { code: string }).code,
+      );
       const value = Number((await store.read('crash/count'))?.value);
       expect([done, done + 1]).toContain(value);
     });
@@ -242,7 +262,9 @@ describe('state in PostgreSQL', () => {
     const wrong = await failureOf({ password: secret });
     expect(wrong).toMatchObject({ code: 'database_refused' });
     expect(JSON.stringify(wrong)).not.toContain(secret);
-    expect(await failureOf({ password: undefined })).toMatchObject({ code: expect.stringMatching(/^database_/) as string });
+    expect(await failureOf({ password: undefined })).toMatchObject({
+      code: expect.stringMatching(/^database_/) as string,
+    });
     expect(await failureOf({ database: 'nowhere' })).toMatchObject({ code: 'database_refused' });
     expect(await failureOf({ at: { host: '127.0.0.1', port: 1 } })).toMatchObject({ code: 'database_unreachable' });
   });
@@ -251,7 +273,9 @@ describe('state in PostgreSQL', () => {
     const controller = new AbortController();
     const store = postgresState(database(), quietTask(controller.signal));
     const version = await store.create('stopped/one', 1);
-    const holding = server.sql("begin; select 1 from selfhost_state where key = 'stopped/one' for update; select pg_sleep(2); commit");
+    const holding = server.sql(
+      "begin; select 1 from selfhost_state where key = 'stopped/one' for update; select pg_sleep(2); commit",
+    );
     const write = store.replace('stopped/one', 2, version);
     setImmediate(() => controller.abort());
     await expect(write).rejects.toMatchObject({ code: 'cancelled' });

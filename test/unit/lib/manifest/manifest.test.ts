@@ -70,7 +70,8 @@ test('any single changed character is noticed', () => {
 
 test('a manifest that was cut off is unreadable', () => {
   const text = renderManifest(manifest).trimEnd();
-  for (let length = 0; length < text.length; length += 7) expect(codeOf(text.slice(0, length))).toBe('manifest_unreadable');
+  for (let length = 0; length < text.length; length += 7)
+    expect(codeOf(text.slice(0, length))).toBe('manifest_unreadable');
 });
 
 test('a newer version is refused by its own name, whatever else it holds', () => {

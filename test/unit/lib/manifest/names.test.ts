@@ -1,7 +1,18 @@
 import fc from 'fast-check';
-import { backupName, backupOfManifestFile, backupTime, isPartName, manifestFile, partFile } from '../../../../lib/manifest/names';
+import {
+  backupName,
+  backupOfManifestFile,
+  backupTime,
+  isPartName,
+  manifestFile,
+  partFile,
+} from '../../../../lib/manifest/names';
 
-const moments = fc.date({ min: new Date('1970-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true });
+const moments = fc.date({
+  min: new Date('1970-01-01T00:00:00Z'),
+  max: new Date('9999-12-31T23:59:59Z'),
+  noInvalidDate: true,
+});
 
 test('a name is the moment in UTC, to the second, and reads back as that', () => {
   expect(backupName(new Date('2026-01-31T02:00:00.999+01:00'))).toBe('2026-01-31T010000Z');
@@ -21,12 +32,18 @@ test('names sort as their moments do', () => {
   );
 });
 
-test.each(['', '2026-01-31', '2026-01-31T02:00:00Z', '2026-02-30T020000Z', '2026-01-31T250000Z', '2026-01-31T020000', 'x2026-01-31T020000Z', '2026-01-31T020000Z '])(
-  '%j is no backup name',
-  (name) => {
-    expect(backupTime(name)).toBeUndefined();
-  },
-);
+test.each([
+  '',
+  '2026-01-31',
+  '2026-01-31T02:00:00Z',
+  '2026-02-30T020000Z',
+  '2026-01-31T250000Z',
+  '2026-01-31T020000',
+  'x2026-01-31T020000Z',
+  '2026-01-31T020000Z ',
+])('%j is no backup name', (name) => {
+  expect(backupTime(name)).toBeUndefined();
+});
 
 test('the files of a backup begin with its name', () => {
   const name = '2026-01-31T020000Z';

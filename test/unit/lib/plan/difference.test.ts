@@ -24,7 +24,9 @@ test('a change of kind is one difference', () => {
 });
 
 test('a value does not differ from itself', () => {
-  fc.assert(fc.property(json, (value) => expect(difference(value, JSON.parse(JSON.stringify(value)) as Json)).toEqual([])));
+  fc.assert(
+    fc.property(json, (value) => expect(difference(value, JSON.parse(JSON.stringify(value)) as Json)).toEqual([])),
+  );
 });
 
 test('the differences are all that is needed to make one value from the other', () => {
@@ -49,9 +51,14 @@ function apply(start: Json, differences: readonly Difference[]): Json {
       holder as unknown as Container,
     );
     if (change.after !== undefined) {
-      Object.defineProperty(container, last, { value: change.after, enumerable: true, writable: true, configurable: true });
+      Object.defineProperty(container, last, {
+        value: change.after,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
     } else if (Array.isArray(container)) container.splice(Number(last), 1);
-    else delete container[last];
+    else Reflect.deleteProperty(container, last);
   }
   return holder.root;
 }

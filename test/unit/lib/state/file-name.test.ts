@@ -11,7 +11,10 @@ const key = fc
   .filter((text) => text.length <= 500 && !/\p{Surrogate}/u.test(text));
 
 test('every key has a path of its own, from which it is read back', () => {
-  fc.assert(fc.property(key, (one) => expect(keyOfPath(pathOfKey(one))).toBe(one)), { numRuns: 1000 });
+  fc.assert(
+    fc.property(key, (one) => expect(keyOfPath(pathOfKey(one))).toBe(one)),
+    { numRuns: 1000 },
+  );
 });
 
 test('a path has safe names only, none longer than a file system takes', () => {
@@ -53,7 +56,14 @@ test('the folder of a prefix holds every key that begins with it', () => {
 });
 
 test('files of others are no keys', () => {
-  for (const path of ['domain/a', 'domain/.new-0123456789ab', 'domain/a.b.json', 'domain/=.json', 'domain/%zz.json', '.lock']) {
+  for (const path of [
+    'domain/a',
+    'domain/.new-0123456789ab',
+    'domain/a.b.json',
+    'domain/=.json',
+    'domain/%zz.json',
+    '.lock',
+  ]) {
     expect(keyOfPath(path)).toBeUndefined();
   }
 });
