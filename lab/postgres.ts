@@ -1,0 +1,196 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openLedger, type Ledger } from './hosts/ledger';
+import { findProgram, isRoot, run } from './hosts/programs';
+import { freePort } from './hosts/ssh-host';
+import { until } from './hosts/waiting';
+
+export interface PostgresServer {
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** The folder of its Unix socket. */
+  readonly socketFolder: string;
+  readonly log: () => Promise<string>;
+  /** Runs SQL as the superuser and returns what psql prints, unaligned. */
+  readonly sql: (text: string) => Promise<string>;
+  /** Ends the server; `crash` is a power cut, without a farewell to its clients. */
+  readonly down: (how?: 'stop' | 'crash') => Promise<void>;
+  /** Starts it again on the same port with the same data. */
+  readonly up: () => Promise<void>;
+  /** Everything it made is gone after this. */
+  readonly stop: () => Promise<void>;
+}
+
+/** A real PostgreSQL with a fresh data folder and a port of its own, asking for a password. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+  const programs = await programFolder();
+  const ledger = await openLedger();
+  try {
+    return await start(programs, ledger, settings);
+  } catch (error) {
+    await ledger.clear();
+    throw error;
+  }
+}
+
+async function start(
+  programs: string,
+  ledger: Ledger,
+  settings: Readonly<Record<string, string>>,
+): Promise<PostgresServer> {
+  const user = await serverUser();
+  const home = join(ledger.folder, 'postgres');
+  const data = join(home, 'data');
+  const logFile = join(home, 'log');
+  await mkdir(home, { mode: 0o700 });
+  if (user !== undefined) await chown(home, user.uid, user.gid);
+  const password = randomBytes(18).toString('base64url');
+  const passwordFile = join(home, 'password');
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (user !== undefined) await chown(passwordFile, user.uid, user.gid);
+  const port = await freePort();
+
+  const initdb = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--no-locale', '--no-sync', `--pwfile=${passwordFile}`];
+  await runAs(user, home, join(programs, 'initdb'), [...initdb, '--auth=scram-sha-256']);
+
+  let child: number | undefined;
+  const sql = (text: string) =>
+    run(
+      [
+        join(programs, 'psql'),
+        '-XAtq',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(port),
+        '-U',
+        'postgres',
+      ],
+      {
+        input: text,
+        environment: { PGPASSWORD: password },
+        deadlineMs: 30_000,
+      },
+    );
+  const up = async () => {
+    const options = Object.entries({
+      listen_addresses: '127.0.0.1',
+      port: String(port),
+      unix_socket_directories: home,
+      // A commit that was answered survives a crash of the server either way; only a crash of the machine would show.
+      fsync: 'off',
+      ...settings,
+    }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const server = spawn(
+      '/bin/sh',
+      [
+        '-c',
+        'log=$1; shift; exec "$@" >> "$log" 2>&1',
+        'sh',
+        logFile,
+        join(programs, 'postgres'),
+        '-D',
+        data,
+        ...options,
+      ],
+      {
+        cwd: home,
+        env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+        stdio: 'ignore',
+        detached: true,
+        ...user,
+      },
+    );
+    let ended = false;
+    server.once('exit', () => (ended = true));
+    server.once('error', () => (ended = true));
+    server.unref();
+    child = server.pid;
+    if (child !== undefined) ledger.addProcess(child);
+    await until(`PostgreSQL answers on port ${port}`, 30_000, async () => {
+      if (ended) throw new Error(`PostgreSQL ended: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`);
+      return (await sql('select 1').catch(() => '')).trim() === '1' ? true : undefined;
+    });
+  };
+  const down = async (how: 'stop' | 'crash' = 'stop') => {
+    const pid = child;
+    if (pid === undefined) return;
+    // SIGINT ends the sessions and writes everything down, SIGQUIT does neither.
+    process.kill(pid, how === 'stop' ? 'SIGINT' : 'SIGQUIT');
+    await until('PostgreSQL has ended', 30_000, () => (isAlive(pid) ? undefined : true));
+    child = undefined;
+  };
+  await up();
+  return {
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password,
+    database: 'postgres',
+    socketFolder: home,
+    log: () => readFile(logFile, 'utf8'),
+    sql,
+    down,
+    up,
+    stop: async () => {
+      await down().catch(() => undefined);
+      await ledger.clear();
+    },
+  };
+}
+
+type User = { readonly uid: number; readonly gid: number };
+
+/** PostgreSQL refuses to run as root, so root runs it as the user of Debian's package. */
+async function serverUser(): Promise<User | undefined> {
+  if (!isRoot()) return undefined;
+  const id = async (what: string) => Number((await run(['id', what, 'postgres'])).trim());
+  return { uid: await id('-u'), gid: await id('-g') };
+}
+
+async function programFolder(): Promise<string> {
+  const base = '/usr/lib/postgresql';
+  const versions = (await readdir(base).catch((): string[] => [])).map(Number).filter(Number.isInteger);
+  const newest = Math.max(...versions);
+  if (Number.isFinite(newest)) return join(base, String(newest), 'bin');
+  const initdb = await findProgram('initdb');
+  if (initdb === undefined) throw new Error('PostgreSQL is not installed: apt-get install postgresql');
+  return join(initdb, '..');
+}
+
+function runAs(user: User | undefined, folder: string, program: string, args: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' };
+    const child = spawn(program, args, {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      ...user,
+    });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${program} ended with ${code}: ${said.slice(-2000)}`));
+    });
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,2 @@
+export { Client } from 'pg';
+export type { ClientConfig, QueryResult } from 'pg';
