@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { labCredential } from '../../lab/estate';
 import { startSshHost, type SshHost } from '../../lab/hosts/ssh-host';
 import { until } from '../../lab/hosts/waiting';
 import type { JsonObject } from '../../lib/json';
-import { manualWorkflow, sharedN8n, type NodeUnderTest } from './harness';
+import { manualWorkflow, sharedN8n, webhookWorkflow, type NodeUnderTest } from './harness';
 
 const { api, folder: n8nFolder, readLog } = sharedN8n();
 const hostile = ['a b', `it's "q"`, '$(touch pwned)', '`id`', '-n', '--', '*', '\\', 'new\nline', 'ünï 🚀', ';', '&', '|', '~', '#']; // prettier-ignore
@@ -271,12 +271,80 @@ describe('the Host node in n8n', () => {
     ).toBe(sha256);
   });
 
+  it('shows in a dry run what it would do, and does nothing', async () => {
+    const path = join(folder, 'dry');
+    const job = { jobName: 'dry', intent: 'once', script: `touch ${path}`, dryRun: true };
+    const dry = await run(
+      hostNode('command', 'run', { program: 'touch', arguments: path, dryRun: true }, { name: 'Command' }),
+      hostNode('command', 'runScript', { script: `touch ${path}`, dryRun: true }, { name: 'Script' }),
+      hostNode('file', 'write', { path, content: 'x', dryRun: true }, { name: 'Write' }),
+      hostNode('job', 'start', job, { name: 'Job' }),
+    );
+    const outcome = ['Command', 'Script', 'Write', 'Job'].map((name) => {
+      const { changed, dryRun, state } = dry.runs[name]?.[0]?.outputs[0]?.[0] ?? {};
+      return [name, changed, dryRun, state];
+    });
+    expect(outcome).toEqual([
+      ['Command', true, true, undefined],
+      ['Script', true, true, undefined],
+      ['Write', true, true, undefined],
+      ['Job', true, true, 'not started'],
+    ]);
+    expect(existsSync(path)).toBe(false);
+    const broken = await run(hostNode('command', 'runScript', { script: 'if true; then', dryRun: true }));
+    expect(broken.error?.message).toContain('syntax error');
+    const missing = await run(hostNode('command', 'run', { program: 'no-such-program', dryRun: true }));
+    expect(missing.error?.message).toContain('no-such-program is not a program');
+  });
+
+  it('starts a job once, tells its logs, cancels it and cleans up', async () => {
+    const job = { jobName: 'e2e', intent: randomUUID(), script: 'echo begun; exec sleep 5812' };
+    const started = await run(
+      hostNode('job', 'start', job, { name: 'First' }),
+      hostNode('job', 'start', job, { name: 'Second' }),
+    );
+    const first = started.runs.First?.[0]?.outputs[0]?.[0] ?? {};
+    expect(first).toMatchObject({ changed: true, state: 'running', host: 'bruno' });
+    expect(started.runs.Second?.[0]?.outputs[0]?.[0]).toMatchObject({ changed: false, id: first.id, run: first.run });
+    await until('it runs', 20_000, () => inProcessList('^sleep 5812') === 1 || undefined);
+    const rest = await run(
+      hostNode('job', 'logs', { jobId: first.id as string, stream: 'stdout' }, { name: 'Logs' }),
+      hostNode('job', 'cancel', { jobId: first.id as string }, { name: 'Cancel' }),
+      hostNode('job', 'attach', { jobId: first.id as string, options: { acceptFailure: true } }, { name: 'Attach' }),
+      hostNode('job', 'list', { options: { jobName: 'e2e', states: ['cancelled'] } }, { name: 'List' }),
+      hostNode('job', 'clean', { olderThanDays: 0, keepNewest: 0 }, { name: 'Clean' }),
+    );
+    expect(rest.error).toBeUndefined();
+    expect(rest.runs.Logs?.[0]?.outputs[0]?.[0]).toMatchObject({ text: 'begun\n', totalBytes: 6 });
+    expect(rest.runs.Cancel?.[0]?.outputs[0]?.[0]).toMatchObject({ changed: true, state: 'cancelled' });
+    expect(rest.runs.Attach?.[0]?.outputs[0]?.[0]).toMatchObject({ state: 'cancelled', succeeded: false });
+    expect(rest.runs.List?.[0]?.outputs[0]?.map(({ id }) => id)).toContain(first.id);
+    expect(rest.runs.Clean?.[0]?.outputs[0]?.[0]).toMatchObject({ changed: true });
+    expect(inProcessList('^sleep 5812')).toBe(0);
+  });
+
   it('lets a hold stop automatic changes, but not a hand at work or the lifting of it', async () => {
     const set = await run(hostNode('hold', 'set', { who: 'felipe', why: 'replacing a disk', hours: 1 }));
     expect(set.runs.Node?.[0]?.outputs[0]).toEqual([expect.objectContaining({ state: 'held', changed: true })]);
     const held = await run(hostNode('hold', 'get', {}));
     expect(held.runs.Node?.[0]?.outputs[0]).toEqual([expect.objectContaining({ state: 'held', who: 'felipe' })]);
     expect((await run(hostNode('command', 'run', { program: 'true' }))).status).toBe('success');
+
+    const path = randomUUID();
+    const automatic = await api.createWorkflow(
+      webhookWorkflow(
+        'Automatic',
+        path,
+        hostNode('command', 'run', { program: 'touch', arguments: join(folder, 'held') }),
+      ),
+    );
+    await api.publish(automatic);
+    await api.callWebhook(path, {});
+    const [refused] = await api.executionsOf(automatic);
+    expect((await api.execution(refused?.id ?? '')).error?.message).toMatch(/felipe.*replacing a disk/);
+    expect(existsSync(join(folder, 'held'))).toBe(false);
+    await api.unpublish(automatic);
+
     const lifted = await run(hostNode('hold', 'lift', {}));
     expect(lifted.runs.Node?.[0]?.outputs[0]).toEqual([expect.objectContaining({ state: 'none', changed: true })]);
   });

@@ -42,12 +42,14 @@ export interface CleanRule {
   /** So many of each job stay however old they are. */
   readonly keepNewest: number;
   readonly idPrefix?: string;
+  /** Only tells which runs would go. */
+  readonly dryRun?: boolean;
 }
 
 /** Removes ended runs with their logs. What is running, or was lost and still runs, stays. */
 export async function cleanJobs(
   host: Host,
-  { olderThanMs, keepNewest, idPrefix }: CleanRule,
+  { olderThanMs, keepNewest, idPrefix, dryRun = false }: CleanRule,
   task: Task,
 ): Promise<readonly { readonly id: string; readonly run: string }[]> {
   const { stdout } = await runStateScript(
@@ -58,6 +60,7 @@ export async function cleanJobs(
         String(Math.max(0, Math.floor(olderThanMs))),
         String(Math.max(0, Math.floor(keepNewest))),
         prefixOf({ idPrefix }),
+        dryRun ? 'yes' : 'no',
       ],
     },
     task,

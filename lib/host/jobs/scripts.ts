@@ -309,7 +309,7 @@ settle "$changed"
 
 /** clean.sh CUTOFF_MS KEEP PREFIX: removes ended runs; prints each. CUTOFF_MS is an age. */
 export const CLEAN_JOBS = `${EXAMINE}
-age=$1 keep=$2 prefix=$3
+age=$1 keep=$2 prefix=$3 dry=$4
 now_ms; cutoff=$((REPLY - age))
 for path in "$jobs"/"$prefix"*/; do
   [ -d "$path/runs" ] || continue
@@ -321,7 +321,7 @@ for path in "$jobs"/"$prefix"*/; do
   if ! lock_file "$dir/lock" 0; then exec {mutex}>&-; continue; fi
   lock=$REPLY inside=nobody
   line_of "$dir/current"; current=$REPLY
-  rm -rf -- "$dir"/.new.* "$dir"/.gone.*
+  [ "$dry" = yes ] || rm -rf -- "$dir"/.new.* "$dir"/.gone.*
   runs=("$dir"/runs/*/)
   [ -d "\${runs[0]}" ] || runs=()
   for ((at = 0; at < \${#runs[@]} - keep; at++)); do
@@ -336,11 +336,11 @@ for path in "$jobs"/"$prefix"*/; do
       members "$id/$run" $(cut -d' ' -f5,6 <<< "$started")
       [ "\${#found[@]}" = 0 ] || continue
     fi
-    mv -T -- "$folder" "$dir/.gone.$run"
+    [ "$dry" = yes ] || mv -T -- "$folder" "$dir/.gone.$run"
     printf 'removed %s %s\\n' "$id" "$run"
   done
-  rm -rf -- "$dir"/.gone.*
-  if [ -z "$(ls -A -- "$dir/runs")" ]; then rm -rf -- "$dir"; fi
+  [ "$dry" = yes ] || rm -rf -- "$dir"/.gone.*
+  if [ "$dry" = no ] && [ -z "$(ls -A -- "$dir/runs")" ]; then rm -rf -- "$dir"; fi
   exec {lock}>&- {mutex}>&-
 done
 `;

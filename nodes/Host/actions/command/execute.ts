@@ -48,6 +48,8 @@ export const commandOutput = schema.object({
   stdoutBytes: schema.integer('True size, also when the output was cut'),
   stderrBytes: schema.integer(),
   truncated: schema.boolean('Whether the middle of an output was left out'),
+  changed: schema.boolean('Nobody knows what a command does, so always true when it ran or would run'),
+  dryRun: schema.boolean(),
 });
 
 export interface CommandChoices {
@@ -69,9 +71,9 @@ type What =
 export async function execute(
   { host, runAs, secrets }: HostContext,
   what: What,
-  choices: CommandChoices,
+  choices: CommandChoices & { readonly dryRun: boolean },
   task: Task,
-): Promise<CommandResult & { host: string }> {
+): Promise<CommandResult & { host: string; changed: true; dryRun: boolean }> {
   const { input, secretValues, environment } = secretly(choices, secrets);
   const command: Command = { ...what, runAs, directory: choices.directory, environment, input };
   const options: RunOptions = {
@@ -79,9 +81,21 @@ export async function execute(
     maxOutputBytes: (choices.maxOutputKib ?? 1024) * 1024,
     acceptExitCodes: [0, ...(choices.acceptExitCodes ?? []).map(exitCode)],
   };
-  const result = await withoutSecrets(secretValues, () => runCommand(host, command, options, task));
-  return { host: host.target.name, ...result };
+  const { dryRun } = choices;
+  const wanted = dryRun ? checkOf(command) : command;
+  const result = await withoutSecrets(secretValues, () => runCommand(host, wanted, options, task));
+  return { host: host.target.name, ...result, changed: true, dryRun };
 }
+
+/** What a dry run runs instead: is the program there, can the script be read, as that user and in that directory. */
+function checkOf(command: Command): Command {
+  const { runAs, directory, environment } = command;
+  return 'script' in command
+    ? { argv: ['bash', '-n', '/dev/stdin'], input: command.script, runAs, directory, environment }
+    : { script: PROGRAM_CHECK, arguments: [command.argv[0]], runAs, directory, environment };
+}
+
+const PROGRAM_CHECK = `type -P -- "$1" > /dev/null || { echo "$1 is not a program in $PATH" >&2; exit 127; }`;
 
 function secretly(choices: CommandChoices, secrets: NamedSecrets | undefined) {
   const resolve = (reference: string) => resolveSecret(parseReference(reference), secrets);

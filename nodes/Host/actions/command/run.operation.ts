@@ -9,6 +9,7 @@ export const runCommandOperation = operation({
   action: 'Run a command',
   description: 'Runs a program with its arguments. No shell looks at them.',
   effect: 'changes',
+  dryRun: true,
   input: {
     host: hostField,
     program: text({ required: true, placeholder: 'uptime', description: 'Name or full path of the program' }),
@@ -17,5 +18,5 @@ export const runCommandOperation = operation({
   },
   output: commandOutput,
   run: ({ input, task, ...context }) =>
-    execute(context, { argv: [input.program, ...input.arguments] }, input.options, task),
+    execute(context, { argv: [input.program, ...input.arguments] }, { ...input.options, dryRun: input.dryRun }, task),
 });

@@ -9,6 +9,7 @@ export const runScriptOperation = operation({
   action: 'Run a script',
   description: 'Runs a bash script that ends at its first failing command, also inside a pipe',
   effect: 'changes',
+  dryRun: true,
   input: {
     host: hostField,
     script: text({
@@ -24,5 +25,10 @@ export const runScriptOperation = operation({
   },
   output: commandOutput,
   run: ({ input, task, ...context }) =>
-    execute(context, { script: input.script, arguments: input.arguments }, input.options, task),
+    execute(
+      context,
+      { script: input.script, arguments: input.arguments },
+      { ...input.options, dryRun: input.dryRun },
+      task,
+    ),
 });

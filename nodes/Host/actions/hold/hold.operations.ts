@@ -1,5 +1,7 @@
 import { Failure } from '../../../../lib/failure';
+import type { Host } from '../../../../lib/host/host';
 import { liftHold, readHold, setHold, type Hold } from '../../../../lib/host/hold';
+import type { Task } from '../../../../lib/task';
 import { number, optional, schema, text } from '../../../declaration';
 import { hostField, hostOptions } from '../../fields';
 import { operation } from '../../operation';
@@ -39,6 +41,7 @@ export const setHoldOperation = operation({
   action: 'Put a host on hold',
   description: 'Keeps every automatic change away from a host until it is lifted or expires',
   effect: 'changes',
+  dryRun: true,
   input: {
     host: hostField,
     who: text({ required: true, placeholder: 'felipe' }),
@@ -50,16 +53,20 @@ export const setHoldOperation = operation({
     }),
     options,
   },
-  output: schema.object({ ...holdFacts, changed: schema.boolean() }),
+  output: schema.object({ ...holdFacts, changed: schema.boolean(), dryRun: schema.boolean() }),
   run: async ({ input, host, task }) => {
     const until = input.hours === 0 ? undefined : new Date(Date.now() + input.hours * 3_600_000);
-    const { changed } = await setHold(host, { who: input.who, why: input.why, until }, task);
+    const { name } = host.target;
+    const note = { who: input.who, why: input.why, until };
+    const { dryRun } = input;
+    if (dryRun) return { ...holdItem(name, { kind: 'held', path: '', ...note }), changed: true, dryRun };
+    const { changed } = await setHold(host, note, task);
     const now = await readHold(host, task);
-    if (now.kind === 'held') return { ...holdItem(host.target.name, now), changed };
+    if (now.kind === 'held') return { ...holdItem(name, now), changed, dryRun };
     throw new Failure({
       code: 'hold_not_set',
-      subject: `host ${host.target.name}`,
-      message: `The hold of ${host.target.name} was set but does not hold`,
+      subject: `host ${name}`,
+      message: `The hold of ${name} was set but does not hold`,
       nextStep: 'Check the clock of the host, and set it again.',
     });
   },
@@ -71,11 +78,23 @@ export const liftHoldOperation = operation({
   action: 'Lift the hold of a host',
   description: 'Lets automatic changes go on',
   effect: 'changes',
+  dryRun: true,
   input: { host: hostField, options },
-  output: schema.object({ ...holdFacts, changed: schema.boolean(), was: schema.object(holdFacts) }),
-  run: async ({ host, task }) => {
-    const { changed, was } = await liftHold(host, task);
+  output: schema.object({
+    ...holdFacts,
+    changed: schema.boolean(),
+    dryRun: schema.boolean(),
+    was: schema.object(holdFacts),
+  }),
+  run: async ({ input, host, task }) => {
     const { name } = host.target;
-    return { ...holdItem(name, { kind: 'none' }), changed, was: holdItem(name, was) };
+    const { dryRun } = input;
+    const { changed, was } = dryRun ? await wouldLift(host, task) : await liftHold(host, task);
+    return { ...holdItem(name, { kind: 'none' }), changed, dryRun, was: holdItem(name, was) };
   },
 });
+
+async function wouldLift(host: Host, task: Task) {
+  const was = await readHold(host, task);
+  return { changed: was.kind !== 'none', was };
+}

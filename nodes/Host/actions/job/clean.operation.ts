@@ -10,6 +10,7 @@ export const cleanJobsOperation = operation({
   action: 'Clean up jobs',
   description: 'Removes the records and logs of jobs that ended long ago; never of one that runs',
   effect: 'destroys',
+  dryRun: true,
   input: {
     host: hostField,
     olderThanDays: number({ label: 'Older Than (Days)', default: 30, min: 0 }),
@@ -19,11 +20,12 @@ export const cleanJobsOperation = operation({
   output: schema.object({
     host: schema.string(),
     changed: schema.boolean(),
+    dryRun: schema.boolean(),
     removed: schema.array(schema.object({ id: schema.string(), run: schema.string() })),
   }),
   run: async ({ input, host, task }) => {
-    const rule = { olderThanMs: input.olderThanDays * 86_400_000, keepNewest: input.keepNewest };
+    const rule = { olderThanMs: input.olderThanDays * 86_400_000, keepNewest: input.keepNewest, dryRun: input.dryRun };
     const removed = await cleanJobs(host, rule, task);
-    return { host: host.target.name, changed: removed.length > 0, removed };
+    return { host: host.target.name, changed: removed.length > 0, dryRun: input.dryRun, removed };
   },
 });

@@ -9,6 +9,8 @@ export const runField = text({
   description: 'Default: the newest run',
 });
 
+export const jobStates = ['running', 'finished', 'cancelled', 'lost'] as const;
+
 export const jobFacts = {
   host: schema.string(),
   id: schema.string(),
@@ -16,7 +18,7 @@ export const jobFacts = {
   name: schema.string(),
   intent: schema.string(),
   owner: schema.string('Who started it'),
-  state: schema.oneOf(['running', 'finished', 'cancelled', 'lost']),
+  state: schema.oneOf(jobStates),
   succeeded: schema.boolean('Whether it ended by itself with exit code 0'),
   exitCode: schema.nullable(schema.integer()),
   signal: schema.nullable(schema.string()),
