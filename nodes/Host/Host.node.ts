@@ -35,7 +35,13 @@ export const Host = actionNode<HostContext>({
   icon: { light: 'file:host.svg', dark: 'file:host.dark.svg' },
   credentials: [
     { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
-    { name: 'selfhostSecrets', required: false, testedBy: 'secretsCredentialTest' },
+    {
+      name: 'selfhostSecrets',
+      displayName: 'Named Secrets',
+      required: false,
+      testedBy: 'secretsCredentialTest',
+      displayOptions: { show: { resource: ['command', 'job'] } },
+    },
   ],
   resources: [
     resource({ name: 'command', label: 'Command', operations: [runCommandOperation, runScriptOperation] }),
