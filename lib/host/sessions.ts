@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
-import type { Client, ClientChannel, SFTPWrapper } from '../../vendor/ssh2';
+import type { Client, ClientChannel } from '../../vendor/ssh2';
 import { Failure, isFailure, messageOf } from '../failure';
 import { cancelled, pause, type Task } from '../task';
 import { connect, connectionLost, type Connection } from './connection';
@@ -48,15 +48,6 @@ export function openExec(
   return open(host, task, lane, {
     start: (client, done) => client.exec(command, done),
     discard: (channel) => channel.close(),
-  });
-}
-
-export function openSftp(host: Host, task: Task): Promise<Opened<SFTPWrapper>> {
-  return open(host, task, 'normal', {
-    start: (client, done) => client.sftp(done),
-    discard: (sftp) => {
-      sftp.end();
-    },
   });
 }
 
