@@ -1,9 +1,2 @@
 export { Client, utils } from 'ssh2';
-export type {
-  ClientChannel,
-  ConnectConfig,
-  SFTPWrapper,
-  FileEntryWithStats,
-  Stats,
-  ServerHostKeyAlgorithm,
-} from 'ssh2';
+export type { ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
