@@ -27,6 +27,10 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'iptables', purpose: 'drops traffic between them', neededBy: 'tests' },
   { name: 'ethtool', purpose: 'their cables where the kernel has no netem', neededBy: 'tests' },
   { name: 'systemd-container', purpose: 'a test host whose first process is systemd', neededBy: 'tests' },
+  { name: 'busybox', purpose: 'facts of a host without GNU tools; a login shell', neededBy: 'tests' },
+  { name: 'fish', purpose: 'a login shell that is not like sh', neededBy: 'tests' },
+  { name: 'tcsh', purpose: 'a login shell that is not like sh', neededBy: 'tests' },
+  { name: 'zsh', purpose: 'a login shell', neededBy: 'tests' },
   { name: 'mmdebstrap', purpose: 'builds the file system of that host', neededBy: 'tests' },
   {
     name: 'redis-server',

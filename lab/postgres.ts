@@ -4,7 +4,7 @@ import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLedger, type Ledger } from './hosts/ledger';
 import { findProgram, isRoot, run } from './hosts/programs';
-import { freePort } from './hosts/ssh-host';
+import { freePort } from './ports';
 import { until } from './hosts/waiting';
 
 export interface PostgresServer {

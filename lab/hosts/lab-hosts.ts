@@ -4,7 +4,8 @@ import type { Pin } from '../../lib/host/host';
 import { makeKey, type KeyPair, type KeyType } from './keys';
 import { startProcessHost } from './process-host';
 import { findProgram, isRoot, missingPrograms, run } from './programs';
-import { freePort, startSshHost, type LabHost } from './ssh-host';
+import { freePort } from '../ports';
+import { startSshHost, type LabHost } from './ssh-host';
 
 export interface LabHosts {
   readonly make: Make;

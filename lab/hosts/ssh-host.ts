@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pin } from '../../lib/host/host';
@@ -7,6 +6,7 @@ import { ensureAccounts, grantSudo, isOwnAccountLocked, ownUser, type Accounts }
 import { makeKey, pinOf, type KeyPair, type KeyType } from './keys';
 import { openLedger, type Ledger } from './ledger';
 import { descendantsOf, hostMark, identify, killUntilGone, lives, markedProcesses } from './processes';
+import { freePort } from '../ports';
 import { findProgram, isRoot } from './programs';
 import { sshBanner, until } from './waiting';
 
@@ -335,17 +335,4 @@ function userOf({ user = 'own' }: SshHostOptions, accounts: Accounts | undefined
   if (user === 'own') return ownUser().name;
   if (accounts === undefined) throw new Error(`The account "${user}" needs root: only root can log somebody else in`);
   return accounts[user];
-}
-
-export function freePort(address = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, address, () => {
-      const bound = server.address();
-      server.close(() =>
-        bound !== null && typeof bound === 'object' ? resolve(bound.port) : reject(new Error('No port')),
-      );
-    });
-  });
 }

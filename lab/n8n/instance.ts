@@ -164,7 +164,7 @@ export async function chosenPort(port: number | undefined): Promise<number> {
 
 /**
  * Queue mode of n8n 2.41.1. PostgreSQL is not enforced (SQLite only logs a warning), but several processes on one
- * SQLite file are not supported, and several mains are refused without it. With one main there is no election: it is
+ * SQLite file are not supported. With one main there is no election: it is
  * the leader. All processes share the encryption key; workers and webhook processors wait for the main's migrations.
  */
 export async function bootQueueN8n(options: QueueOptions): Promise<QueueN8n> {

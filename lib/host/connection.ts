@@ -151,6 +151,15 @@ function explain(host: Host, error: Error & { code?: string; level?: string }, s
       nextStep: 'Scan its keys with the Host Key operation, compare them on the host itself, and pin the new one.',
     });
   }
+  const { login } = host.identity;
+  if (error.level === 'agent' && login.method === 'agent') {
+    return new Failure({
+      code: 'agent_unreachable',
+      subject: `SSH agent ${login.socket}`,
+      message: `The SSH agent at ${login.socket} does not answer: ${error.message}`,
+      nextStep: 'Check that the agent runs on the n8n server and that the user of n8n may open its socket.',
+    });
+  }
   if (error.level === 'client-authentication' || /authentication methods failed/i.test(error.message)) {
     return new Failure({
       code: 'login_refused',

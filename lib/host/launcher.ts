@@ -52,23 +52,24 @@ export interface Launch {
 
 export function launchOf(host: Host, command: Command): Launch {
   const mark = randomBytes(12).toString('hex');
+  const fields = [...become(host, command.runAs), mark, ...commandFields(host, command)];
+  return { mark, header: Buffer.from(fields.map((field) => `${field}\0`).join('')) };
+}
+
+/** The launcher's fields kind, script, directory, environment, arguments; whoever runs commands later keeps them. */
+export function commandFields(host: Host, command: Command): string[] {
   const environment = Object.entries(command.environment ?? {});
-  for (const [name] of environment) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw unusable(
-        host,
-        `"${name}" is not a name for an environment variable`,
-        'Use letters, digits and underscores.',
-      );
-    }
-  }
   const isScript = 'script' in command;
   const list = isScript ? (command.arguments ?? []) : command.argv;
-  if (!isScript && command.argv[0].trim() === '')
+  const badName = environment.find(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))?.[0];
+  if (badName !== undefined) {
+    const why = `"${badName}" is not a name for an environment variable`;
+    throw unusable(host, why, 'Use letters, digits and underscores.');
+  }
+  if (!isScript && command.argv[0].trim() === '') {
     throw unusable(host, 'the command is empty', 'Name the program to run.');
+  }
   const fields = [
-    ...become(host, command.runAs),
-    mark,
     isScript ? (command.strict === false ? 'script' : 'careful') : 'argv',
     isScript ? command.script : '',
     command.directory ?? '',
@@ -78,13 +79,10 @@ export function launchOf(host: Host, command: Command): Launch {
     ...list,
   ];
   if (fields.some((field) => field.includes('\0'))) {
-    throw unusable(
-      host,
-      'an argument holds a NUL character, which no program can be given',
-      'Send binary data as input instead.',
-    );
+    const why = 'an argument holds a NUL character, which no program can be given';
+    throw unusable(host, why, 'Send binary data as input instead.');
   }
-  return { mark, header: Buffer.from(fields.map((field) => `${field}\0`).join('')) };
+  return fields;
 }
 
 /** The launcher's fields way, user, password. */
@@ -104,7 +102,7 @@ function become(
       if (identity.user === 'root') return ['passwordless', user, ''];
       throw new Failure({
         code: 'sudo_not_configured',
-        subject: describeHost({ identity, ...host }),
+        subject: describeHost(host),
         message: `The command should run as ${user}, but the credential logs in as ${identity.user} and has no sudo mode`,
         nextStep: 'Choose a sudo mode in the Host credential, or log in as that user.',
       });

@@ -47,7 +47,9 @@ test("there is exactly one n8n-workflow: n8n's own", () => {
 });
 
 test('n8n has loaded the pack without a complaint', () => {
-  const complaints = readLog()
+  // Until the editor opened: what comes later are the failures that other tests provoke.
+  const [loading = ''] = readLog().split('Editor is now accessible');
+  const complaints = loading
     .split('\n')
     .filter(
       (line) =>

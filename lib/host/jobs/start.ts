@@ -3,6 +3,7 @@ import { Failure, isFailure } from '../../failure';
 import { pause, type Task } from '../../task';
 import type { ArgvCommand, RunAs, ScriptCommand } from '../command';
 import { describeHost, type Host } from '../host';
+import { commandFields } from '../launcher';
 import { fileNameFor, keeperIsRoot, runStateScript } from '../state-folder';
 import { parseJobs, type Job, type JobCommandShown, type Journal } from './record';
 import { RUNNER } from './runner';
@@ -104,27 +105,6 @@ function pieceSize(logBytes = DEFAULT_LOG_BYTES): number {
   return Math.max(4096, Math.ceil(logBytes / 16));
 }
 
-/** The fields mark (added on the host), kind, text, directory, environment, arguments that the runner hands on. */
-function commandFields(host: Host, command: JobCommand): string[] {
-  const environment = Object.entries(command.environment ?? {});
-  const isScript = 'script' in command;
-  const list = isScript ? (command.arguments ?? []) : command.argv;
-  const fields = [
-    isScript ? (command.strict === false ? 'script' : 'careful') : 'argv',
-    isScript ? command.script : '',
-    command.directory ?? '',
-    String(environment.length),
-    ...environment.map(([name, value]) => `${name}=${value}`),
-    String(list.length),
-    ...list,
-  ];
-  const badName = environment.find(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))?.[0];
-  if (badName !== undefined) throw unusable(host, `"${badName}" is not a name for an environment variable`);
-  if (fields.some((field) => field.includes('\0'))) throw unusable(host, 'an argument holds a NUL character');
-  if (!isScript && command.argv[0].trim() === '') throw unusable(host, 'the command is empty');
-  return fields;
-}
-
 /** Values of the environment are not shown, and of a script only what identifies it. Arguments are visible to every `ps`. */
 function shown(command: JobCommand): JobCommandShown {
   if ('argv' in command) return { argv: command.argv };
@@ -147,15 +127,6 @@ function userOf(host: Host, runAs: RunAs | undefined): string {
     subject: describeHost(host),
     message: `The job should run as ${wanted}, but the credential logs in as ${keeper} and has no sudo mode`,
     nextStep: 'Choose a sudo mode in the Host credential, or log in as that user.',
-  });
-}
-
-function unusable(host: Host, why: string): Failure {
-  return new Failure({
-    code: 'command_unusable',
-    subject: describeHost(host),
-    message: `The job for ${describeHost(host)} cannot be started: ${why}`,
-    nextStep: 'Correct the command. Binary data and secrets go in as input.',
   });
 }
 

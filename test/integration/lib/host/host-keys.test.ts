@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { freePort, startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
+import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
+import { freePort } from '../../../../lab/ports';
 import { checkHosts } from '../../../../lib/host/check-hosts';
 import { scanHostKeys } from '../../../../lib/host/host-keys';
 import { parsePins } from '../../../../lib/host/pins';
