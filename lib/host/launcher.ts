@@ -86,10 +86,8 @@ export function commandFields(host: Host, command: Command): string[] {
 }
 
 /** The launcher's fields way, user, password. */
-function become(
-  { identity, ...host }: Host,
-  runAs: RunAs = identity.sudo.mode === 'none' ? 'login' : 'root',
-): string[] {
+function become(host: Host, runAs: RunAs = host.identity.sudo.mode === 'none' ? 'login' : 'root'): string[] {
+  const { identity } = host;
   const user = typeof runAs === 'object' ? runAs.user : runAs === 'root' ? 'root' : identity.user;
   if (runAs === 'login' || user === identity.user) return ['', '', ''];
   switch (identity.sudo.mode) {

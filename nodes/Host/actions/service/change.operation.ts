@@ -1,5 +1,5 @@
 import { changeService, type ServiceAction } from '../../../../lib/host/services/change';
-import { number, optional, schema, toggle, type Fields } from '../../../declaration';
+import { number, optional, schema, toggle } from '../../../declaration';
 import { changeOptions, hostField } from '../../fields';
 import { operation } from '../../operation';
 import { serviceField, unitFacts } from './shared';
@@ -21,7 +21,7 @@ const options = {
   waitSeconds: number({ label: 'Wait (Seconds)', default: 60, min: 1, max: 3600, description: 'How long it may take' }),
 };
 
-function changeOperation<F extends Fields>(action: ServiceAction, description: string, further: F) {
+function changeOperation(action: ServiceAction, description: string) {
   return operation({
     resource: 'service',
     name: action,
@@ -29,26 +29,45 @@ function changeOperation<F extends Fields>(action: ServiceAction, description: s
     description,
     effect: 'changes',
     dryRun: true,
-    input: { host: hostField, service: serviceField, ...further, options: optional(options) },
+    input: { host: hostField, service: serviceField, options: optional(options) },
     output,
     run: async ({ input, host, task }) => {
       const waitMs = (input.options.waitSeconds ?? 60) * 1000;
-      const now = 'now' in input && input.now === true;
-      const wanted = { name: input.service, action, now, waitMs, dryRun: input.dryRun };
+      const wanted = { name: input.service, action, waitMs, dryRun: input.dryRun };
+      return { host: host.target.name, ...(await changeService(host, wanted, task)) };
+    },
+  });
+}
+
+/** Enabling and disabling may also start and stop. */
+function enablingOperation(action: 'enable' | 'disable', description: string, nowDescription: string) {
+  return operation({
+    resource: 'service',
+    name: action,
+    action: `${action.charAt(0).toUpperCase()}${action.slice(1)} a service`,
+    description,
+    effect: 'changes',
+    dryRun: true,
+    input: {
+      host: hostField,
+      service: serviceField,
+      now: toggle({ label: action === 'enable' ? 'Start Now' : 'Stop Now', description: nowDescription }),
+      options: optional(options),
+    },
+    output,
+    run: async ({ input, host, task }) => {
+      const waitMs = (input.options.waitSeconds ?? 60) * 1000;
+      const wanted = { name: input.service, action, now: input.now, waitMs, dryRun: input.dryRun };
       return { host: host.target.name, ...(await changeService(host, wanted, task)) };
     },
   });
 }
 
 export const serviceChangeOperations = [
-  changeOperation('start', 'Starts a unit that is not running, and watches that it stays up', {}),
-  changeOperation('stop', 'Stops a unit that is running', {}),
-  changeOperation('restart', 'Stops and starts a unit, and watches that it stays up', {}),
-  changeOperation('reload', 'Lets a unit read its configuration again without stopping', {}),
-  changeOperation('enable', 'Lets a unit start with the host', {
-    now: toggle({ label: 'Start Now', description: 'Whether to start it, too' }),
-  }),
-  changeOperation('disable', 'Keeps a unit from starting with the host', {
-    now: toggle({ label: 'Stop Now', description: 'Whether to stop it, too' }),
-  }),
+  changeOperation('start', 'Starts a unit that is not running, and watches that it stays up'),
+  changeOperation('stop', 'Stops a unit that is running'),
+  changeOperation('restart', 'Stops and starts a unit, and watches that it stays up'),
+  changeOperation('reload', 'Lets a unit read its configuration again without stopping'),
+  enablingOperation('enable', 'Lets a unit start with the host', 'Whether to start it, too'),
+  enablingOperation('disable', 'Keeps a unit from starting with the host', 'Whether to stop it, too'),
 ];
