@@ -1,7 +1,8 @@
 import type { RunAs } from './command';
 import type { Host } from './host';
-import type { KillOutcome } from './run';
 import { startCommand, type RunningCommand } from './start';
+
+export type KillOutcome = 'gone' | 'not verified';
 
 const GRACE_MS = 1_000;
 const PATIENCE_MS = 4_000;

@@ -5,7 +5,7 @@ import type { Command, CommandResult, RunOptions } from './command';
 import { describeHost, type Host } from './host';
 import { keepOutput } from './kept-output';
 import { startCommand, type RunningCommand } from './start';
-import { endProcessGroup } from './process-group';
+import { endProcessGroup, type KillOutcome } from './process-group';
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
@@ -146,8 +146,6 @@ function deadlineOf(timeoutMs: number, stop: AbortSignal) {
     },
   };
 }
-
-export type KillOutcome = 'gone' | 'not verified';
 
 function stoppedFailure(host: Host, outcome: KillOutcome): Failure {
   const stop = cancelled(`the command on ${describeHost(host)}`);
