@@ -14,6 +14,8 @@ export interface Question<W extends Wanted> {
   readonly created: (wanted: W, beside: readonly Candidate[]) => RecordFields;
   /** Records of ours that nobody wants are deleted, and may be replaced by others. */
   readonly deletes: boolean;
+  /** Of an undo: whether a record was not ours in the export. */
+  readonly wasForeign?: (wanted: W) => boolean;
 }
 
 export interface Decision {
@@ -29,7 +31,8 @@ export interface Decision {
 }
 
 /** Goes through the zone, one name and type after the other, and says for each record what has to happen to it. */
-export function decide<W extends Wanted>({ wanted, candidates, changed, created, deletes }: Question<W>): Decision {
+export function decide<W extends Wanted>(question: Question<W>): Decision {
+  const { wanted, candidates, changed, created, deletes, wasForeign = () => false } = question;
   const create: Creation[] = [];
   const update: Update[] = [];
   const remove: Deletion[] = [];
@@ -52,7 +55,7 @@ export function decide<W extends Wanted>({ wanted, candidates, changed, created,
   for (const key of [...new Set([...wantedSets.keys(), ...presentSets.keys()])].sort(compareSets)) {
     const wants = wantedSets.get(key) ?? [];
     const present = presentSets.get(key) ?? [];
-    const { pairs, missing, left } = matchSet(wants, present, deletes);
+    const { pairs, missing, left } = matchSet(wants, present, { replaceOurs: deletes, wasForeign });
     for (const { wanted: want, candidate } of pairs) {
       const before = candidate.record;
       const after = changed(want, candidate);

@@ -24,7 +24,12 @@ export interface Matched<W extends Wanted> {
   readonly left: readonly Candidate[];
 }
 
-const BY_STANDING: readonly Standing[] = ['ours', 'named', 'foreign'];
+export interface MatchRules<W extends Wanted> {
+  /** Whether a record of ours may become a wanted one that has nothing in common with it but name and type. */
+  readonly replaceOurs: boolean;
+  /** Wanted records that were not ours: a record that is not ours is the better match for them. */
+  readonly wasForeign: (wanted: W) => boolean;
+}
 
 /**
  * Finds out which observed record each wanted record is, within one name and type. The same content is the same record;
@@ -34,16 +39,19 @@ const BY_STANDING: readonly Standing[] = ['ours', 'named', 'foreign'];
 export function matchSet<W extends Wanted>(
   wanted: readonly W[],
   candidates: readonly Candidate[],
-  replaceOurs: boolean,
+  { replaceOurs, wasForeign }: MatchRules<W>,
 ): Matched<W> {
   const pairs: { wanted: W; candidate: Candidate }[] = [];
   let missing = [...wanted];
-  let left = BY_STANDING.flatMap((standing) => candidates.filter((candidate) => candidate.standing === standing));
+  let left = [...candidates];
 
-  const pairUp = (standings: readonly Standing[], fits: (value: RecordValue) => (candidate: RecordValue) => boolean) => {
+  const pairUp = (fits: (wanted: RecordValue) => (candidate: Candidate) => boolean) => {
     missing = missing.filter((want) => {
-      const same = fits(want.value);
-      const found = left.find(({ record, standing }) => standings.includes(standing) && same(record.value));
+      const fit = fits(want.value);
+      const order: readonly Standing[] = wasForeign(want) ? ['named', 'ours', 'foreign'] : ['ours', 'named', 'foreign'];
+      const found = order
+        .map((standing) => left.find((candidate) => candidate.standing === standing && fit(candidate)))
+        .find((candidate) => candidate !== undefined);
       if (found === undefined) return true;
       pairs.push({ wanted: want, candidate: found });
       left = left.filter((candidate) => candidate !== found);
@@ -51,16 +59,18 @@ export function matchSet<W extends Wanted>(
     });
   };
 
-  pairUp(BY_STANDING, (value) => {
+  pairUp((value) => {
     const rdata = writeRdata(value);
-    return (candidate) => writeRdata(candidate) === rdata;
+    return ({ record }) => writeRdata(record.value) === rdata;
   });
-  pairUp(['ours', 'named'], (value) => {
+  pairUp((value) => {
     const subject = subjectOf(value);
-    return (candidate) => subjectOf(candidate) === subject;
+    return ({ record, standing }) => standing !== 'foreign' && subjectOf(record.value) === subject;
   });
-  pairUp(['ours'], (value) => () => replaceOurs || hasOneAnswer(value));
-  pairUp(['named'], (value) => () => hasOneAnswer(value));
+  pairUp((value) => {
+    const one = hasOneAnswer(value);
+    return ({ standing }) => (standing === 'ours' && (replaceOurs || one)) || (standing === 'named' && one);
+  });
   return { pairs, missing, left };
 }
 

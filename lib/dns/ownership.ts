@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../failure';
 import type { Capabilities } from './provider';
-import type { ObservedRecord, RecordFields } from './record';
+import type { RecordFields } from './record';
 import { typeOf, writeRdata } from './value';
 
 /*
@@ -63,9 +63,9 @@ export function claimText(owner: string, record: Claimable): string {
 }
 
 /** Whose a record is, if anybody's that we know of. */
-export type OwnerOf = (record: ObservedRecord) => string | undefined;
+export type OwnerOf = (record: RecordFields) => string | undefined;
 
-export function ownership(observed: readonly ObservedRecord[], capabilities: Pick<Capabilities, 'comments'>): OwnerOf {
+export function ownership(observed: readonly RecordFields[], capabilities: Pick<Capabilities, 'comments'>): OwnerOf {
   if (capabilities.comments) return (record) => readComment(record.comment).owner;
   const claims = new Map<string, string>();
   for (const { name, value } of observed) {
@@ -80,7 +80,7 @@ export function ownership(observed: readonly ObservedRecord[], capabilities: Pic
   };
 }
 
-function claimOwner({ value }: ObservedRecord): string | undefined {
+function claimOwner({ value }: RecordFields): string | undefined {
   if (value.type !== 'TXT' || !value.data.text.startsWith(MARK)) return undefined;
   return value.data.text.slice(MARK.length).split(' ')[0];
 }

@@ -85,8 +85,8 @@ function duplicates(records: readonly DesiredRecord[]): string[] {
   });
 }
 
-/** Types that may stand beside a CNAME: they speak about the name, not for it. */
-const BESIDE_CNAME = ['CNAME', 'RRSIG', 'NSEC', 'DNSKEY'];
+/** Types that may stand beside a CNAME: the signatures of DNSSEC. */
+const BESIDE_CNAME = ['CNAME', 'RRSIG', 'NSEC'];
 
 /**
  * What can be said about the zone as it would be. Only names that would change are looked at, and what was broken before

@@ -51,7 +51,9 @@ export function planUndo({ undo, provider, observed, limits }: UndoRequest): Zon
   const touched = undo.touched === undefined ? () => true : namedRecords(undo.touched, zone);
   const inScope: Selects = (record) => touched(record) && !ignored(record);
   const changeNamed = namedRecords(undo.touched ?? [], zone);
-  const wanted = readZoneFile(undo.export, zone).records.filter(inScope);
+  const exported = readZoneFile(undo.export, zone).records;
+  const ownerThen = ownership(exported, capabilities);
+  const wanted = exported.filter(inScope);
   const ordered = inOrder(observed.filter((record) => !ignored(record)));
   const ownerOf = ownership(ordered, capabilities);
 
@@ -62,6 +64,7 @@ export function planUndo({ undo, provider, observed, limits }: UndoRequest): Zon
       standing: ownerOf(record) === owner ? 'ours' : changeNamed(record) ? 'named' : 'foreign',
     })),
     deletes: true,
+    wasForeign: (record) => ownerThen(record) !== owner,
     changed: (record) => record,
     created: (record) => record,
   });
