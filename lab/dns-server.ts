@@ -43,7 +43,11 @@ export interface LabDnsServer {
 const NAME_ERROR = 3;
 
 /** A small authoritative DNS server on the loopback interface: exact names, wildcards, CNAMEs within its records. */
-export async function startDnsServer({ records, longestDatagram = 512, port = 0 }: DnsServerOptions): Promise<LabDnsServer> {
+export async function startDnsServer({
+  records,
+  longestDatagram = 512,
+  port = 0,
+}: DnsServerOptions): Promise<LabDnsServer> {
   const questions: string[] = [];
   const connections = new Set<Connection>();
   const { udp, tcp, bound } = await bindBoth(port);
@@ -165,7 +169,7 @@ function resolve(
 function recordsAt(name: string, records: readonly ServedRecord[]): ServedRecord[] {
   const exact = records.filter((record) => record.name.toLowerCase() === name);
   if (exact.length > 0 || !name.includes('.')) return exact;
-  for (let parent = name; parent.includes('.'); ) {
+  for (let parent = name; parent.includes('.');) {
     parent = parent.slice(parent.indexOf('.') + 1);
     const wild = records.filter((record) => record.name.toLowerCase() === `*.${parent}`);
     if (wild.length > 0) return wild.map((record) => ({ ...record, name }));

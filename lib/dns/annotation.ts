@@ -17,7 +17,9 @@ const WHOLE = 'selfhost=';
 export function writeAnnotation({ comment, proxied, settings, tags }: Annotation): string {
   const annotation = { comment, proxied, settings, tags };
   const listed = [...(proxied ? [PROXIED] : []), ...tags];
-  const plain = [comment, ...(listed.length === 0 ? [] : [`cf_tags=${listed.join(',')}`])].filter((part) => part !== '');
+  const plain = [comment, ...(listed.length === 0 ? [] : [`cf_tags=${listed.join(',')}`])].filter(
+    (part) => part !== '',
+  );
   const text = plain.join(' ');
   if (!/[\r\n]/u.test(text) && canonicalJson({ ...readAnnotation(text) }) === canonicalJson(annotation)) return text;
   return `${WHOLE}${canonicalJson(annotation)}`;

@@ -119,7 +119,8 @@ async function sendPart(run: Run, part: readonly Change[]): Promise<void> {
   const [first] = part;
   const name = first === undefined ? '' : nameOfGroup(first);
   const blocked = run.outcomes.find(
-    ({ change, outcome }) => outcome !== 'done' && nameOfGroup(change) === name && (hasClaim(part) || isClaimChange(change)),
+    ({ change, outcome }) =>
+      outcome !== 'done' && nameOfGroup(change) === name && (hasClaim(part) || isClaimChange(change)),
   );
   if (blocked === undefined) return send(run, part);
   const reason = `after the ${describeChange(blocked.change)} was refused`;
@@ -154,7 +155,8 @@ function setsOf(state: ReadonlyMap<string, readonly RecordFields[]>, changes: re
       const subject = subjectOfChange(change);
       if (setKey(subject) !== key) continue;
       if (change.kind === 'create') after = [...after, change.record];
-      else if (change.kind === 'delete') after = after.filter((record) => record !== before.find(sameId(change.record)));
+      else if (change.kind === 'delete')
+        after = after.filter((record) => record !== before.find(sameId(change.record)));
       else after = after.map((record) => (record === before.find(sameId(change.before)) ? change.after : record));
     }
     const [name = ''] = key.split(' ');
@@ -186,7 +188,8 @@ function refuseOtherPlans(provider: DnsProvider, plan: ZonePlan): void {
 function partly({ zone }: Run, outcomes: readonly Outcome[], undo: UndoPoint, cause?: unknown): Failure {
   const done = outcomes.filter(({ outcome }) => outcome === 'done').length;
   const failed = outcomes.find((outcome) => outcome.outcome !== 'done');
-  const reason = failed === undefined ? '' : `; the ${describeChange(failed.change)} was ${failed.outcome}: ${failed.reason}`;
+  const reason =
+    failed === undefined ? '' : `; the ${describeChange(failed.change)} was ${failed.outcome}: ${failed.reason}`;
   return new Failure({
     code: 'dns_partly_applied',
     subject: `zone ${zone}`,
@@ -221,7 +224,9 @@ async function interrupted(run: Run, planned: readonly Change[], undo: UndoPoint
       if (outcome !== undefined) return outcome;
       return { change, outcome: 'not done', reason: `unknown: ${messageOf(error)}, and the zone could not be read` };
     }
-    return isVisible(change, zone) ? { change, outcome: 'done' } : { change, outcome: 'not done', reason: messageOf(error) };
+    return isVisible(change, zone)
+      ? { change, outcome: 'done' }
+      : { change, outcome: 'not done', reason: messageOf(error) };
   });
   const nothingDone = outcomes.every(({ outcome }) => outcome === 'not done');
   return nothingDone && isFailure(error, 'cancelled') ? error : partly(run, outcomes, undo, error);

@@ -46,4 +46,3 @@ export function claimedSet(record: Pick<RecordFields, 'name' | 'value'>): string
 function claimKey(name: string, text: string): string {
   return `${name} ${text}`;
 }
-

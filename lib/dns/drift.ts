@@ -23,9 +23,14 @@ export function zoneDifferences(before: readonly ObservedRecord[], after: readon
     const now = byId.get(record.id);
     if (now === undefined) return [{ kind: 'vanished', record }];
     const fields = differingFields(record, now);
-    return fields.length === 0 && now.name === record.name ? [] : [{ kind: 'changed', before: record, after: now, fields }];
+    return fields.length === 0 && now.name === record.name
+      ? []
+      : [{ kind: 'changed', before: record, after: now, fields }];
   });
-  const come = inOrder(after.filter(({ id }) => !known.has(id))).map((record): Difference => ({ kind: 'appeared', record }));
+  const come = inOrder(after.filter(({ id }) => !known.has(id))).map((record): Difference => ({
+    kind: 'appeared',
+    record,
+  }));
   return [...gone, ...come];
 }
 

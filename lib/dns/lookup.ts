@@ -119,7 +119,10 @@ export function askedType(record: Pick<ObservedRecord, 'value'>): AskedType {
 }
 
 function firstAnswer(answers: readonly ServerAnswer[]): readonly string[] {
-  return answers.map(({ answer }) => (answer.outcome === 'answered' ? answer.values : [])).find((list) => list.length > 0) ?? [];
+  return (
+    answers.map(({ answer }) => (answer.outcome === 'answered' ? answer.values : [])).find((list) => list.length > 0) ??
+    []
+  );
 }
 
 /** One question to one server; its deadline and Stop both end it. */

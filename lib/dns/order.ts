@@ -49,7 +49,12 @@ export function groupByName(changes: readonly Change[]): Change[][] {
       const setsThatGo = new Set(group.filter(({ kind }) => kind === 'delete').map(keyOf));
       for (const change of group) if (change.kind !== 'delete') setsThatGo.delete(keyOf(change));
       // What goes as a whole makes room for what comes: a CNAME for addresses.
-      const rank = (change: Change) => [claimRank(change), setsThatGo.has(keyOf(change)) ? 0 : 1, keyOf(change), kindRank(change)];
+      const rank = (change: Change) => [
+        claimRank(change),
+        setsThatGo.has(keyOf(change)) ? 0 : 1,
+        keyOf(change),
+        kindRank(change),
+      ];
       return group
         .map((change) => ({ change, rank: rank(change) }))
         .sort((a, b) => compareRanks(a.rank, b.rank))

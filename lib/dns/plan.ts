@@ -9,7 +9,14 @@ import type { Candidate } from './match';
 import { zoneName } from './name';
 import { checkOwner, ownership, readComment, writeComment } from './ownership';
 import type { Capabilities, Change, Creation, Deletion, DnsProvider, Update } from './provider';
-import { AUTO_TTL, describeRecord, inOrder, type DesiredRecord, type ObservedRecord, type RecordFields } from './record';
+import {
+  AUTO_TTL,
+  describeRecord,
+  inOrder,
+  type DesiredRecord,
+  type ObservedRecord,
+  type RecordFields,
+} from './record';
 import { brokenRules, brokenZone, type Setting } from './rules';
 import { refuseDanger, refuseEmptying, USUAL_LIMITS, type Limits } from './safety';
 import { matchingRecords, namedRecords, type Selects } from './selectors';
@@ -75,7 +82,8 @@ export function planZone(request: PlanRequest): ZonePlan {
   const ignored = matchingRecords(ignore, zone);
 
   const problems = brokenRules(desired, setting);
-  for (const record of desired.filter(ignored)) problems.push(`${describeRecord(record)} is desired and ignored at once`);
+  for (const record of desired.filter(ignored))
+    problems.push(`${describeRecord(record)} is desired and ignored at once`);
   refuseProblems(zone, problems);
 
   const observed = inOrder(request.observed.filter((record) => !ignored(record)));
@@ -134,7 +142,10 @@ export function planZone(request: PlanRequest): ZonePlan {
   const changes = changesOf(plan);
   const after = zoneAfter(request.observed, changes);
   const named = new Set(changes.map((change) => (change.kind === 'update' ? change.after : change.record).name));
-  refuseProblems(zone, [...brokenAfter(changes, changeNamed, setting), ...brokenZone(request.observed, after, named, setting)]);
+  refuseProblems(zone, [
+    ...brokenAfter(changes, changeNamed, setting),
+    ...brokenZone(request.observed, after, named, setting),
+  ]);
   if (desired.length === 0 && mode === 'full-sync' && request.allowEmpty !== true) {
     refuseEmptying(zone, decision.delete.length);
   }
@@ -229,12 +240,16 @@ function brokenAfter(changes: readonly Change[], named: Selects, { zone, capabil
     const subject = describeRecord(after);
     const problems: string[] = [];
     if (after.name === zone && after.value.type === 'NS' && change.kind === 'create' && !named(after)) {
-      problems.push(`${subject} would name a name server of the zone itself, which ${provider} does; name it as a change if you mean it`);
+      problems.push(
+        `${subject} would name a name server of the zone itself, which ${provider} does; name it as a change if you mean it`,
+      );
     }
     if (change.kind !== 'update') return problems;
     const longest = capabilities.comments?.longest ?? 0;
     if (change.fields.includes('comment') && after.comment.length > longest) {
-      problems.push(`${subject} would have a comment of ${after.comment.length} characters; ${provider} takes ${longest}`);
+      problems.push(
+        `${subject} would have a comment of ${after.comment.length} characters; ${provider} takes ${longest}`,
+      );
     }
     const { value } = after;
     if (after.proxied && (value.type === 'A' || value.type === 'AAAA') && !isPublicAddress(value.data.address)) {
@@ -260,7 +275,10 @@ function warningsOf(
     if (other === undefined || desired.some((record) => record.name === name && record.value.type === other)) return [];
     return visible
       .filter((record) => record.name === name && record.value.type === other)
-      .map((record) => `${describeRecord(record)} ${writeRdata(record.value)} is kept, while the ${value.type} record moves`);
+      .map(
+        (record) =>
+          `${describeRecord(record)} ${writeRdata(record.value)} is kept, while the ${value.type} record moves`,
+      );
   });
   return [...beside, ...new Set(halfway)];
 }

@@ -12,7 +12,12 @@ export interface Capabilities {
   readonly proxied: boolean;
   readonly flattensApex: boolean;
   /** Whether 1, automatic, is allowed beside least..most; `each` is what has a TTL of its own. */
-  readonly ttl: { readonly least: number; readonly most: number; readonly auto: boolean; readonly each: 'record' | 'set' };
+  readonly ttl: {
+    readonly least: number;
+    readonly most: number;
+    readonly auto: boolean;
+    readonly each: 'record' | 'set';
+  };
   /** The longest text of a TXT record, in bytes. */
   readonly longestText: number;
   /** How many changes one write takes, of the whole zone or only of one name and type, and whether all or none is done. */

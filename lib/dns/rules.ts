@@ -38,7 +38,8 @@ function brokenByOne(record: DesiredRecord, { zone, provider, capabilities, owne
     refuse(`has a TTL of ${ttl} s; ${provider} takes ${least} to ${most}${auto ? ', or 1 for automatic' : ''}`);
   }
   if (proxied && !capabilities.proxied) refuse(`is to be proxied, which ${provider} does not do`);
-  if (proxied && !PROXIABLE.includes(value.type)) refuse('is to be proxied, which only A, AAAA and CNAME records can be');
+  if (proxied && !PROXIABLE.includes(value.type))
+    refuse('is to be proxied, which only A, AAAA and CNAME records can be');
   if (proxied && (value.type === 'A' || value.type === 'AAAA') && !isPublicAddress(value.data.address)) {
     refuse(`is to be proxied, but ${value.data.address} cannot be reached over the Internet`);
   }
@@ -59,7 +60,8 @@ function brokenByOne(record: DesiredRecord, { zone, provider, capabilities, owne
   if (apex && value.type === 'DS') refuse('stands at the apex; a DS belongs into the parent zone');
   if (value.type === 'TXT') {
     const bytes = Buffer.byteLength(value.data.text);
-    if (bytes > capabilities.longestText) refuse(`has a text of ${bytes} bytes; ${provider} takes ${capabilities.longestText}`);
+    if (bytes > capabilities.longestText)
+      refuse(`has a text of ${bytes} bytes; ${provider} takes ${capabilities.longestText}`);
   }
   if (value.type === 'SRV' && !/^(?:\*\.)?_[^.]+\._[^.]+\./u.test(`${name}.`)) {
     refuse('has a name that is not of the form _service._protocol.name');
@@ -117,7 +119,8 @@ function brokenNames(zone: readonly RecordFields[], names: ReadonlySet<string>, 
       problems.push(`the name ${name} would have a CNAME record beside ${others}; a CNAME stands alone`);
     }
     const spf = records.filter(({ value }) => value.type === 'TXT' && /^v=spf1(?: |$)/iu.test(value.data.text)).length;
-    if (spf > 1) problems.push(`the name ${name} would have ${spf} SPF records (v=spf1); mail servers refuse more than one`);
+    if (spf > 1)
+      problems.push(`the name ${name} would have ${spf} SPF records (v=spf1); mail servers refuse more than one`);
   }
   if (setting.capabilities.ttl.each === 'set') problems.push(...mixedTtls(changed));
   return problems;

@@ -81,7 +81,8 @@ export function planUndo({ undo, provider, observed, limits }: UndoRequest): Zon
     unchanged: decision.unchanged,
     foreign: inOrder([...decision.foreign, ...left, ...ordered.filter((record) => !inScope(record))]),
     warnings: [...left, ...decision.extra.map(({ record }) => record)].map(
-      (record) => `${describeRecord(record)} ${writeRdata(record.value)} is not ours, differs from the export, and stays`,
+      (record) =>
+        `${describeRecord(record)} ${writeRdata(record.value)} is not ours, differs from the export, and stays`,
     ),
     ignore: undo.ignore ?? [],
     desired: inOrder(wanted),

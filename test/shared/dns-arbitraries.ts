@@ -13,9 +13,24 @@ const byte = fc.integer({ min: 0, max: 255 });
 const bytes = (most: number) => fc.uint8Array({ minLength: 1, maxLength: most });
 const hex = bytes(40).map((data) => Buffer.from(data).toString('hex'));
 const base64 = bytes(60).map((data) => Buffer.from(data).toString('base64'));
-const host = fc.constantFrom('mail.example.cl', 'a.example.net', 'xn--bcher-kva.example', '_dmarc.example.org', 'example.cl');
+const host = fc.constantFrom(
+  'mail.example.cl',
+  'a.example.net',
+  'xn--bcher-kva.example',
+  '_dmarc.example.org',
+  'example.cl',
+);
 const text = fc.oneof(
-  fc.constantFrom('v=spf1 -all', 'hello "world"', 'semi; colon', 'back\\slash', 'tab\tand\nline', '', ' spaces  ', 'ñandú'),
+  fc.constantFrom(
+    'v=spf1 -all',
+    'hello "world"',
+    'semi; colon',
+    'back\\slash',
+    'tab\tand\nline',
+    '',
+    ' spaces  ',
+    'ñandú',
+  ),
   fc.string({ unit: 'grapheme', maxLength: 30 }),
   fc.integer({ min: 250, max: 600 }).map((length) => 'x'.repeat(length)),
 );
@@ -23,7 +38,12 @@ const short = fc.string({ unit: 'grapheme-ascii', maxLength: 40 });
 const service = fc.record({
   priority: word,
   target: fc.oneof(host, fc.constant('.')),
-  value: fc.constantFrom('', 'alpn="h3,h2"', 'port=8443 alpn=h2', 'ipv4hint="1.2.3.4" no-default-alpn alpn="h2" key700="a b"'),
+  value: fc.constantFrom(
+    '',
+    'alpn="h3,h2"',
+    'port=8443 alpn=h2',
+    'ipv4hint="1.2.3.4" no-default-alpn alpn="h2" key700="a b"',
+  ),
 });
 const certificate = fc.record({ usage: byte, selector: byte, matchingType: byte, certificate: hex });
 
@@ -78,12 +98,23 @@ export function valueOf(type: RecordType): fc.Arbitrary<KnownValue> {
 export const anyValue: fc.Arbitrary<KnownValue> = fc.constantFrom(...RECORD_TYPES).chain(valueOf);
 
 /** Few names, types and addresses, so that records meet each other. */
-const name = fc.constantFrom(ZONE, `www.${ZONE}`, `*.${ZONE}`, `a.b.${ZONE}`, `mail.${ZONE}`, `_sip._tcp.${ZONE}`, `x.${ZONE}`);
+const name = fc.constantFrom(
+  ZONE,
+  `www.${ZONE}`,
+  `*.${ZONE}`,
+  `a.b.${ZONE}`,
+  `mail.${ZONE}`,
+  `_sip._tcp.${ZONE}`,
+  `x.${ZONE}`,
+);
 const comment = fc.constantFrom('', 'made by Terraform', 'with cf_tags=x inside', 'two\nlines', '  blanks ');
 
 const crowdedValue = (types: readonly RecordType[]): fc.Arbitrary<KnownValue> =>
   fc.oneof(
-    { weight: 3, arbitrary: fc.constantFrom('A', 'AAAA', 'TXT', 'MX', 'CNAME').chain((type) => valueOf(type as RecordType)) },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom('A', 'AAAA', 'TXT', 'MX', 'CNAME').chain((type) => valueOf(type as RecordType)),
+    },
     {
       weight: 2,
       arbitrary: fc
@@ -172,7 +203,15 @@ export function zones(capabilities: Capabilities): fc.Arbitrary<RecordFields[]> 
 
 export const selectors: fc.Arbitrary<string[]> = fc.array(name, { maxLength: 3 });
 
-export const EVERY_NAME = [ZONE, `www.${ZONE}`, `*.${ZONE}`, `a.b.${ZONE}`, `mail.${ZONE}`, `_sip._tcp.${ZONE}`, `x.${ZONE}`];
+export const EVERY_NAME = [
+  ZONE,
+  `www.${ZONE}`,
+  `*.${ZONE}`,
+  `a.b.${ZONE}`,
+  `mail.${ZONE}`,
+  `_sip._tcp.${ZONE}`,
+  `x.${ZONE}`,
+];
 
 export function describeFields(record: RecordFields): string {
   return `${record.name} ${typeOf(record.value)} ${writeRdata(record.value)} ${record.ttl} ${record.proxied} ${record.comment}`;

@@ -58,9 +58,15 @@ it('tells an empty answer, a missing name, a server that is not there and a sile
   expect(await ask(`nobody.${ZONE}`, 'A')).toEqual([{ outcome: 'missing' }]);
   server.silent = true;
   const began = performance.now();
-  const answers = await askServers(`www.${ZONE}`, 'A', [resolver, { address: 'nonsense', kind: 'resolver' }], quietTask(), {
-    deadlineMs: 300,
-  });
+  const answers = await askServers(
+    `www.${ZONE}`,
+    'A',
+    [resolver, { address: 'nonsense', kind: 'resolver' }],
+    quietTask(),
+    {
+      deadlineMs: 300,
+    },
+  );
   expect(answers.map(({ answer }) => answer)).toEqual([
     { outcome: 'failed', reason: 'no answer within 300 ms' },
     { outcome: 'failed', reason: 'nonsense is no address of a server' },
@@ -119,7 +125,14 @@ it('waits until a quorum of servers answers as expected', async () => {
         if (++rounds === 2) records = [record(name, 'A', '203.0.113.2')];
       },
     };
-    const request = { name, type: 'A', expected: ['203.0.113.2'], servers, firstPauseMs: 5, deadlineMs: 5_000 } as const;
+    const request = {
+      name,
+      type: 'A',
+      expected: ['203.0.113.2'],
+      servers,
+      firstPauseMs: 5,
+      deadlineMs: 5_000,
+    } as const;
     expect(await waitUntilAnswered({ ...request, quorum: 1 }, task)).toMatchObject({ rounds: 3, agreeing: 1 });
     await expect(waitUntilAnswered({ ...request, deadlineMs: 200 }, quietTask())).rejects.toMatchObject({
       code: 'dns_not_answered',

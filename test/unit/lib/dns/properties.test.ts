@@ -115,7 +115,9 @@ describe.each([
         const { undo } = await applyPlan(provider, plan, task);
         const unowned = before.filter((record) => ownerOf(record) !== US && !isClaim(record));
         const lines = (records: readonly RecordFields[]) => records.map((record) => writeZoneFile(ZONE, [record]));
-        expect(lines(provider.records())).toEqual(expect.arrayContaining(lines(unowned.filter((record) => !named(record)))));
+        expect(lines(provider.records())).toEqual(
+          expect.arrayContaining(lines(unowned.filter((record) => !named(record)))),
+        );
         const sets = (records: readonly RecordFields[]) => records.map(({ name, value }) => `${name} ${value.type}`);
         expect(sets(provider.records())).toEqual(expect.arrayContaining(sets(unowned)));
         await applyPlan(provider, planUndo({ undo, provider, observed: provider.records() }), task);

@@ -23,7 +23,11 @@ const WAYS: Record<RecordType, readonly [string, string, string]> = {
     '51 30 12.748 N 0 7 39.611 W 0.00m 1.00m 10000.00m 10.00m',
   ],
   MX: ['10 mail', '010 MAIL.example.cl.', '10 mail.example.cl.'],
-  NAPTR: ['1 2 s SIP+D2U "" _sip._udp', '1 2 "S" "SIP+D2U" "" _sip._udp.example.cl.', '1 2 "S" "SIP+D2U" "" _sip._udp.example.cl.'],
+  NAPTR: [
+    '1 2 s SIP+D2U "" _sip._udp',
+    '1 2 "S" "SIP+D2U" "" _sip._udp.example.cl.',
+    '1 2 "S" "SIP+D2U" "" _sip._udp.example.cl.',
+  ],
   NS: ['ns1', 'NS1.example.cl.', 'ns1.example.cl.'],
   OPENPGPKEY: ['AQ I D', 'AQID', 'AQID'],
   PTR: ['host', 'host.example.cl.', 'host.example.cl.'],
@@ -110,7 +114,10 @@ it('parses desired records, and says which record and which field is wrong', () 
     [{ name: 'www', type: 'A' }, 'The field content of record www.example.cl A is missing, and so is data'],
     [{ name: 'www', type: 'A', content: '1', data: {} }, 'stands beside data'],
     [{ name: 'www', type: 'A', content: '1.2.3.4', tll: 1 }, 'The field tll of the record is unknown'],
-    [{ name: 'www', type: 'MX', data: { prio: 1 } }, 'The field prio of record www.example.cl MX is no field of its type'],
+    [
+      { name: 'www', type: 'MX', data: { prio: 1 } },
+      'The field prio of record www.example.cl MX is no field of its type',
+    ],
     [{ name: 'www', type: 'A', content: '1.2.3.4', ttl: 0 }, 'The field ttl of record www.example.cl A is "0"'],
     [{ name: 'www', type: 'A', content: '1.2.3.4', proxied: 'yes' }, 'where true or false has to stand'],
   ];
@@ -120,7 +127,10 @@ it('parses desired records, and says which record and which field is wrong', () 
 it('keeps what it cannot read as it is, and refuses nothing that an API lists', () => {
   const listed = (type: string, content: string) =>
     observedRecord({ id: '1', name: 'X.example.cl.', type, content, form: 'api' }, ZONE);
-  expect(listed('HINFO', '"pc" "linux"').value).toEqual({ type: 'other', data: { rrtype: 'HINFO', rdata: '"pc" "linux"' } });
+  expect(listed('HINFO', '"pc" "linux"').value).toEqual({
+    type: 'other',
+    data: { rrtype: 'HINFO', rdata: '"pc" "linux"' },
+  });
   expect(listed('TXT', '"\\255"').value).toEqual({ type: 'other', data: { rrtype: 'TXT', rdata: '"\\255"' } });
   expect(listed('TXT', '"open').value).toEqual({ type: 'TXT', data: { text: '"open' } });
   expect(listed('A', 'x ; y').value).toEqual({ type: 'other', data: { rrtype: 'A', rdata: '"x ; y"' } });
@@ -135,7 +145,15 @@ it('keeps what it cannot read as it is, and refuses nothing that an API lists', 
     settings: {},
   });
   const structured = observedRecord(
-    { id: '1', name: 'x.example.cl', type: 'URI', content: '', data: { weight: 2, target: 'https://a' }, priority: 1, form: 'api' },
+    {
+      id: '1',
+      name: 'x.example.cl',
+      type: 'URI',
+      content: '',
+      data: { weight: 2, target: 'https://a' },
+      priority: 1,
+      form: 'api',
+    },
     ZONE,
   );
   expect(writeRdata(structured.value)).toBe('1 2 "https://a"');

@@ -97,7 +97,13 @@ it('imports a zone file as desired records, without the name servers of another 
     ),
   ).toEqual({
     desired: [
-      { name: 'www.example.cl', value: { type: 'A', data: { address: '203.0.113.7' } }, ttl: 1, proxied: true, comment: 'web' },
+      {
+        name: 'www.example.cl',
+        value: { type: 'A', data: { address: '203.0.113.7' } },
+        ttl: 1,
+        proxied: true,
+        comment: 'web',
+      },
     ],
     skipped: [
       { record: 'record example.cl NS', reason: 'each provider has its own name servers' },
