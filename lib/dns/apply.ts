@@ -91,9 +91,11 @@ interface Run {
 }
 
 /** Sends one write; where it is refused as a whole, its independent parts one by one. */
-async function send(run: Run, changes: readonly Change[]): Promise<void> {
+async function send(run: Run, wanted: readonly Change[]): Promise<void> {
   const { provider, zone, task } = run;
   if (task.signal.aborted) throw cancelled(`apply to zone ${zone}`);
+  const changes = withoutBlocked(run, wanted);
+  if (changes.length === 0) return;
   const sets = setsOf(run.state, changes);
   try {
     run.writes++;
@@ -107,24 +109,24 @@ async function send(run: Run, changes: readonly Change[]): Promise<void> {
       );
       return;
     }
-    for (const part of parts) await sendPart(run, part);
+    for (const part of parts) await send(run, part);
     return;
   }
   for (const set of sets) run.state.set(`${set.name} ${set.type}`, [...set.after]);
   run.outcomes.push(...changes.map((change): Outcome => ({ change, outcome: 'done' })));
 }
 
-/** Nothing of a name is done without its claim, and no claim is given up while its record stands. */
-async function sendPart(run: Run, part: readonly Change[]): Promise<void> {
-  const [first] = part;
-  const name = first === undefined ? '' : nameOfGroup(first);
-  const blocked = run.outcomes.find(
-    ({ change, outcome }) =>
-      outcome !== 'done' && nameOfGroup(change) === name && (hasClaim(part) || isClaimChange(change)),
-  );
-  if (blocked === undefined) return send(run, part);
-  const reason = `after the ${describeChange(blocked.change)} was refused`;
-  run.outcomes.push(...part.map((change): Outcome => ({ change, outcome: 'skipped', reason })));
+/** Where claims are records too, nothing of a name is made without its claim, and no claim is given up too early. */
+function withoutBlocked({ provider, outcomes }: Run, changes: readonly Change[]): readonly Change[] {
+  if (provider.capabilities.comments) return changes;
+  return changes.filter((change) => {
+    const blocked = outcomes.find(
+      (earlier) => earlier.outcome !== 'done' && nameOfGroup(earlier.change) === nameOfGroup(change),
+    );
+    if (blocked === undefined) return true;
+    outcomes.push({ change, outcome: 'skipped', reason: `after the ${describeChange(blocked.change)} was refused` });
+    return false;
+  });
 }
 
 /** Name by name; within a name one by one, unless something goes so that something else can come. */
@@ -139,10 +141,6 @@ function independentParts(changes: readonly Change[]): readonly (readonly Change
 
 function isClaimChange(change: Change): boolean {
   return isClaim(subjectOfChange(change));
-}
-
-function hasClaim(part: readonly Change[]): boolean {
-  return part.some(isClaimChange);
 }
 
 /** Each name and type that the changes touch, whole, before and after. */

@@ -103,7 +103,7 @@ function absolute(input: string, subject: string): string {
 
 /** Label by label, because the whole name would be taken for an address when it ends in a number. */
 function toAscii(label: string): string {
-  return /^[\u0000-\u007f]*$/u.test(label) ? label.toLowerCase() : domainToASCII(label) || label;
+  return /^\p{ASCII}*$/u.test(label) ? label.toLowerCase() : domainToASCII(label) || label;
 }
 
 function nameFailure(subject: string, what: string, nextStep?: string): Failure {

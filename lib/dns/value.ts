@@ -38,14 +38,14 @@ export function parseData(type: RecordType, input: unknown, record: string, zone
       throw invalid({ record, field: name }, 'is no field of its type', `Its fields are ${fieldNames(type)}.`);
     }
   }
-  const data = fields.map(([name, kind]) => {
+  const data = fields.map(([name, kind]): readonly [string, string | number] => {
     const place = { record, field: name };
     const value = given.get(name);
     if (value !== undefined && value !== null) return [name, kind.parse(value, place, zone)];
     if (kind.absent === undefined) throw invalid(place, 'is missing', `Its fields are ${fieldNames(type)}.`);
     return [name, kind.absent];
   });
-  return { type, data: Object.fromEntries(data) } as KnownValue;
+  return assembled(type, data);
 }
 
 /**
@@ -74,10 +74,12 @@ export function readRdata(type: RecordType, rdata: string, record: string, origi
 
 export function readTokens(type: RecordType, list: readonly string[], record: string, origin: string): KnownValue {
   const tokens: Tokens = tokensOf(list, origin);
-  const data = layoutOf(type).map(([name, kind]) => [name, kind.read(tokens, { record, field: name }, origin)]);
+  const data = layoutOf(type).map(
+    ([name, kind]) => [name, kind.read(tokens, { record, field: name }, origin)] as const,
+  );
   const left = tokens.rest();
   if (left.length > 0) throw invalid({ record, field: 'content' }, `has too much in it: ${quoted(left.join(' '))}`);
-  return { type, data: Object.fromEntries(data) } as KnownValue;
+  return assembled(type, data);
 }
 
 /** What an API or a zone file holds; never refused, because what is there is there. */
@@ -122,6 +124,11 @@ export function snakeCaseData(value: KnownValue): Readonly<Record<string, string
       field,
     ]),
   );
+}
+
+/** The layout says which kind made each field, so the pairs are the data of the type. */
+function assembled(type: RecordType, fields: readonly (readonly [string, string | number])[]): KnownValue {
+  return { type, data: Object.fromEntries(fields) } as unknown as KnownValue;
 }
 
 function camelCase(name: string): string {

@@ -24,6 +24,9 @@ export interface Waited {
   readonly answers: readonly ServerAnswer[];
 }
 
+/** The last round gets at least this, so that its answers say what is, and not that the time was up. */
+const SHORTEST_ROUND_MS = 500;
+
 /** Asks until enough servers answer as expected. */
 export async function waitUntilAnswered(request: WaitRequest, task: Task): Promise<Waited> {
   const { name, type, expected, servers, deadlineMs, roundMs = 5_000, firstPauseMs = 1_000 } = request;
@@ -40,7 +43,7 @@ export async function waitUntilAnswered(request: WaitRequest, task: Task): Promi
   const elapsed = () => performance.now() - started;
   let delay = firstPauseMs;
   for (let rounds = 1; ; rounds++) {
-    const left = Math.max(1, deadlineMs - elapsed());
+    const left = Math.max(SHORTEST_ROUND_MS, deadlineMs - elapsed());
     const answers = await askServers(name, type, servers, task, { deadlineMs: Math.min(roundMs, left) });
     const agreeing = answers.filter((answer) => agrees(answer, expected)).length;
     task.progress({ message: `${agreeing} of ${quorum} servers answer ${name} ${type} as expected` });

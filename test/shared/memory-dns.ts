@@ -31,12 +31,12 @@ export const HETZNER_LIKE: Capabilities = {
 };
 
 /** One record a request, no comments: ownership has to be kept in TXT records. */
+const { comments: _, ...WITHOUT_COMMENTS } = HETZNER_LIKE;
 export const PLAIN: Capabilities = {
-  ...HETZNER_LIKE,
-  comments: undefined,
+  ...WITHOUT_COMMENTS,
   ttl: { least: 60, most: 86400, auto: false, each: 'record' },
   batch: { most: 1, of: 'zone', atomic: false },
-} as Omit<Capabilities, 'comments'>;
+};
 
 export interface MemoryDns extends DnsProvider {
   readonly records: () => readonly ObservedRecord[];

@@ -1,4 +1,4 @@
-import { Failure, isFailure } from '../../../../lib/failure';
+import { isFailure, type Failure } from '../../../../lib/failure';
 import { applyPlan } from '../../../../lib/dns/apply';
 import { describeChange } from '../../../../lib/dns/change';
 import { parseDesiredRecords } from '../../../../lib/dns/desired';

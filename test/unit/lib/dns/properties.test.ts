@@ -61,7 +61,7 @@ function planIfAllowed(provider: MemoryDns, scene: Scene): ZonePlan | undefined 
 
 const exported = (provider: MemoryDns) => writeZoneFile(ZONE, provider.records());
 const task = quietTask();
-const RUNS = 3000;
+const RUNS = 100;
 
 describe.each([
   ['Cloudflare-like, one batch', CLOUDFLARE_LIKE],
