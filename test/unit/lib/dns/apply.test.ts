@@ -10,7 +10,7 @@ import type { RecordFields } from '../../../../lib/dns/record';
 import { planUndo, type UndoPoint } from '../../../../lib/dns/undo';
 import { writeZoneFile } from '../../../../lib/dns/zone-file-write';
 import { CLOUDFLARE_LIKE, HETZNER_LIKE, memoryDns, PLAIN, type MemoryDns } from '../../../shared/memory-dns';
-import { quietTask } from '../../../shared/quiet-task';
+import { quietTask } from '../../../shared/task';
 
 const ZONE = 'kua.cl';
 const OURS = 'managed-by=selfhost owner=n8n';

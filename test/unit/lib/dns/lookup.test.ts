@@ -11,7 +11,7 @@ import {
 import { observedRecord } from '../../../../lib/dns/observed';
 import type { ObservedRecord } from '../../../../lib/dns/record';
 import { waitUntilAnswered } from '../../../../lib/dns/wait';
-import { quietTask } from '../../../shared/quiet-task';
+import { quietTask } from '../../../shared/task';
 
 const ZONE = 'example.cl';
 let records: ObservedRecord[];

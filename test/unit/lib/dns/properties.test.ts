@@ -11,7 +11,7 @@ import { planUndo } from '../../../../lib/dns/undo';
 import { writeZoneFile } from '../../../../lib/dns/zone-file-write';
 import { desiredRecords, EVERY_NAME, selectors, US, ZONE, zones } from '../../../shared/dns-arbitraries';
 import { CLOUDFLARE_LIKE, HETZNER_LIKE, memoryDns, PLAIN, type MemoryDns } from '../../../shared/memory-dns';
-import { quietTask } from '../../../shared/quiet-task';
+import { quietTask } from '../../../shared/task';
 
 interface Scene {
   readonly zone: RecordFields[];
