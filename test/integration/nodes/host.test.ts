@@ -116,7 +116,7 @@ describe('every operation of the Host node', () => {
       if (failed === undefined) schema.assertMatches(declared.output, json);
       else expect([key, failed.code]).toEqual([key, expect.stringMatching(/^unit_(unknown|change_refused)$/)]);
     }
-    if (key === 'job start') jobId = String(items[0]?.json.id);
+    if (key === 'job start') jobId = items[0]?.json.id as string;
   });
 
   it.each(Object.keys(good))(
