@@ -33,6 +33,7 @@ export interface CommandResult {
   /** True sizes, also when what is kept above was cut. */
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
+  /** Not all of the output is here: it was longer, or a child that the command left behind still writes. */
   readonly truncated: boolean;
   readonly exitCode: number;
   readonly durationMs: number;

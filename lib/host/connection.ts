@@ -179,7 +179,7 @@ function explain(host: Host, error: Error & { code?: string; level?: string }, s
         'Check the name in the host list, or pin it with its IP address.',
       );
     default:
-      return unreachable(host, error.message);
+      return unreachable(host, error.message, undefined, true);
   }
 }
 
@@ -214,16 +214,19 @@ function parseable(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function unreachable(
+/** `passing`: nothing speaks against it working a moment later. */
+export function unreachable(
   host: Host,
   why: string,
   hint = 'Check that the host is up and reachable from the n8n server.',
+  passing = false,
 ): Failure {
   return new Failure({
     code: 'host_unreachable',
     subject: describeHost(host),
     message: `${describeHost(host)} cannot be reached: ${why}`,
     nextStep: hint,
+    details: { passing },
   });
 }
 

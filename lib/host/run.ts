@@ -10,8 +10,8 @@ import { endProcessGroup, type KillOutcome } from './process-group';
 const DEFAULT_TIMEOUT_MS = 120_000;
 const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
 const ERROR_OUTPUT = 4_096;
-/** A command that left a child behind keeps its output open; this long after its exit nobody waits for more. */
-const QUIET_AFTER_EXIT_MS = 500;
+/** A child that a command left behind keeps its output open; this long after exit and last word nobody waits for more. */
+const QUIET_AFTER_EXIT_MS = 2_000;
 
 /** Runs a command to its end. Anything but an accepted exit code is a Failure. */
 export async function runCommand(
@@ -54,7 +54,7 @@ export async function runCommand(
       stderr: kept.stderr.text(),
       stdoutBytes: kept.stdout.bytes,
       stderrBytes: kept.stderr.bytes,
-      truncated: kept.stdout.truncated || kept.stderr.truncated,
+      truncated: kept.stdout.truncated || kept.stderr.truncated || !exit.outputEnded,
       exitCode: exit.code ?? -1,
       durationMs: Math.round(performance.now() - started),
     };
@@ -72,25 +72,25 @@ interface Exit {
   readonly signal: string | null;
 }
 
-/** Resolves when the command has exited and its output has come, or has gone quiet because a child still holds it. */
-async function ended(running: RunningCommand): Promise<Exit> {
+/** Resolves when the command has exited and its output has ended, or has gone quiet because a child still holds it. */
+async function ended(running: RunningCommand): Promise<Exit & { readonly outputEnded: boolean }> {
   const exit = await running.exit;
-  await new Promise<void>((resolve) => {
+  const outputEnded = await new Promise<boolean>((resolve) => {
     let quiet: NodeJS.Timeout;
     const wait = () => {
       clearTimeout(quiet);
-      quiet = setTimeout(resolve, QUIET_AFTER_EXIT_MS);
+      quiet = setTimeout(resolve, QUIET_AFTER_EXIT_MS, false);
     };
     wait();
     running.stdout.on('data', wait);
     running.stderr.on('data', wait);
     void running.closed.then(() => {
       clearTimeout(quiet);
-      resolve();
+      resolve(true);
     });
   });
   running.release();
-  return exit;
+  return { ...exit, outputEnded };
 }
 
 /** Rejects when a source of input breaks, also before the command has started; never resolves. */

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from '../../vendor/ssh2';
 import { Failure, isFailure, messageOf } from '../failure';
 import { cancelled, pause, type Task } from '../task';
-import { connect, connectionLost, type Connection } from './connection';
+import { connect, connectionLost, unreachable, type Connection } from './connection';
 import { fairGate, type FairGate } from './fair-gate';
 import { describeHost, type Host } from './host';
 import { findPinned } from './select';
@@ -13,6 +13,7 @@ import { findPinned } from './select';
 const CHANNELS = 8;
 const IDLE_MS = 60_000;
 const CONNECT_ATTEMPTS = 2;
+const JUMP_TIMEOUT_MS = 10_000;
 
 /** Everyday work waits its turn in the normal lane; the control lane is for ending it. */
 export type Lane = 'normal' | 'control';
@@ -180,7 +181,10 @@ async function use(host: Host, signal: AbortSignal): Promise<Session> {
 
 function release(session: Session): void {
   session.uses -= 1;
-  if (session.uses > 0 || session.lost.aborted) return;
+  if (session.uses === 0 && !session.lost.aborted) closeWhenIdle(session);
+}
+
+function closeWhenIdle(session: Session): void {
   clearTimeout(session.idle);
   session.idle = setTimeout(session.retire, IDLE_MS);
   session.idle.unref();
@@ -197,35 +201,44 @@ function begin(host: Host, key: string): Promise<Session> {
 }
 
 async function establish(host: Host, forget: () => void): Promise<Session> {
-  // Shared by all who wait for it, so no single Stop may end it; connect() has deadlines of its own.
-  const patience = new AbortController();
-  const jump = jumpOf(host);
-  let through: Opened<Duplex> | undefined;
-  let connection: Connection | undefined;
-  for (let attempt = 1; connection === undefined; attempt += 1) {
+  // Shared by all who wait for it, so no single Stop may end it; connecting has deadlines of its own.
+  const patience = new AbortController().signal;
+  for (let attempt = 1; ; attempt += 1) {
+    let through: Opened<Duplex> | undefined;
     try {
-      through =
-        jump === undefined
-          ? undefined
-          : await openForward(
-              jump,
-              { host: host.target.address, port: host.target.port },
-              { signal: patience.signal, progress: () => undefined, owner: 'jump' },
-            );
-      connection = await connect(host, patience.signal, through?.channel);
+      through = await openThroughJump(host);
+      return keep(host, await connect(host, patience, through?.channel), through, forget);
     } catch (error) {
+      through?.channel.destroy();
       through?.release();
-      // Before the login is through nothing was done, so a second attempt is safe; refusals stay refusals.
-      if (
-        attempt >= CONNECT_ATTEMPTS ||
-        !isFailure(error, 'host_unreachable') ||
-        /refuses|resolved|no answer/.test(error.message)
-      )
-        throw error;
-      await pause(250, patience.signal, describeHost(host));
+      // Before the login is through nothing was done, so a second attempt is safe; a refusal stays a refusal.
+      const passing = isFailure(error, 'host_unreachable') && error.details.passing === true;
+      if (!passing || attempt >= CONNECT_ATTEMPTS) throw error;
+      await pause(250, patience, describeHost(host));
     }
   }
-  return keep(host, connection, through, forget);
+}
+
+async function openThroughJump(host: Host): Promise<Opened<Duplex> | undefined> {
+  const jump = jumpOf(host);
+  if (jump === undefined) return undefined;
+  const { address, port } = host.target;
+  const task = { signal: AbortSignal.timeout(JUMP_TIMEOUT_MS), progress: () => undefined, owner: 'jump' };
+  try {
+    return await openForward(jump, { host: address, port }, task);
+  } catch (error) {
+    const why = isFailure(error, 'cancelled')
+      ? `no answer within ${JUMP_TIMEOUT_MS / 1000} s`
+      : isFailure(error, 'channel_refused')
+        ? messageOf(error.cause)
+        : undefined;
+    if (why === undefined) throw error;
+    throw unreachable(
+      host,
+      `${describeHost(jump)}, through which it is reached, says: ${why}`,
+      `Check that ${host.target.name} is up, that ${jump.target.name} can reach it, and that ${jump.target.name} allows TCP forwarding.`,
+    );
+  }
 }
 
 function keep(
@@ -271,6 +284,8 @@ function keep(
     end();
     through?.channel.destroy();
   });
+  // Those who waited for it may all have been stopped meanwhile.
+  closeWhenIdle(session);
   return session;
 }
 

@@ -28,6 +28,8 @@ export interface RunningCommand {
 
 /** How much a login script or a failing launcher may say before the command starts. */
 const PREAMBLE_LIMIT = 64 * 1024;
+/** How long a channel may take to close once its command has ended. */
+const LAST_WORDS_MS = 10_000;
 /** A stopped start waits this long for the mark, without which the command could not be ended. */
 const LAST_WAIT_MS = 1_000;
 
@@ -74,7 +76,7 @@ export async function startCommand(
   };
   try {
     channel.write(launch.header);
-    const group = await awaitMark(host, channel, launch, exit, task.signal);
+    const group = await awaitMark(host, channel, launch, { exit, closed }, task.signal);
     return { stdin: channel, stdout: channel, stderr: channel.stderr, group, exit, closed, release: close };
   } catch (error) {
     close();
@@ -87,7 +89,7 @@ function awaitMark(
   host: Host,
   channel: ClientChannel,
   { mark }: Launch,
-  exit: RunningCommand['exit'],
+  { exit, closed }: Pick<RunningCommand, 'exit' | 'closed'>,
   signal: AbortSignal,
 ): Promise<ProcessGroup> {
   const stderr = channel.stderr;
@@ -139,13 +141,12 @@ function awaitMark(
       resolve({ id, startTime });
     });
     exit.then(
-      ({ code }) => {
-        // What it said on the way out may still be on its way in.
-        setTimeout(() => {
-          if (settled) return;
-          settle();
-          reject(notStarted(host, complained.toString().trim() || `exit code ${code ?? 'unknown'}`, code));
-        }, 50);
+      async ({ code }) => {
+        // sshd may tell the exit before it has read what was said: a quick command's mark can still be on its way.
+        await Promise.race([closed, elapsed(LAST_WORDS_MS)]);
+        if (settled) return;
+        settle();
+        reject(notStarted(host, complained.toString().trim() || `exit code ${code ?? 'unknown'}`, code));
       },
       (error: unknown) => {
         if (settled) return;
@@ -153,6 +154,12 @@ function awaitMark(
         reject(error instanceof Error ? error : new Error(String(error)));
       },
     );
+  });
+}
+
+function elapsed(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
   });
 }
 

@@ -105,6 +105,14 @@ describe('a connection', () => {
       expect(results.map(({ stdout }) => stdout)).toEqual([`${inner.port}\n`, `${inner.port}\n`, `${gate.port}\n`]);
       expect((await gate.connections()) - before).toBe(1);
 
+      const nowhere = { ...identity, hosts: [...identity.hosts, { ...identity.hosts[1], name: 'nowhere', port: 1 }] };
+      await expect(
+        runCommand(selectHost(nowhere as typeof identity, 'nowhere'), sayHi, {}, taskFor()),
+      ).rejects.toMatchObject({
+        code: 'host_unreachable',
+        message: expect.stringMatching(/host gate .*, through which it is reached, says: .*(refused|failed)/i),
+      });
+
       await closeSessions();
       const strange = identityFor([{ ...gate, pins: other.pins }, inner]);
       await expect(
