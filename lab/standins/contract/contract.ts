@@ -1,6 +1,7 @@
-import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020';
+import Ajv2020, { type AnySchema, type ValidateFunction } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 
+import { isObject } from '../../../lib/json';
 import { complaints } from './complaint';
 import { type Content, type Described, type Description, type Parameter, readDescription } from './description';
 import type { Exchange, ExchangeAnswer, ExchangeRequest } from './exchange';
@@ -77,8 +78,8 @@ const documentKey = 'description';
 
 function prepare(document: unknown): Checked {
   const description = readDescription(document);
-  // Descriptions hold words that no validator knows; what arrives in paths and queries is text.
-  const ajv = new Ajv2020({ strict: false, allErrors: true, coerceTypes: false, logger: false });
+  // Descriptions hold words that no validator knows.
+  const ajv = new Ajv2020({ strict: false, allErrors: true, verbose: true, logger: false });
   addFormats(ajv);
   ajv.addSchema(description.document, documentKey, undefined, false);
   return { description, ajv, validators: new Map() };
@@ -90,7 +91,23 @@ function complain({ ajv, validators }: Checked, pointer: string, value: unknown)
     validate = ajv.compile({ $ref: `${documentKey}#${pointer.split('/').map(encodeURIComponent).join('/')}` });
     validators.set(pointer, validate);
   }
-  return validate(value) ? [] : complaints(validate.errors ?? []);
+  if (validate(value)) return [];
+  return complaints(validate.errors ?? [], (schema, part) => {
+    const alternative = ajv.compile(outsideOfDocument(schema) as AnySchema);
+    return alternative(part) ? [] : (alternative.errors ?? []);
+  });
+}
+
+/** A piece of the document that stands alone: its references must say where they lead. */
+function outsideOfDocument(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(outsideOfDocument);
+  if (!isObject(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [
+      name,
+      name === '$ref' && typeof value === 'string' ? value.replace(/^#/, `${documentKey}#`) : outsideOfDocument(value),
+    ]),
+  );
 }
 
 function checkParameters(

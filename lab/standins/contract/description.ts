@@ -120,9 +120,10 @@ function readParameters(document: Record<string, unknown>, list: unknown, at: st
 
 /** OpenAPI repeats a name unless `explode` is false; Swagger separates by commas unless it says otherwise. */
 function separatorOf(raw: Record<string, unknown>): string | undefined {
-  const format = raw['collectionFormat'] ?? ('schema' in raw ? 'multi' : 'csv');
+  const said = raw['collectionFormat'];
+  const format = typeof said === 'string' ? said : 'schema' in raw ? 'multi' : 'csv';
   if (raw['explode'] === false) return raw['style'] === 'pipeDelimited' ? '|' : ',';
-  return { multi: undefined, csv: ',', pipes: '|', ssv: ' ', tsv: '\t' }[String(format)];
+  return { multi: undefined, csv: ',', pipes: '|', ssv: ' ', tsv: '\t' }[format];
 }
 
 function requestBody(

@@ -150,7 +150,7 @@ test('answers are held to the description too', () => {
   expect(contract.check(get, answered(500, {}))).toEqual(['GET /things/{id}: the answer 500 is not described']);
   expect(contract.check(get, answered(200, { note: 5 }))).toEqual([
     "GET /things/{id}: the body of answer 200 must have required property 'id'",
-    'GET /things/{id}: the body of answer 200 /note must be string',
+    'GET /things/{id}: the body of answer 200 /note must be string or null',
   ]);
   expect(contract.check(get, answered(200))).toEqual(['GET /things/{id}: the body of answer 200 is missing']);
   expect(contract.check(asked('DELETE', '/things/1'), answered(204, {}))).toEqual([
@@ -165,7 +165,7 @@ test('Swagger 2 is understood: bodies, separated lists, values that may be null,
   expect(contract.check(asked('GET', '/boxes?ids=1,x'), answered(200, {}))).toHaveLength(1);
   expect(contract.check(asked('PUT', '/boxes', { lid: 'on' }), answered(200))).toEqual([]);
   expect(contract.checkRequest(asked('PUT', '/boxes', { lid: 1 }))).toEqual([
-    'PUT /boxes: the request body /lid must be string',
+    'PUT /boxes: the request body /lid must be string or null',
   ]);
 });
 
