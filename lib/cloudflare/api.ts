@@ -97,7 +97,8 @@ async function readPages<Item extends Identified>(
     query: { ...query, ...(pageSize !== undefined && { per_page: Math.min(pageSize, Math.max(limit, leastPage)) }) },
   };
   const items: Item[] = [];
-  let announced: number | undefined;
+  /** How many items there are, as each page says. */
+  const announced = new Set<number>();
   const pages = http.pages(
     request,
     {
@@ -110,9 +111,10 @@ async function readPages<Item extends Identified>(
       next: ({ body, number }) => {
         const info = Fields.of(body, 'a list').optionalJson('result_info');
         if (info === undefined) return undefined;
-        announced = Fields.of(info, 'the size of a list').optionalNumber('total_count') ?? announced;
-        const last = Fields.of(info, 'the size of a list').optionalNumber('total_pages') ?? 1;
-        return number < last ? number + 1 : undefined;
+        const size = Fields.of(info, 'the size of a list');
+        const total = size.optionalNumber('total_count');
+        if (total !== undefined) announced.add(total);
+        return number < (size.optionalNumber('total_pages') ?? 1) ? number + 1 : undefined;
       },
     },
     task,
@@ -122,11 +124,11 @@ async function readPages<Item extends Identified>(
     if (items.length >= limit) return items.slice(0, limit);
   }
   const ids = new Set(items.map(({ id }) => id));
-  if (ids.size !== items.length || (announced !== undefined && announced !== items.length)) {
+  if (ids.size !== items.length || [...announced].some((total) => total !== items.length)) {
     throw new Failure({
       code: 'list_changed',
       subject: `Cloudflare: GET ${path}`,
-      message: `The list ${path} changed while it was read: it was announced with ${announced ?? 'an unknown number of'} items, and ${ids.size} different ones came`,
+      message: `The list ${path} changed while it was read: ${ids.size} items came, announced were ${[...announced].join(', then ')}`,
       nextStep: 'Run it again when nobody else is changing it.',
     });
   }

@@ -26,6 +26,7 @@ export async function cloudflare(settings: CloudflareSettings = {}): Promise<Clo
     onExchange: (request, answer) => {
       if (answer === undefined) contract.checkRequest(request);
       else contract.check(request, answer);
+      settings.onExchange?.(request, answer);
     },
   });
   open.push(standIn.close);
@@ -35,8 +36,13 @@ export async function cloudflare(settings: CloudflareSettings = {}): Promise<Clo
 /** The client, with waits that take no time and are kept. */
 export function clientOf(standIn: CloudflareStandIn, token = standIn.addToken()): CloudflareApi & { waits: number[] } {
   const waits: number[] = [];
-  const wait = async (milliseconds: number) => void waits.push(milliseconds);
-  const api = cloudflareApi({ token, baseUrl: standIn.url }, { ...realSurroundings, environment: {}, wait });
+  let ahead = 0;
+  const wait = async (milliseconds: number) => {
+    waits.push(milliseconds);
+    ahead += milliseconds;
+  };
+  const now = () => Date.now() + ahead;
+  const api = cloudflareApi({ token, baseUrl: standIn.url }, { ...realSurroundings, environment: {}, wait, now });
   open.push(api.close);
   return { ...api, waits };
 }
