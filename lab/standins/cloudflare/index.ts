@@ -1,9 +1,14 @@
 import type { ExchangeAnswer, ExchangeRequest } from '../contract';
+import { type LabDnsServer, startDnsServer } from '../../dns-server';
+import { servedRecords } from '../../served-records';
+import { parseRecord } from '../../../lib/cloudflare/records';
+import { observed } from '../../../lib/dns/providers/cloudflare';
 import { type Fault, type Seen, startStandIn } from '../http';
 import { accountRoutes } from './account';
 import { create, transaction } from './batch';
 import { Refusal, refused } from './envelope';
 import { recordRoutes } from './records';
+import { shown } from './record';
 import { allPermissions, type Plan, type State, type StoredRecord, type Token, type Zone } from './state';
 import { zoneFile } from './zone-file';
 import { zoneRoutes } from './zones';
@@ -38,6 +43,8 @@ export interface CloudflareStandIn {
   readonly writes: () => readonly Seen[];
   readonly fail: (fault: Fault) => void;
   readonly tooManyRequests: (retryAfterSeconds: number, times?: number) => void;
+  /** Serves all zones over UDP and TCP, as they are at each question. Proxied names answer with this address. */
+  readonly serveDns: (proxyAddress: string) => Promise<LabDnsServer>;
   readonly forget: () => void;
   readonly close: () => Promise<void>;
 }
@@ -46,6 +53,7 @@ export interface CloudflareStandIn {
 export async function startCloudflare(settings: CloudflareSettings = {}): Promise<CloudflareStandIn> {
   let count = 0;
   let rays = 0;
+  const nameServers: LabDnsServer[] = [];
   const newId = () => (count += 1).toString(16).padStart(32, 'c0ffee00'.repeat(4));
   const state: State = {
     zones: new Map(),
@@ -140,7 +148,24 @@ export async function startCloudflare(settings: CloudflareSettings = {}): Promis
           headers: { 'retry-after': String(retryAfterSeconds), 'cf-ray': 'throttled-TST' },
         },
       }),
+    serveDns: async (proxyAddress) => {
+      const dns = await startDnsServer({
+        records: () =>
+          [...state.zones.values()].flatMap((zone) => {
+            const records = [...zone.records.values()].map((record) => parseRecord(shown(zone, record)));
+            return servedRecords(
+              records.map((record) => observed(record, zone.name)),
+              proxyAddress,
+            );
+          }),
+      });
+      nameServers.push(dns);
+      return dns;
+    },
     forget: server.forget,
-    close: server.close,
+    close: async () => {
+      for (const dns of nameServers) await dns.stop();
+      await server.close();
+    },
   };
 }
