@@ -96,7 +96,7 @@ export function bodyOf({ name, value, ttl, proxied, comment, tags, settings }: R
 }
 
 /** Only what differs, beside name, type and TTL, which Cloudflare always wants to see. */
-function patchOf({ before, after, fields }: Update): RecordBody & { readonly id: string } {
+export function patchOf({ before, after, fields }: Update): RecordBody & { readonly id: string } {
   const changed = new Set(fields);
   return {
     id: before.id,
