@@ -1,3 +1,4 @@
+import { Failure } from '../failure';
 import { path } from '../http/path';
 import type { Json, JsonObject } from '../json';
 import type { Task } from '../task';
@@ -63,6 +64,7 @@ export async function updatePool(
   const json: Record<string, Json> = { ...(enabled !== undefined && { enabled }) };
   if (Object.keys(origins).length > 0) {
     const raw = await api.ask({ method: 'GET', path: poolPath(account, id) }, rawOrigins, task);
+    refuseUnknown(Object.keys(origins), raw, id);
     // When it was switched off is Cloudflare's to say.
     json['origins'] = raw.map(({ name, fields: { disabled_at: _, ...kept } }) => ({ ...kept, ...origins[name] }));
   }
@@ -101,6 +103,17 @@ function poolPath(account: string, pool: string) {
 
 function monitorPath(account: string, monitor: string) {
   return path('/accounts/{account}/load_balancers/monitors/{monitor}', { account, monitor });
+}
+
+function refuseUnknown(named: readonly string[], there: readonly RawOrigin[], pool: string): void {
+  const unknown = named.filter((name) => !there.some((origin) => origin.name === name));
+  if (unknown.length === 0) return;
+  throw new Failure({
+    code: 'origin_not_found',
+    subject: `pool ${pool} at Cloudflare`,
+    message: `The pool has no origin ${unknown.join(', ')}; it has ${there.map(({ name }) => name).join(', ')}`,
+    nextStep: 'Name the origins as the pool does.',
+  });
 }
 
 interface RawOrigin {

@@ -1,7 +1,9 @@
 import { actionNode, resource } from '../declaration';
 import { pointNamesOperation } from './actions/address/point.operation';
+import { healthCheckOperations, monitorOperations, poolOperations } from './actions/balancing/balancing.operations';
 import { dnssecStatusOperation, dnssecSwitchOperations } from './actions/dnssec/dnssec.operations';
 import { lookUpOperation, waitOperation } from './actions/lookup/lookup.operations';
+import { batchRecordsOperation } from './actions/record/batch.operation';
 import {
   createRecordOperation,
   deleteRecordOperation,
@@ -24,11 +26,15 @@ export const CloudflareDns = actionNode<CloudflareContext>({
   resources: [
     resource({ name: 'address', label: 'Address', operations: [pointNamesOperation] }),
     resource({ name: 'dnssec', label: 'DNSSEC', operations: [dnssecStatusOperation, ...dnssecSwitchOperations] }),
+    resource({ name: 'healthCheck', label: 'Health Check', operations: healthCheckOperations }),
     resource({ name: 'lookup', label: 'Lookup', operations: [lookUpOperation, waitOperation] }),
+    resource({ name: 'monitor', label: 'Monitor', operations: monitorOperations }),
+    resource({ name: 'pool', label: 'Pool', operations: poolOperations }),
     resource({
       name: 'record',
       label: 'Record',
       operations: [
+        batchRecordsOperation,
         createRecordOperation,
         deleteRecordOperation,
         getRecordOperation,

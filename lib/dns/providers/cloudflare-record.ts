@@ -1,5 +1,7 @@
 import type { CloudflareApi } from '../../cloudflare/api';
 import {
+  type Batch,
+  batchLimit,
   type CloudflareRecord,
   createRecord,
   deleteRecord,
@@ -9,6 +11,7 @@ import {
 } from '../../cloudflare/records';
 import type { CloudflareZone } from '../../cloudflare/zones';
 import { Failure, isFailure } from '../../failure';
+import { isObject } from '../../json';
 import type { Task } from '../../task';
 import { differingFields } from '../change';
 import { parseDesiredRecord } from '../desired';
@@ -94,6 +97,46 @@ export async function removeRecord(place: Place, id: string, { dryRun }: Mode, t
   return { changed, action: changed ? 'delete' : 'none', before, after: null };
 }
 
+/** `{deletes: [id], updates: [{id, name, type, …}], creates: [{name, type, …}]}`, all of it checked before it is sent. */
+export function readBatch(place: Place, input: unknown): Batch {
+  const list = (name: string): readonly unknown[] => {
+    const value = isObject(input) ? (input[name] ?? []) : undefined;
+    if (Array.isArray(value)) return value as unknown[];
+    throw unusable(place, `${name} is no list`);
+  };
+  const batch: Batch = {
+    deletes: list('deletes').map((id) => identified(place, id, 'deletes')),
+    patches: [],
+    puts: list('updates').map((update) => {
+      const { id, ...record } = isObject(update) ? update : {};
+      return { id: identified(place, id, 'updates'), ...bodyOf(whole(desired(place, record))) };
+    }),
+    posts: list('creates').map((record) => bodyOf(whole(desired(place, record)))),
+  };
+  const size = batch.deletes.length + batch.puts.length + batch.posts.length;
+  const most = batchLimit(place.zone.plan);
+  if (size > most) throw unusable(place, `it has ${size} changes, and the plan of this zone takes ${most} at once`);
+  return batch;
+}
+
+function identified(place: Place, id: unknown, list: string): string {
+  if (typeof id === 'string' && id !== '') return id;
+  throw unusable(place, `an entry of ${list} has no id`);
+}
+
+function unusable({ zone }: Place, why: string): Failure {
+  return new Failure({
+    code: 'dns_batch_invalid',
+    subject: `zone ${zone.name}`,
+    message: `The batch for ${zone.name} cannot be sent: ${why}`,
+    nextStep: 'Correct it; nothing was sent.',
+  });
+}
+
+function whole(record: DesiredRecord): RecordFields {
+  return { ttl: AUTO_TTL, proxied: false, comment: '', tags: [], settings: {}, ...record };
+}
+
 function desired({ api, zone }: Place, input: unknown): DesiredRecord {
   const record = parseDesiredRecord(input, zone.name);
   const { name: provider, capabilities } = cloudflareDns(api, zone);
@@ -120,8 +163,7 @@ async function create(
   { dryRun }: Mode,
   task: Task,
 ): Promise<RecordChange> {
-  const fields: RecordFields = { ttl: AUTO_TTL, proxied: false, comment: '', tags: [], settings: {}, ...wanted };
-  const after = dryRun ? null : await createRecord(api, zone.id, bodyOf(fields), task);
+  const after = dryRun ? null : await createRecord(api, zone.id, bodyOf(whole(wanted)), task);
   return { changed: true, action: 'create', before: null, after };
 }
 

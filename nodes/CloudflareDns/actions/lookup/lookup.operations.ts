@@ -10,8 +10,10 @@ import {
   type DnsServer,
   expectedValues,
 } from '../../../../lib/dns/lookup';
+import type { ObservedRecord } from '../../../../lib/dns/record';
 import { typeOf } from '../../../../lib/dns/value';
 import { waitUntilAnswered } from '../../../../lib/dns/wait';
+import { Failure } from '../../../../lib/failure';
 import type { Task } from '../../../../lib/task';
 import { choice, list, number, optional, schema, text, toggle } from '../../../declaration';
 import { zoneField } from '../../fields';
@@ -54,6 +56,17 @@ async function question({ api, findZone }: CloudflareContext, asked: Asked, task
   const records = await cloudflareDns(api, zone).listRecords(zone.name, task);
   const expected = records.filter((record) => record.name === name && typeOf(record.value) === asked.type);
   return { zone: zone.name, name, servers: [...resolvers, ...own], expected };
+}
+
+/** It would wait for ever: the answers are the proxy's, whatever the record says. */
+function refuseProxied(name: string, expected: readonly ObservedRecord[]): void {
+  if (!expected.some(({ proxied }) => proxied)) return;
+  throw new Failure({
+    code: 'dns_proxied',
+    subject: `record ${name}`,
+    message: `The name ${name} is proxied, so DNS never answers with what its record says`,
+    nextStep: 'Do not wait for it: Cloudflare uses the new target at once. Ask the site itself whether it answers.',
+  });
 }
 
 const answerFacts = {
@@ -135,6 +148,7 @@ export const waitOperation = operation({
   }),
   run: async ({ input: asked, task, ...context }) => {
     const { zone, name, servers, expected } = await question(context, asked, task);
+    refuseProxied(name, expected);
     const { quorum } = asked.options;
     const waited = await waitUntilAnswered(
       {
