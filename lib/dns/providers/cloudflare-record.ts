@@ -77,10 +77,7 @@ export async function updateRecord(
   task: Task,
 ): Promise<RecordChange> {
   const before = await getRecord(place.api, place.zone.id, id, task);
-  const isSaid = input['content'] !== undefined || input['data'] !== undefined;
-  const { content, data, priority } = before;
-  const kept = data === undefined ? { content, priority } : { data: withPriority(before) };
-  const wanted = desired(place, { name: before.name, type: before.type, ...(isSaid ? {} : kept), ...input });
+  const wanted = desired(place, { name: before.name, type: before.type, ...keptValue(before, input), ...input });
   return change(place, before, wanted, mode, task);
 }
 
@@ -134,7 +131,12 @@ function unusable({ zone }: Place, why: string): Failure {
 }
 
 function whole(record: DesiredRecord): RecordFields {
-  return { ttl: AUTO_TTL, proxied: false, comment: '', tags: [], settings: {}, ...record };
+  return withProxyTtl({ ttl: AUTO_TTL, proxied: false, comment: '', tags: [], settings: {}, ...record });
+}
+
+/** The TTL of a proxied record is always automatic; another one would be sent in vain, each time again. */
+function withProxyTtl(record: RecordFields): RecordFields {
+  return record.proxied ? { ...record, ttl: AUTO_TTL } : record;
 }
 
 function desired({ api, zone }: Place, input: unknown): DesiredRecord {
@@ -153,8 +155,14 @@ function contentOf({ zone }: Place, record: CloudflareRecord): string {
   return writeRdata(observed(record, zone.name).value);
 }
 
-function withPriority({ data, priority }: CloudflareRecord) {
-  return priority === undefined ? data : { priority, ...data };
+/** What the record says, as far as the input does not say it anew. A mail server keeps its priority when it moves. */
+function keptValue({ type, content, data, priority }: CloudflareRecord, input: Readonly<Record<string, unknown>>) {
+  const { content: said } = input;
+  if (said !== undefined)
+    return type === 'MX' && typeof said === 'string' && !/\s/.test(said.trim()) ? { priority } : {};
+  if (input['data'] !== undefined) return {};
+  if (data === undefined) return { content, priority };
+  return { data: priority === undefined ? data : { priority, ...data } };
 }
 
 async function create(
@@ -176,7 +184,8 @@ async function change(
 ): Promise<RecordChange> {
   const before = observed(record, zone.name);
   const settings = { ...before.settings, ...wanted.settings };
-  const after: RecordFields = { ...before, ...wanted, tags: [...(wanted.tags ?? before.tags)].sort(), settings };
+  const tags = [...(wanted.tags ?? before.tags)].sort();
+  const after = withProxyTtl({ ...before, ...wanted, tags, settings });
   const fields = differingFields(before, after);
   if (fields.length === 0 && before.name === after.name && typeOf(before.value) === typeOf(after.value)) {
     return { changed: false, action: 'none', before: record, after: record };

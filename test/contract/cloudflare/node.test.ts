@@ -81,6 +81,23 @@ test('structured records are updated field by field', async () => {
   expect(moved).toMatchObject({ action: 'update', after: { data: { ...data, port: 5061 }, comment: 'telephony' } });
 });
 
+test('a mail server that moves keeps its priority, and a name may change', async () => {
+  const { standIn, zone, credential } = await start();
+  const { id } = standIn.addRecord(zone, { name: 'kua.cl', type: 'MX', content: 'old.kua.cl', priority: 20, ttl: 300 });
+  await run(credential, record('update', { recordId: id, changes: { content: 'new.kua.cl' } }));
+  expect(zone.records.get(id)).toMatchObject({ content: 'new.kua.cl', priority: 20, ttl: 300 });
+  await run(credential, record('update', { recordId: id, changes: { name: 'mail', priority: 5 } }));
+  expect(zone.records.get(id)).toMatchObject({ name: 'mail.kua.cl', content: 'new.kua.cl', priority: 5 });
+});
+
+test('a TTL for a proxied record is not sent again and again', async () => {
+  const { standIn, credential } = await start();
+  const upsert = record('upsert', { ...web, options: { proxied: true, ttl: 300 } });
+  expect(await run(credential, upsert)).toMatchObject([{ changed: true, after: { ttl: 1, proxied: true } }]);
+  expect(await run(credential, upsert)).toMatchObject([{ changed: false }]);
+  expect(standIn.writes()).toHaveLength(1);
+});
+
 test('what cannot be is refused before anything is sent', async () => {
   const { standIn, credential } = await start();
   await expect(run(credential, record('create', { ...web, options: { ttl: 30 } }))).rejects.toMatchObject({
