@@ -1,0 +1,43 @@
+import { isObject } from '../../../lib/json';
+
+/**
+ * OpenAPI 3.0 and Swagger 2 each speak a dialect of JSON Schema; a validator speaks the standard one. What differs and
+ * matters is put into standard words: values that may be null, exclusive bounds, files.
+ */
+export function inStandardWords(document: unknown): unknown {
+  if (Array.isArray(document)) return document.map(inStandardWords);
+  if (!isObject(document)) return document;
+  const words = Object.fromEntries(Object.entries(document).map(([name, value]) => [name, inStandardWords(value)]));
+  return nullable(exclusive(file(words)));
+}
+
+type Words = Record<string, unknown>;
+
+function file(words: Words): Words {
+  if (words['type'] !== 'file') return words;
+  const { type: _, ...rest } = words;
+  return rest;
+}
+
+function exclusive(words: Words): Words {
+  const changed = { ...words };
+  for (const [flag, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    if (typeof changed[flag] !== 'boolean') continue;
+    const isExclusive = changed[flag];
+    Reflect.deleteProperty(changed, flag);
+    if (!isExclusive || typeof changed[bound] !== 'number') continue;
+    changed[flag] = changed[bound];
+    Reflect.deleteProperty(changed, bound);
+  }
+  return changed;
+}
+
+function nullable(words: Words): Words {
+  const { nullable: plain, 'x-nullable': extension, ...rest } = words;
+  // A property may be called "nullable" too: then its value is a schema, not a switch.
+  if (plain !== true && extension !== true) return typeof plain === 'boolean' ? rest : words;
+  return { anyOf: [rest, { type: 'null' }] };
+}

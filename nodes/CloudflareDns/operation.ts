@@ -1,0 +1,12 @@
+import type { CloudflareApi } from '../../lib/cloudflare/api';
+import type { CloudflareZone } from '../../lib/cloudflare/zones';
+import { operationsWith } from '../declaration';
+
+/** What every operation of the Cloudflare DNS node works with. */
+export interface CloudflareContext {
+  readonly api: CloudflareApi;
+  /** The zone with this name or id; asked for once in an execution. */
+  readonly findZone: (named: string) => Promise<CloudflareZone>;
+}
+
+export const operation = operationsWith<CloudflareContext>();
