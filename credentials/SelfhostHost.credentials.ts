@@ -9,6 +9,9 @@ export class SelfhostHost implements ICredentialType {
 
   documentationUrl = 'https://github.com/n8n-nodes-selfhost/n8n-nodes-selfhost/blob/main/docs/nodes/host.md';
 
+  /** Root on people's machines is not for requests to anywhere. */
+  restrictToSupportedNodes = true as const;
+
   properties: INodeProperties[] = [
     {
       displayName: 'User',

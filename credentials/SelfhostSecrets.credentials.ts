@@ -9,6 +9,8 @@ export class SelfhostSecrets implements ICredentialType {
 
   documentationUrl = 'https://github.com/n8n-nodes-selfhost/n8n-nodes-selfhost/blob/main/docs/secrets.md';
 
+  restrictToSupportedNodes = true as const;
+
   properties: INodeProperties[] = [
     {
       displayName: 'Secrets',
