@@ -11,7 +11,12 @@ import {
   upsertRecordOperation,
 } from './actions/record/change.operations';
 import { getRecordOperation, listRecordsOperation } from './actions/record/read.operations';
-import { applyZoneOperation, planZoneOperation, undoZoneOperation } from './actions/zone/plan.operations';
+import {
+  applyZoneOperation,
+  planZoneOperation,
+  syncZoneOperation,
+  undoZoneOperation,
+} from './actions/zone/plan.operations';
 import { zoneOperations } from './actions/zone/zone.operations';
 import { cloudflareContext } from './context';
 import { cloudflareCredentialTest } from './methods/cloudflareCredentialTest';
@@ -46,7 +51,7 @@ export const CloudflareDns = actionNode<CloudflareContext>({
     resource({
       name: 'zone',
       label: 'Zone',
-      operations: [planZoneOperation, applyZoneOperation, undoZoneOperation, ...zoneOperations],
+      operations: [planZoneOperation, applyZoneOperation, syncZoneOperation, undoZoneOperation, ...zoneOperations],
     }),
   ],
   methods: { credentialTest: { cloudflareCredentialTest } },

@@ -111,6 +111,17 @@ describe('the Cloudflare DNS node in n8n', () => {
     expect(cloudflare.writes()).toEqual([]);
   });
 
+  it('syncs: of the records of ours that are no longer listed, all go; of those of others, none', async () => {
+    const records = ['one', 'two'].map((name) => ({ name, type: 'A', content: NEW }));
+    const sync = (list: JsonObject[]) => node('zone', 'sync', { records: JSON.stringify(list), owner: 'n8n' });
+    expect((await run(sync(records))).runs.Node?.[0]?.outputs[0]).toEqual([expect.objectContaining({ create: 2 })]);
+    const second = await run(sync(records.slice(1)));
+    expect(second.runs.Node?.[0]?.outputs[0]).toEqual([expect.objectContaining({ delete: 1, changed: true })]);
+    await expect(addresses('one')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+    expect(await addresses('two')).toEqual([NEW]);
+    for (const name of names) expect(await addresses(name)).toEqual([OLD]);
+  });
+
   it('points eight names at another server in one request, and every client follows', async () => {
     for (const name of names) expect(await addresses(name)).toEqual([OLD]);
     cloudflare.forget();

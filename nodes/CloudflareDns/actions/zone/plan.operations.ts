@@ -115,6 +115,26 @@ export const applyZoneOperation = operation({
   },
 });
 
+const { mode: _, ...synced } = wanted;
+
+export const syncZoneOperation = operation({
+  resource: 'zone',
+  name: 'sync',
+  action: 'Sync records to a zone',
+  description: 'Plans a full sync and applies it at once, within the limits. Our records that are not listed go.',
+  effect: 'destroys',
+  dryRun: true,
+  needsApproval: true,
+  input: synced,
+  output: appliedOutput,
+  run: async ({ input, api, findZone, task }) => {
+    const zone = await findZone(input.zone);
+    const dns = cloudflareDns(api, zone);
+    const plan = await makePlan(dns, wantedOf(zone.name, { ...input, mode: 'full-sync' }), task);
+    return applied(dns, plan, { planHash: '', dryRun: input.dryRun }, task);
+  },
+});
+
 export const undoZoneOperation = operation({
   resource: 'zone',
   name: 'undo',
