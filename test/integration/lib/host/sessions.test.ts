@@ -1,0 +1,73 @@
+import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
+import { until } from '../../../../lab/hosts/waiting';
+import { runCommand } from '../../../../lib/host/run';
+import { closeSessions, sessionCount } from '../../../../lib/host/sessions';
+import { hostFor, taskFor } from './identities';
+
+const hi = { argv: ['echo', 'hi'] } as const;
+
+describe('connections', () => {
+  let lab: SshHost;
+  beforeAll(async () => {
+    lab = await startSshHost();
+  });
+  afterEach(async () => {
+    jest.useRealTimers();
+    await closeSessions();
+  });
+  afterAll(() => lab.stop());
+
+  it('are let go when nobody has used them for a minute', async () => {
+    // Only what the idle time hangs on is ours to move; sockets and everything else go on in real time.
+    jest.useFakeTimers({
+      advanceTimers: true,
+      doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date', 'setInterval', 'clearInterval'],
+    });
+    await runCommand(hostFor(lab), hi, {}, taskFor());
+    jest.advanceTimersByTime(50_000);
+    expect(sessionCount()).toBe(1);
+    // Used again: the minute begins anew.
+    await runCommand(hostFor(lab), hi, {}, taskFor());
+    jest.advanceTimersByTime(50_000);
+    expect(sessionCount()).toBe(1);
+    jest.advanceTimersByTime(11_000);
+    expect(sessionCount()).toBe(0);
+    jest.useRealTimers();
+    await until(
+      'sshd has seen it go',
+      5_000,
+      async () => (await lab.log()).includes('Received disconnect') || undefined,
+    );
+  });
+
+  it('are shared by executions, and one for each login', async () => {
+    const { accounts } = lab;
+    if (accounts === undefined) throw new Error('This test needs root');
+    const plain = hostFor(lab, { user: accounts.plain });
+    await Promise.all([
+      runCommand(hostFor(lab), hi, {}, taskFor(undefined, 'one')),
+      runCommand(hostFor(lab), hi, {}, taskFor(undefined, 'two')),
+      runCommand(plain, hi, {}, taskFor(undefined, 'two')),
+    ]);
+    expect(sessionCount()).toBe(2);
+  });
+
+  it('are made anew when they broke while nobody used them', async () => {
+    await runCommand(hostFor(lab), hi, {}, taskFor());
+    await lab.dropConnections();
+    expect((await runCommand(hostFor(lab), hi, {}, taskFor())).stdout).toBe('hi\n');
+  });
+
+  it('give everybody a turn: one with 60 commands waiting does not keep another out', async () => {
+    const order: string[] = [];
+    const slow = { script: 'sleep 0.05' };
+    const many = Array.from({ length: 60 }, () =>
+      runCommand(hostFor(lab), slow, {}, taskFor(undefined, 'greedy')).then(() => order.push('greedy')),
+    );
+    const few = Array.from({ length: 3 }, () =>
+      runCommand(hostFor(lab), slow, {}, taskFor(undefined, 'modest')).then(() => order.push('modest')),
+    );
+    await Promise.all([...many, ...few]);
+    expect(order.lastIndexOf('modest')).toBeLessThan(40);
+  });
+});
