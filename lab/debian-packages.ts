@@ -44,6 +44,9 @@ export const debianPackages: readonly DebianPackage[] = [
     neededBy: 'tests',
     services: ['postgresql'],
   },
+  { name: 'rclone', purpose: 'carries backups to their destinations, and plays one', neededBy: 'tests' },
+  { name: 'zstd', purpose: 'compresses backups', neededBy: 'tests' },
+  { name: 'sqlite3', purpose: 'a source of backups', neededBy: 'tests' },
 ];
 
 export async function missingPackages(packages: readonly DebianPackage[]): Promise<readonly DebianPackage[]> {

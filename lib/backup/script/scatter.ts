@@ -1,0 +1,297 @@
+import { LEG } from './leg';
+import { privately } from './prelude';
+import { SOURCES } from './sources';
+import { SPOOL } from './spool';
+
+/**
+ * The whole of one run, a job on the source host. Sources are dumped one after the other while all legs carry away what
+ * is ready, so the next dump overlaps the last upload. The last line of standard output is `report` and JSON.
+ *
+ * Exit status: 0 ok, 3 degraded, 4 failed, 5 another run of the set is going, 120 refused before anything was done.
+ */
+const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}
+say() {
+  now
+  printf '%s %s %s\\n' "$REPLY" "$run" "$*"
+  [ -z "$log" ] || printf '%s %s %s\\n' "$REPLY" "$run" "$*" >> "$log" 2>/dev/null || :
+}
+
+main() {
+  read_plan
+  need zstd split find flock awk timeout df du tail stat sha256sum md5sum sha1sum setpriv
+  run=\${P[run]} log=\${P[log]-} set_folder=\${P[spool]}/\${P[set]} work=$set_folder/$run
+  source_count=\${P[sources]} leg_count=\${P[legs]} quorum=\${P[quorum]}
+  part_bytes=\${P[partBytes]} reserve=\${P[reserveBytes]} limit=\${P[limitBytes]} room_wait=\${P[roomWaitSeconds]}
+  mkdir -p -- "$set_folder" && [ -O "$set_folder" ] || refuse "the spool folder $set_folder cannot be made or is not ours"
+  exec {lock}>>"$set_folder/lock"
+  if ! flock -n "$lock"; then
+    say "another run of \${P[set]} is going; this one did nothing"
+    exit 5
+  fi
+  open_config
+  hide_passwords
+  forget_old_runs
+  if [ -n "\${P[retry]-}" ]; then
+    [ -e "$work/queue" ] || refuse "nothing of run $run is left in the spool: take a good copy as the source instead"
+  else
+    mkdir -- "$work" "$work/new" "$work/ready" "$work/legs" || refuse "the spool folder $work cannot be made"
+    : > "$work/queue"; : > "$work/cut"; : > "$work/hashed"
+  fi
+  mkfifo -- "$work/bell" && exec {bell}<>"$work/bell" && rm -f -- "$work/bell" || refuse "no fifo can be made in $work"
+  trap stop_all TERM INT HUP
+  export SHELL=$BASH vault work part_bytes reserve limit room_wait quorum leg_count bell
+  export -f cut_part settle_part wait_for_room nap progress free_parts drop_slowest crypt
+
+  say "start: $source_count sources, $leg_count destinations"
+  now; began=$REPLY
+  check_room
+  hash_types=md5
+  [ -n "\${P[retry]-}" ] || probe_hashes
+  legs_running=()
+  for ((n = 0; n < leg_count; n++)); do
+    if [ -n "\${P[retry]-}" ] && [ -e "$work/legs/$n.ended" ]; then continue; fi
+    rm -f -- "$work/legs/$n.dropped" "$work/legs/$n.at"
+    leg "$n" &
+    legs_running+=("$!")
+  done
+  if [ -z "\${P[retry]-}" ]; then
+    hash_parts & hasher=$!
+    for ((i = 0; i < source_count; i++)); do dump_source "$i"; done
+    echo end >> "$work/cut"
+    wait "$hasher" || :
+    echo 'end - -' >> "$work/queue"
+  fi
+  for n in "\${legs_running[@]}"; do wait "$n" || :; done
+  finish
+}
+
+stop_all() {
+  trap '' TERM INT HUP
+  say 'stopped: nothing that was not complete has got its name'
+  kill -TERM 0
+  exit 143
+}
+
+# Passwords leave the plan for memory that the user who needs them may read.
+hide_passwords() {
+  for ((i = 0; i < source_count; i++)); do
+    [ -n "\${P[source.$i.password]-}" ] || continue
+    local user=\${P[source.$i.runAs]-}
+    [ "$EUID" = 0 ] || user=
+    case \${P[source.$i.kind]} in
+      postgres*) hide "*:*:*:*:$(pgpass "\${P[source.$i.password]}")" "$user" ;;
+      *) hide "\${P[source.$i.password]}" "$user" ;;
+    esac
+    P[source.$i.passfile]=$REPLY
+    unset "P[source.$i.password]"
+  done
+}
+pgpass() { local s=$1; s=\${s//'\\'/'\\\\'}; printf %s "\${s//:/'\\:'}"; }
+
+# A run that ended is kept for its retry until it is too old; of one that was killed nothing is any use.
+forget_old_runs() {
+  local old
+  for old in "$set_folder"/*/; do
+    old=\${old%/}
+    [ -e "$old/queue" ] && [ "$old" != "$work" ] || continue
+    if [ ! -e "$old/report" ] || [ -n "$(find "$old/report" -mmin +"$((\${P[keepHours]} * 60))")" ]; then
+      rm -rf -- "$old"
+    fi
+  done
+}
+
+check_room() {
+  local disk
+  disk=$(df --output=avail -B1 -- "$work" | tail -n 1)
+  if [ "$disk" -lt "$((reserve + 2 * part_bytes))" ]; then
+    rm -rf -- "$work"
+    refuse "the disk of the spool $work has $disk bytes left; two parts and the reserve need $((reserve + 2 * part_bytes))"
+  fi
+  [ "$limit" -gt 0 ] || limit=$((disk - reserve))
+  [ "$limit" -ge "$((2 * part_bytes))" ] || limit=$((2 * part_bytes))
+}
+
+probe_hashes() {
+  local n
+  for ((n = 0; n < leg_count; n++)); do
+    (
+      trap - EXIT TERM
+      leg_errors=/dev/null leg_flags=() leg_idle=20s leg_deadline=$((SECONDS + 20))
+      choose_hash_of "$n" > "$work/legs/$n.hash"
+    ) &
+  done
+  wait
+  hash_types=$(cat -- "$work"/legs/*.hash | grep -vxE 'none|read-back|sha256' | sort -u | tr '\\n' ' ')
+}
+# Whatever a destination asks for can be made from the spool.
+comparable() { :; }
+choose_hash_of() { local remote=\${P[leg.$1.remote]} type; choose_hash "$1"; echo "$type"; }
+
+# dump_source NUMBER: produces, compresses, cuts and encrypts; then the queue says commit or abandon, never both.
+dump_source() {
+  source=$1
+  local status cut=0 bad= began place base plain
+  export source folder=\${P[source.$1.folder]} name
+  now; began=$REPLY
+  name=\${began%.*}Z; name=\${name//:/}
+  : > "$work/errors.$source"; : > "$work/facts.$source"; : > "$work/producers.$source"
+  echo "name $name" > "$work/names.$source"
+  say "\${P[source.$source.id]}: dump begins"
+  if ! places "$source"; then
+    bad='the names could not be encrypted'
+  else
+    (produce "$source"; exit "$?") 2>> "$work/errors.$source" |
+      dd bs=128K iflag=fullblock 2> "$work/plain.$source" |
+      zstd -q "-\${P[level]}" --single-thread -c 2>> "$work/errors.$source" |
+      split --bytes="$part_bytes" --suffix-length=5 --numeric-suffixes=1 --filter=cut_part - "$name.part-" 2>> "$work/errors.$source"
+    status=("\${PIPESTATUS[@]}")
+    printf '%s\\n' "dd \${status[1]}" "zstd \${status[2]}" "split \${status[3]}" >> "$work/producers.$source"
+    bad=$(judge "\${status[0]}")
+    cut=$(grep -c "^$source " "$work/cut") || :
+    while [ "$(grep -c "^$source " "$work/hashed")" -lt "$cut" ] && kill -0 "$hasher" 2>/dev/null; do nap 0.1; done
+    plain=$(sed -n 's/^\\([0-9][0-9]*\\) bytes.*/\\1/p' "$work/plain.$source")
+    [ -n "$bad" ] || [ "\${plain:-0}" -gt 0 ] || bad='it produced nothing at all'
+    [ -n "$bad" ] || [ "$(grep -c "^part $source " "$work/queue")" = "$cut" ] || bad='not every part could be hashed'
+    [ -n "$bad" ] || write_manifest "$source" "$began" "$plain" || bad='its manifest could not be written'
+  fi
+  if [ -z "$bad" ]; then
+    echo "commit $source -" >> "$work/queue"
+    say "\${P[source.$source.id]}: dump is good: $plain bytes in $cut parts"
+  else
+    printf '%s\\n' "$bad" > "$work/failed.$source"
+    echo "abandon $source -" >> "$work/queue"
+    say "\${P[source.$source.id]}: failed: $bad"
+  fi
+  rm -rf -- "$work/new" && mkdir -- "$work/new"
+}
+
+# judge STATUS: prints why the dump is not good, with what the guilty program said; nothing when it is good.
+judge() {
+  local program code found=0 said
+  reason "$work/errors.$source"; said=\${REPLY:+: $REPLY}
+  # When the spool breaks off, all before it die of the broken pipe; it is the one to name.
+  while read -r program code; do
+    [ "$program" != split ] || [ "$code" = 0 ] || [ -e "$work/gave-up.$source" ] || { echo "the spool could not be written$said"; return; }
+  done < "$work/producers.$source"
+  while read -r program code; do
+    case $program in dd | zstd | split) ;; *) found=1 ;; esac
+    [ "$code" != 0 ] || continue
+    if [ "$code" -gt 128 ]; then echo "$program was killed by SIG$(kill -l "$((code - 128))")$said"; else echo "$program ended with $code$said"; fi
+    return
+  done < "$work/producers.$source"
+  [ "$1" = 0 ] && [ "$found" = 1 ] || echo "the source was killed$said"
+}
+
+# places NUMBER: the encrypted paths of its final folder and of the one it is uploaded to.
+places() {
+  local answer
+  answer=$(rclone --log-level ERROR cryptdecode --reverse "$vault:" "$folder/$name/x" "$folder/$name.uploading/x" 2>> "$work/errors.$source") || return 1
+  awk -F ' \\t ' '{ sub("/[^/]*$", "", $2); printf "%s%s", $2, NR == 1 ? " " : "\\n" }' <<< "$answer" > "$work/places.$source"
+  [ "$(wc -w < "$work/places.$source")" = 2 ]
+}
+
+# The manifest in canonical JSON (sorted keys, no white space), hashed by its own checksum, encrypted like a part.
+write_manifest() {
+  local i=$1 began=$2 plain=$3 text facts tables parts= producers= hashes= type number=0 kind path size sums program code sum
+  now
+  local finished=$REPLY
+  while read -r kind _ path size sums; do
+    number=$((number + 1))
+    printf -v path '%s.part-%05d' "$name" "$number"
+    sum=\${sums#sha256=}
+    parts+="\${parts:+,}{\\"name\\":\\"$path\\",\\"sha256\\":\\"\${sum%% *}\\",\\"size\\":$size}"
+  done < <(grep "^part $i " "$work/queue")
+  while read -r program code; do
+    json "$program"
+    producers+="\${producers:+,}{\\"exitCode\\":$code,\\"name\\":$REPLY,\\"signal\\":null}"
+  done < "$work/producers.$i"
+  for type in $(printf '%s\\n' $hash_types | sort); do
+    hashes+="\${hashes:+,}\\"$type\\":[$(sed -n "s/^part $i .* $type=\\([^ ]*\\).*/\\"\\1\\"/p" "$work/queue" | paste -sd ,)]"
+  done
+  tables=$(grep '^{' "$work/facts.$i" | paste -sd ,)
+  facts=$({
+    grep -v '^{' "$work/facts.$i"
+    json "\${P[source.$i.kind]}"; echo "\\"kind\\":$REPLY"
+    printf '"hashes":{%s}\\n' "$hashes"
+    echo "\\"plainBytes\\":$plain"
+    [ -z "\${P[source.$i.database]-}" ] || { json "\${P[source.$i.database]}"; echo "\\"database\\":$REPLY"; }
+    case \${P[source.$i.kind]} in postgres | sqlite) printf '"tables":[%s]\\n' "$tables" ;; esac
+  } | sort | paste -sd ,)
+  json "\${P[source.$i.id]}"
+  text="\\"facts\\":{$facts},\\"finishedAt\\":\\"$finished\\",\\"format\\":\\"selfhost-backup\\",\\"parts\\":[$parts],\\"producers\\":[$producers],\\"runId\\":\\"$run\\",\\"source\\":$REPLY,\\"startedAt\\":\\"$began\\",\\"version\\":1}"
+  sum=$(printf '{%s' "$text" | sha256sum)
+  crypt "$work/new"
+  printf '{"checksum":"sha256:%s",%s\\n' "\${sum%% *}" "$text" |
+    rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$name.manifest.json" 2>> "$work/errors.$i" || return 1
+  settle_part && enqueue manifest "$i" "$REPLY"
+}
+
+# Failure domains: a copy on the source's own host is none, and copies with one provider fall together.
+finish() {
+  local n i status=ok sentence sources= legs= proof type domains copies whole outside good
+  local verdicts=() worst=0
+  for ((i = 0; i < source_count; i++)); do
+    domains=' ' copies=0 whole=0 outside=no good=
+    for ((n = 0; n < leg_count; n++)); do
+      proof=missing
+      while read -r number proof_of type; do [ "$number" != "$i" ] || proof=$proof_of; done 2>/dev/null < "$work/legs/$n.committed" || :
+      json "\${P[leg.$n.name]}"
+      good+="\${good:+,}{\\"copy\\":\\"$proof\\",\\"destination\\":$REPLY}"
+      [ "$proof" = missing ] || copies=$((copies + 1))
+      [ "$proof" = proven ] || continue
+      whole=$((whole + 1))
+      [ "\${P[leg.$n.host]}" != "\${P[host]}" ] || continue
+      case $domains in *" \${P[leg.$n.provider]} "*) ;; *) domains+="\${P[leg.$n.provider]} " ;; esac
+      [ "\${P[leg.$n.provider]}" = "\${P[provider]}" ] || outside=yes
+    done
+    set -- $domains
+    if [ -e "$work/failed.$i" ]; then
+      status=failed sentence=$(cat -- "$work/failed.$i")
+    elif [ "$#" -lt "$quorum" ]; then
+      status=failed sentence="$whole of $leg_count destinations hold a proven copy, in $# failure domains; $quorum are wanted"
+    elif [ "$whole" -lt "$leg_count" ] || [ "$outside" = no ]; then
+      status=degraded sentence="$whole of $leg_count destinations hold a proven copy"
+      [ "$copies" = "$whole" ] || sentence+="; $((copies - whole)) more are complete but unproven until they are read back"
+      [ "$outside" = yes ] || sentence+="; none of them is with another provider than the source"
+    else
+      status=ok sentence="all $leg_count destinations hold a proven copy"
+    fi
+    case $status in failed) worst=4 ;; degraded) [ "$worst" = 4 ] || worst=3 ;; esac
+    say "\${P[source.$i.id]}: $status: $sentence"
+    json "$sentence"; sentence=$REPLY
+    name=$(sed -n "s/^name //p" "$work/names.$i" 2>/dev/null)
+    json "\${P[source.$i.id]}"
+    sources+="\${sources:+,}{\\"copies\\":[$good],\\"name\\":\\"$name\\",\\"sentence\\":$sentence,\\"source\\":$REPLY,\\"status\\":\\"$status\\"}"
+  done
+  local failed=0
+  for ((n = 0; n < leg_count; n++)); do
+    json "\${P[leg.$n.name]}"; sentence=$REPLY
+    REPLY=null
+    if [ ! -e "$work/legs/$n.ended" ]; then
+      failed=$((failed + 1))
+      json "$(cat -- "$work/legs/$n.failed" 2>/dev/null || echo 'it ended without a word')"
+    fi
+    legs+="\${legs:+,}{\\"destination\\":$sentence,\\"failure\\":$REPLY}"
+  done
+  case $worst in 0) status=ok ;; 3) status=degraded ;; *) status=failed ;; esac
+  local undeletable=no retry=false
+  for ((n = 0; n < leg_count; n++)); do [ -z "\${P[leg.$n.undeletable]-}" ] || undeletable=yes; done
+  now
+  local report="{\\"destinations\\":[$legs],\\"finishedAt\\":\\"$REPLY\\",\\"run\\":\\"$run\\",\\"sources\\":[$sources],\\"startedAt\\":\\"$began\\",\\"status\\":\\"$status\\",\\"undeletableCopy\\":$([ "$undeletable" = yes ] && echo true || echo false)"
+  # Only good dumps are worth keeping for the destinations that have not got them.
+  if [ "$failed" -gt 0 ] && grep -q '^commit ' "$work/queue" && [ ! -e "$work/freed" ]; then
+    report+=',"retryFromSpool":true}'
+    printf '%s\\n' "$report" > "$work/report"
+  else
+    report+=',"retryFromSpool":false}'
+    rm -rf -- "$work"
+  fi
+  say "end: $status"
+  printf 'report %s\\n' "$report"
+  exit "$worst"
+}
+
+main
+`;
+
+export const SCATTER = privately(SCATTER_BODY);

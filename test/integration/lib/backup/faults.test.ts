@@ -1,0 +1,347 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { run } from '../../../../lab/hosts/programs';
+import { until } from '../../../../lab/hosts/waiting';
+import { awaitBackup, readBackup, retryBackup, startBackup } from '../../../../lib/backup/scatter';
+import { verifyBackup } from '../../../../lib/backup/verify';
+import type { CommandSource, Destination } from '../../../../lib/backup/plan';
+import { awaitJob } from '../../../../lib/host/jobs/await';
+import { runCommand } from '../../../../lib/host/run';
+import { cancelJob } from '../../../../lib/host/jobs/cancel';
+import { describeAsRoot } from '../../lab/as-root';
+import { taskOf } from '../host/machine';
+import { canaryFiles, fillDatabase, filesBelow, logOf, startEstate, type Estate } from './estate';
+
+const task = taskOf('backup faults');
+
+describeAsRoot('a backup when things go wrong', () => {
+  let estate: Estate;
+  beforeAll(async () => {
+    estate = await startEstate();
+    await fillDatabase(estate.postgres, 'immich', 'CANARY-FAULTS');
+    // More than all buffers between pg_dump and the spool can hold.
+    await fillDatabase(estate.postgres, 'big', 'CANARY-FAULTS', 80_000);
+  });
+  afterAll(() => estate.stop());
+
+  /** Gives a good part of its output and then waits to be killed. */
+  const endless = (name: string): CommandSource => ({
+    kind: 'command',
+    name,
+    argv: ['bash', '-c', `head -c 1000000 /dev/urandom; exec -a endless-${name} sleep 600`],
+  });
+
+  /** The machine has mounts of its own, so what is mounted for it is mounted there. */
+  const onHost = async (...argv: readonly [string, ...string[]]) =>
+    (await runCommand(estate.machine.host, { argv }, {}, task)).stdout.split('\n').filter((line) => line !== '');
+
+  const namesAt = async (name: string) =>
+    (await estate.rclone('lsf', '-R', '--files-only', `vault,remote="${estate.pathOf(name)}":`).catch(() => '')).trim();
+
+  /** Waits until something has arrived, under whatever name. */
+  const arrived = (name: string) =>
+    until(`a part has come to ${name}`, 20_000, async () =>
+      (await filesBelow(estate.pathOf(name))).length > 1 ? true : undefined,
+    );
+
+  const pidOf = (pattern: string) =>
+    until(`${pattern} runs`, 20_000, async () => {
+      for (const pid of (await readdir('/proc')).filter((each) => /^\d+$/.test(each))) {
+        const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+        if (
+          words
+            .split('\0')
+            .slice(0, 2)
+            .some((word) => word === pattern)
+        )
+          return Number(pid);
+      }
+      return undefined;
+    });
+
+  test('pg_dump killed in the middle: failed, and nothing has a final name', async () => {
+    const { local, plan } = estate;
+    // With a spool of two parts and a slow destination pg_dump is stuck in the middle of its work.
+    const tight = plan({
+      set: 'killed',
+      sources: [{ ...estate.database, database: 'big' }],
+      destinations: [{ ...local('killed'), bandwidth: '100k' }],
+      spool: { ...plan({ destinations: [local('killed')] }).spool, limitBytes: 2 * 256 * 1024 },
+    });
+    const started = await startBackup(estate.machine.host, tight, {}, task);
+    await arrived('killed');
+    process.kill(await pidOf('/usr/lib/postgresql/15/bin/pg_dump'), 'SIGKILL');
+    const report = await awaitBackup(estate.machine.host, tight, started, { timeoutMs: 40_000 }, task);
+    expect(report).toMatchObject({
+      status: 'failed',
+      retryFromSpool: false,
+      sources: [
+        {
+          status: 'failed',
+          sentence: expect.stringMatching(/^pg_dump was killed by SIGKILL/),
+          copies: [{ copy: 'missing' }],
+        },
+      ],
+    });
+    expect(await filesBelow(estate.pathOf('killed'))).toEqual([]);
+    expect(await filesBelow(join(estate.spool, 'killed'))).toEqual(['lock']);
+  });
+
+  test('one destination dead, one full: the others are complete, and a retry fills the rest from the spool', async () => {
+    const { local, sftp, plan, pathOf } = estate;
+    await mkdir(pathOf('full'));
+    await onHost('mount', '-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', pathOf('full'));
+    try {
+      const dead: Destination = { ...local('dead'), remote: 'dav:/nothing', pauseSeconds: 5 };
+      const broken =
+        estate.vault.rclone.kind === 'text'
+          ? estate.vault.rclone.text.replace(/url = .*/, 'url = http://127.0.0.1:1')
+          : '';
+      const deadVault = { ...estate.vault, rclone: { kind: 'text' as const, text: broken } };
+      const wanted = plan({
+        set: 'legs',
+        quorum: 2,
+        vault: deadVault,
+        destinations: [local('good'), dead, local('full'), sftp('far')],
+      });
+      const report = await estate.backUp(wanted);
+      expect(report).toMatchObject({
+        status: 'degraded',
+        retryFromSpool: true,
+        sources: [{ sentence: expect.stringMatching(/^2 of 4 destinations hold a proven copy/) }],
+        destinations: [
+          { destination: 'good', failure: null },
+          { destination: 'dead', failure: expect.stringMatching(/connection refused/) },
+          { destination: 'full', failure: expect.stringMatching(/no space left|remaining disk space/) },
+          { destination: 'far', failure: null },
+        ],
+      });
+      // Only what was being uploaded lies there, under its temporary name.
+      expect(await onHost('find', pathOf('full'), '-mindepth', '2', '-maxdepth', '2')).toHaveLength(1);
+      // The healthy ones were not held up by the others' attempts.
+      const log = await logOf(estate);
+      const at = (text: string) =>
+        log.split('\n').findIndex((line) => line.includes(report.run) && line.includes(text));
+      expect(at('good: postgres/immich@bruno is complete')).toBeLessThan(at('dead: failed'));
+      // What waits in the spool is ciphertext.
+      expect(await canaryFiles(['CANARY-FAULTS', ...estate.passwords], [estate.spool, pathOf('')])).toEqual([]);
+
+      await onHost('umount', pathOf('full'));
+      const mended = {
+        ...wanted,
+        vault: estate.vault,
+        destinations: [local('good'), { ...local('dead'), remote: 'dav:dead' }, local('full'), sftp('far')] as const,
+      };
+      const again = await retryBackup(estate.machine.host, mended, report.run, task);
+      const second = await awaitBackup(estate.machine.host, mended, again, { timeoutMs: 40_000 }, task);
+      expect(second).toMatchObject({
+        status: 'degraded',
+        sources: [
+          {
+            name: report.sources[0]?.name,
+            sentence:
+              '3 of 4 destinations hold a proven copy; 1 more are complete but unproven until they are read back',
+          },
+        ],
+      });
+      expect(await filesBelow(pathOf('full'))).toEqual(await filesBelow(pathOf('good')));
+      expect(await filesBelow(pathOf('dead'))).toEqual(await filesBelow(pathOf('good')));
+      expect(await filesBelow(join(estate.spool, 'legs'))).toEqual(['lock']);
+    } finally {
+      await onHost('umount', pathOf('full')).catch(() => undefined);
+    }
+  });
+
+  test('a destination that says yes and keeps half: unproven, found by reading back, refused where that is asked', async () => {
+    const { local, plan } = estate;
+    const liar = await startLiar();
+    try {
+      const text =
+        estate.vault.rclone.kind === 'text'
+          ? `${estate.vault.rclone.text}\n[liar]\ntype = webdav\nurl = ${liar.url}\nvendor = other\n`
+          : '';
+      const vault = { ...estate.vault, rclone: { kind: 'text' as const, text } };
+      const lying: Destination = { ...local('liar'), remote: 'liar:' };
+      const trusting = await estate.backUp(plan({ set: 'liar', vault, destinations: [local('honest'), lying] }));
+      expect(trusting.sources[0]?.copies).toEqual([
+        { destination: 'honest', copy: 'proven' },
+        { destination: 'liar', copy: 'unproven' },
+      ]);
+      const backup = { source: 'postgres/immich', name: trusting.sources[0]?.name ?? '' };
+      const looked = await verifyBackup(
+        estate.machine.host,
+        { vault, backup, destinations: [lying], depth: { kind: 'hash' } },
+        task,
+      );
+      // Its manifest is as cut as everything else, so even a look finds it out.
+      expect(looked).toMatchObject({ good: false });
+
+      const asked = await estate.backUp(
+        plan({ set: 'liar', vault, destinations: [local('honest2'), { ...lying, proof: 'read-back' }] }),
+      );
+      expect(asked).toMatchObject({
+        status: 'degraded',
+        destinations: [
+          { failure: null },
+          { destination: 'liar', failure: expect.stringMatching(/is not there as it was sent/) },
+        ],
+      });
+    } finally {
+      await liar.stop();
+    }
+  });
+
+  test('two runs of one set exclude each other', async () => {
+    const { local, plan, machine } = estate;
+    const long = plan({ set: 'twice', sources: [endless('first')], destinations: [local('twice')] });
+    const first = await startBackup(machine.host, long, {}, task);
+    await arrived('twice');
+    await expect(estate.backUp(plan({ set: 'twice', destinations: [local('twice')] }))).rejects.toMatchObject({
+      code: 'backup_busy',
+    });
+    await cancelJob(machine.host, first.job.id, { by: 'the test', run: first.job.run }, task);
+    const { job, report } = await readBackup(machine.host, long, first.job, task);
+    expect(job.state.kind).toBe('cancelled');
+    expect(report).toBeUndefined();
+    expect(await namesAt('twice')).not.toContain('manifest');
+    expect(await canaryFiles(estate.passwords, ['/run', '/dev/shm', estate.spool, machine.state])).toEqual([]);
+  });
+
+  test('a runner that was killed leaves no secret, nothing final, and room for the next run', async () => {
+    const { local, plan, machine } = estate;
+    const long = plan({ set: 'slain', sources: [endless('slain')], destinations: [local('slain')] });
+    const started = await startBackup(machine.host, long, {}, task);
+    await arrived('slain');
+    await run([
+      'bash',
+      '-c',
+      'for f in $(grep -lzsxF "SELFHOST_RUN=$1" /proc/[0-9]*/environ); do p=${f%/environ}; kill -KILL "${p#/proc/}" || :; done',
+      'bash',
+      `${started.job.id}/${started.job.run}`,
+    ]);
+    await awaitJob(machine.host, started.job.id, { run: started.job.run, timeoutMs: 20_000 }, task);
+    expect(await canaryFiles(estate.passwords, ['/run', '/dev/shm', estate.spool, machine.state])).toEqual([]);
+    expect(await namesAt('slain')).not.toContain('manifest');
+    const next = await estate.backUp(plan({ set: 'slain', destinations: [local('slain')] }));
+    expect(next.status).toBe('ok');
+    expect(await filesBelow(join(estate.spool, 'slain'))).toEqual(['lock']);
+  });
+
+  test('a disk without room for the spool is refused before anything starts', async () => {
+    const { local, plan, folder } = estate;
+    const small = join(folder, 'small');
+    await mkdir(small);
+    await onHost('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small);
+    try {
+      await expect(
+        estate.backUp(
+          plan({
+            destinations: [local('small')],
+            spool: { folder: small, partBytes: 256 * 1024, reserveBytes: 1024 * 1024 },
+          }),
+        ),
+      ).rejects.toMatchObject({
+        code: 'backup_broke_off',
+        message: expect.stringMatching(/two parts and the reserve need/),
+      });
+    } finally {
+      await onHost('umount', small);
+    }
+    await rm(small, { recursive: true });
+  });
+});
+
+/** A WebDAV server that answers every upload with 201, tells the size it was sent, and keeps the first half. */
+async function startLiar(): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  const files = new Map<string, { readonly size: number; readonly kept: Buffer }>();
+  const folders = new Set(['/']);
+  const server: Server = createServer((request, response) => {
+    const path = (request.url ?? '/').replace(/\/+$/, '') || '/';
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks);
+      const end = (status: number, text: string | Buffer = '') => {
+        response.writeHead(status, { 'Content-Type': 'application/xml' });
+        response.end(text);
+      };
+      const entry = (name: string) => {
+        const file = files.get(name);
+        const kind =
+          file === undefined
+            ? '<d:resourcetype><d:collection/></d:resourcetype>'
+            : `<d:resourcetype/><d:getcontentlength>${file.size}</d:getcontentlength>`;
+        return `<d:response><d:href>${name}</d:href><d:propstat><d:prop>${kind}<d:getlastmodified>Mon, 05 Jan 2026 00:00:00 GMT</d:getlastmodified></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`;
+      };
+      switch (request.method) {
+        case 'PUT':
+          files.set(path, { size: body.length, kept: body.subarray(0, body.length / 2) });
+          {
+            end(201);
+            return;
+          }
+        case 'MKCOL':
+          folders.add(path);
+          {
+            end(201);
+            return;
+          }
+        case 'MOVE': {
+          const target = new URL(String(request.headers.destination)).pathname.replace(/\/+$/, '');
+          for (const [name, file] of [...files]) {
+            if (name !== path && !name.startsWith(`${path}/`)) continue;
+            files.delete(name);
+            files.set(target + name.slice(path.length), file);
+          }
+          if (folders.delete(path)) folders.add(target);
+          end(201);
+          return;
+        }
+        case 'DELETE':
+          files.delete(path);
+          folders.delete(path);
+          {
+            end(204);
+            return;
+          }
+        case 'PROPFIND': {
+          if (!files.has(path) && !folders.has(path)) {
+            end(404);
+            return;
+          }
+          const below =
+            request.headers.depth === '0'
+              ? []
+              : [...files.keys(), ...folders].filter(
+                  (name) => name !== path && name.slice(0, name.lastIndexOf('/')) === (path === '/' ? '' : path),
+                );
+          end(
+            207,
+            `<?xml version="1.0"?><d:multistatus xmlns:d="DAV:">${[path, ...below].map(entry).join('')}</d:multistatus>`,
+          );
+          return;
+        }
+        case 'GET': {
+          const file = files.get(path);
+          if (file === undefined) end(404);
+          else end(200, file.kept);
+          return;
+        }
+        default:
+          end(405);
+          return;
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
