@@ -27,7 +27,14 @@ export interface HetznerApi {
   readonly actions: Readonly<Record<Side, Poller>>;
   /** What the clock of Hetzner showed at a moment of ours, as far as its answers told. */
   readonly theirTime: (ourTime: number) => number;
+  /** Actions that are the answer to a write of ours; none of them is the answer to another one. */
+  readonly claims: Claims;
   readonly surroundings: Surroundings;
+}
+
+export interface Claims {
+  readonly has: (action: number) => boolean;
+  readonly add: (action: number) => void;
 }
 
 export interface ListRequest {
@@ -85,7 +92,22 @@ export function createHetznerApi(settings: HetznerSettings, surroundings = realS
     list,
     actions: { cloud: poller('cloud'), storage: poller('storage') },
     theirTime: (ourTime) => ourTime + theirClockAhead,
+    claims: createClaims(),
     surroundings,
+  };
+}
+
+const mostClaims = 5_000;
+
+function createClaims(): Claims {
+  const claimed = new Set<number>();
+  return {
+    has: (action) => claimed.has(action),
+    add: (action) => {
+      claimed.add(action);
+      const oldest = claimed.values().next();
+      if (claimed.size > mostClaims && oldest.done !== true) claimed.delete(oldest.value);
+    },
   };
 }
 

@@ -58,8 +58,10 @@ export async function changeItem<R extends Resource>(
   if (change.isDone?.(before) === true) return unchanged(before);
   change.check?.(before);
   if (manner.dryRun) return { ...unchanged(before), changed: true };
-  const { answer, actions } = await command(api, resource, change, manner, task);
+  const { answer, actions, found } = await command(api, resource, change, manner, task);
   const item = await getItem(api, resource, change.place, task);
+  // An action that was found may be that of somebody else who did the like at the same moment.
+  if (found && manner.wait && change.isDone?.(item) === false) throw notSeen(resource, change.command);
   return { changed: true, item, changes: differences(before, item), actions, answer };
 }
 
@@ -69,8 +71,9 @@ export async function command<R extends Resource>(
   { place, command: name, body, secret = false }: Change<R>,
   manner: Pick<Manner, 'wait' | 'timeoutMs' | 'lockedMs'>,
   task: Task,
-): Promise<{ readonly answer: unknown; readonly actions: readonly Action[] }> {
+): Promise<Commanded> {
   const calledByHetzner = resource.commands[name];
+  let found = false;
   const answer = await write(
     api,
     {
@@ -81,14 +84,34 @@ export async function command<R extends Resource>(
       lockedMs: manner.lockedMs,
       lookUp: async (since) => {
         const action = await lastAction(api, resource, place, calledByHetzner ?? name, since, task);
-        if (action !== undefined && secret) throw secretLost(resource, name, readAction(action));
-        return action === undefined ? undefined : { action };
+        if (action === undefined) return undefined;
+        if (secret) throw secretLost(resource, name, readAction(action));
+        found = true;
+        return { action };
       },
     },
     task,
   );
-  const actions = await awaitActions(api, resource, actionsIn(answer), manner, task);
-  return { answer, actions };
+  const begun = actionsIn(answer);
+  for (const { id } of begun) api.claims.add(id);
+  const actions = await awaitActions(api, resource, begun, manner, task);
+  return { answer, actions, found };
+}
+
+interface Commanded {
+  readonly answer: unknown;
+  readonly actions: readonly Action[];
+  /** The answer was lost, and the action found in the list of actions. */
+  readonly found: boolean;
+}
+
+function notSeen({ label }: Resource, name: string): Failure {
+  return new Failure({
+    code: 'outcome_unknown',
+    subject: `${label}: ${name}`,
+    message: `The answer to ${name} was lost, and the ${label} does not look as if it had been done`,
+    nextStep: 'Look at it in the Cloud Console, and run it again.',
+  });
 }
 
 /** Things inside of others have no actions of their own: those of the outer one are looked at. */
@@ -106,6 +129,7 @@ async function lastAction(
   const { body } = await api.request(resource.side, { method: 'GET', path, query }, task);
   return entriesOf(body, 'actions').find((entry) => {
     if (!isObject(entry) || entry['command'] !== commandName || typeof entry['started'] !== 'string') return false;
+    if (typeof entry['id'] === 'number' && api.claims.has(entry['id'])) return false;
     return Date.parse(entry['started']) >= since();
   });
 }

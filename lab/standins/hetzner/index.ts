@@ -10,7 +10,6 @@ import {
   ask,
   beginAction,
   listOf,
-  newId,
   newState,
   shownAction,
   type State,
@@ -39,8 +38,8 @@ export interface HetznerStandIn {
   readonly cloud: StandIn;
   readonly storage: StandIn;
   readonly state: State;
-  /** Puts something there as if it had been created: `add('volumes', { name: 'data', size: 10 })`. */
-  readonly add: (list: string, body: Thing, within?: Thing) => Thing;
+  /** Puts something there as if it had been created by this request, and then changed. */
+  readonly add: (list: string, body: Thing, changes?: Thing, within?: Thing) => Thing;
   /** How the next action with this command goes. */
   readonly plan: (plan: ActionPlan) => void;
   /** The next writes to this thing are answered with `locked`. */
@@ -73,9 +72,8 @@ export async function startHetznerStandIn(settings: HetznerStandInSettings = {})
     cloud,
     storage,
     state,
-    add: (list, body, within) => {
-      const make = makers[list];
-      const thing = { ...(make === undefined ? { id: newId(state) } : make(body, state, within)), ...body };
+    add: (list, body, changes = {}, within = undefined) => {
+      const thing = { ...makers[list]?.(body, state, within), ...changes };
       listOf(state, list).push(thing);
       return thing;
     },
