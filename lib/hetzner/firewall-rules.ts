@@ -42,7 +42,7 @@ export function readRule(value: unknown): FirewallRule {
 }
 
 function portOf(value: unknown): string {
-  const [, first, last] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(String(value as string | number)) ?? [];
+  const [, first, last] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(String(value)) ?? [];
   const fine = (port: string) => Number(port) >= 1 && Number(port) <= 65535;
   if (first === undefined || !fine(first) || (last !== undefined && (!fine(last) || Number(last) < Number(first)))) {
     throw invalidRule('its port is a number from 1 to 65535, or a range of two');

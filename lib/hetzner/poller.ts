@@ -88,9 +88,15 @@ export function createPoller({ fetch, wait, now }: PollerSettings): Poller {
   return {
     follow: (action, timeoutMs, task) =>
       new Promise<Action>((resolve, reject) => {
-        if (action.status === 'success') return resolve(action);
-        if (action.status === 'error') return reject(failed(action));
-        if (task.signal.aborted) return reject(cancelled(subjectOfAction(action)));
+        if (task.signal.aborted) {
+          reject(cancelled(subjectOfAction(action)));
+          return;
+        }
+        if (action.status !== 'running') {
+          if (action.status === 'success') resolve(action);
+          else reject(failed(action));
+          return;
+        }
         const stop = () => one.fail(cancelled(subjectOfAction(action)));
         const leave = () => {
           waiting.delete(one);

@@ -24,7 +24,7 @@ export async function readPrices(api: HetznerApi, task: Task): Promise<readonly 
   const monthly = (list: string, label: string, key: string): readonly Price[] =>
     entries(pricing[list]).flatMap((entry) =>
       entries(entry['prices']).map((price) => ({
-        item: `${label} ${String(entry[key] as string)}`,
+        item: `${label} ${nameIn(entry, key)}`,
         location: typeof price['location'] === 'string' ? price['location'] : null,
         unit: 'month' as const,
         ...amounts(price['price_monthly']),
@@ -75,6 +75,12 @@ function amounts(value: unknown): { readonly net: number; readonly gross: number
   const gross = isObject(value) ? Number(value['gross']) : NaN;
   if (Number.isNaN(net) || Number.isNaN(gross)) throw unexpected('a price', 'net and gross');
   return { net, gross };
+}
+
+function nameIn(entry: Record<string, unknown>, key: string): string {
+  const name = entry[key];
+  if (typeof name !== 'string') throw unexpected(`a price's ${key}`, 'text');
+  return name;
 }
 
 function entries(value: unknown): readonly Record<string, unknown>[] {

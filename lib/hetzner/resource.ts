@@ -32,7 +32,7 @@ export type CommandOf<R extends Resource> = keyof R['commands'] & string;
 type Facts<S extends Shape, C extends Commands> = Pick<Resource<S, C>, 'label' | 'one' | 'many' | 'shape'> &
   Partial<Pick<Resource<S, C>, 'side' | 'collection' | 'member' | 'commands' | 'byName' | 'paged'>>;
 
-export function resourceOf<const S extends Shape, const C extends Commands = Record<never, string>>(
+export function resourceOf<const S extends Shape, const C extends Commands = Readonly<Record<string, never>>>(
   facts: Facts<S, C>,
 ): Resource<S, C> {
   const collection = facts.collection ?? `/${facts.many}`;
@@ -48,5 +48,5 @@ export function resourceOf<const S extends Shape, const C extends Commands = Rec
 }
 
 export function readOne<R extends Resource>(resource: R, value: unknown): Item<R> {
-  return readItem(resource.shape, value, resource.one) as Item<R>;
+  return readItem(resource.shape, value, resource.one);
 }

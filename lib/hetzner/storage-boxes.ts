@@ -6,7 +6,7 @@ import { awaitActions, type Changed, type Manner, unchanged } from './change';
 import { checkLabels, checkName, refuse } from './checks';
 import { getItem, listItems } from './read';
 import type { Item } from './resource';
-import { storageBoxes, storageBoxSnapshots } from './resources/storage';
+import { type storageBoxes, storageBoxSnapshots } from './resources/storage';
 import { present } from './servers';
 import { integer, type Labels } from './shape';
 import { write } from './write';

@@ -27,6 +27,15 @@ const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
 const inside = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Thing)[name] : undefined;
+/** A target as it stands in an answer: with where it is, and how it does. */
+const shownTarget = (body: Thing): Thing => ({
+  use_private_ip: false,
+  health_status: [],
+  ...body,
+  ...(body['server'] !== undefined && { server: { ip: '203.0.113.7', ...(body['server'] as Thing) } }),
+});
+const covers = (one: unknown, wanted: unknown) =>
+  Object.entries(wanted as Thing).every(([name, value]) => inside(one, name) === value);
 const protect = effect('change_protection', (thing, body) => {
   thing['protection'] = { ...(thing['protection'] as Thing), ...body };
 });
@@ -197,11 +206,11 @@ const loadBalancer: Readonly<Record<string, Effect>> = {
     thing['services'] = asList(thing['services']).filter((one) => inside(one, 'listen_port') !== body['listen_port']);
   }),
   add_target: effect('add_target', (thing, body) => {
-    thing['targets'] = [...asList(thing['targets']), body];
+    thing['targets'] = [...asList(thing['targets']), shownTarget(body)];
   }),
   remove_target: effect('remove_target', (thing, body) => {
     const key = String(body['type']);
-    thing['targets'] = asList(thing['targets']).filter((one) => !same(inside(one, key), body[key]));
+    thing['targets'] = asList(thing['targets']).filter((one) => !covers(inside(one, key), body[key]));
   }),
   change_algorithm: effect(
     'change_algorithm',

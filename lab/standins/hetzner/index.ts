@@ -30,6 +30,8 @@ export interface HetznerStandInSettings {
   /** The most entries on a page, however many are asked for. */
   readonly largestPage?: number;
   readonly limit?: Limit;
+  /** Actions have ended when their request is answered. */
+  readonly instant?: boolean;
   readonly onCloudExchange?: OnExchange;
   readonly onStorageExchange?: OnExchange;
 }
@@ -48,7 +50,7 @@ export interface HetznerStandIn {
 }
 
 export async function startHetznerStandIn(settings: HetznerStandInSettings = {}): Promise<HetznerStandIn> {
-  const state = newState();
+  const state = newState(settings.instant);
   const fixed = {
     server_types: catalogue.serverTypes,
     load_balancer_types: catalogue.loadBalancerTypes,
@@ -72,7 +74,7 @@ export async function startHetznerStandIn(settings: HetznerStandInSettings = {})
     cloud,
     storage,
     state,
-    add: (list, body, changes = {}, within = undefined) => {
+    add: (list, body, changes = {}, within) => {
       const thing = { ...makers[list]?.(body, state, within), ...changes };
       listOf(state, list).push(thing);
       return thing;

@@ -38,10 +38,12 @@ export interface State {
   /** Resources that are locked for so many more writes: `server 7`. */
   readonly locks: Map<string, number>;
   nextId: number;
+  /** Actions have ended when their request is answered. */
+  readonly instant: boolean;
 }
 
-export function newState(): State {
-  return { things: new Map(), actions: [], plans: [], locks: new Map(), nextId: 1000 };
+export function newState(instant = false): State {
+  return { things: new Map(), actions: [], plans: [], locks: new Map(), nextId: 1000, instant };
 }
 
 export function newId(state: State): number {
@@ -86,6 +88,7 @@ export function beginAction(
     effect,
   };
   state.actions.push(action);
+  if (state.instant) ask(state, action);
   return action;
 }
 

@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-import { type Contract, contractOf, coverageOf } from '../../../lab/standins/contract';
+import { coverageOf } from '../../../lab/standins/contract';
 import { actionsIn } from '../../../lib/hetzner/action';
 import { pathOf } from '../../../lib/hetzner/api';
 import { command, defaultManner, deleteItem, updateItem } from '../../../lib/hetzner/change';
@@ -17,38 +14,23 @@ import { write } from '../../../lib/hetzner/write';
 import { exportZone } from '../../../lib/hetzner/zones';
 import { type HetznerSetting, hetznerSetting } from '../../shared/hetzner';
 import { quietTask } from '../../shared/task';
+import { coverageTable, pageShows } from './documented';
 import { cloudExcluded, storageExcluded } from './excluded';
 import { commands, creations, resources, updates } from './samples';
-
-const description = (name: string): unknown =>
-  JSON.parse(readFileSync(join(__dirname, `../../contracts/${name}.json`), 'utf8'));
+import { contracts } from './standin';
 
 const task = quietTask();
+const { cloud, storage, listening, takeViolations } = contracts();
 let setting: HetznerSetting;
-let cloud: Contract;
-let storage: Contract;
 
 beforeAll(async () => {
-  cloud = contractOf(description('hetzner-cloud'));
-  storage = contractOf(description('hetzner-storage'));
-  const hear = (contract: Contract) => (request: Parameters<Contract['check']>[0], answer: unknown) =>
-    answer === undefined
-      ? contract.checkRequest(request)
-      : contract.check(request, answer as Parameters<Contract['check']>[1]);
-  setting = await hetznerSetting({
-    limit: { requests: 100_000, perSecond: 10_000 },
-    onCloudExchange: (request, answer) => void hear(cloud)(request, answer),
-    onStorageExchange: (request, answer) => void hear(storage)(request, answer),
-  });
+  setting = await hetznerSetting({ limit: { requests: 100_000, perSecond: 10_000 }, ...listening });
 });
 
 afterAll(() => setting.standIn.close());
 
 afterEach(() => {
-  const violations = [...cloud.violations, ...storage.violations];
-  cloud.forget();
-  storage.forget();
-  expect(violations).toEqual([]);
+  expect(takeViolations()).toEqual([]);
 });
 
 /** Something to work on, and where it stands. */
@@ -196,5 +178,13 @@ describe('coverage', () => {
     const { reached, ...rest } = coverageOf(storage, storageExcluded);
     expect(rest).toEqual({ forgotten: [], reachedAnyway: [], unknown: [] });
     expect(reached.length + Object.keys(storageExcluded).length).toBe(32);
+  });
+
+  test('the page of the node shows all of it; if it does not, run this file with REWRITE=coverage', () => {
+    const tables = [
+      coverageTable('Cloud and DNS', cloud, cloudExcluded),
+      coverageTable('Storage boxes', storage, storageExcluded),
+    ];
+    expect(pageShows(tables)).toBe(true);
   });
 });

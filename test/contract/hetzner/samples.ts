@@ -5,7 +5,9 @@ import * as network from '../../../lib/hetzner/resources/network';
 import * as storage from '../../../lib/hetzner/resources/storage';
 import type { JsonObject } from '../../../lib/json';
 
-export const resources: readonly Resource[] = [compute, network, storage, dns].flatMap((all) => Object.values(all));
+const groups: readonly Readonly<Record<string, Resource>>[] = [compute, network, storage, dns];
+
+export const resources: readonly Resource[] = groups.flatMap((group) => Object.values(group));
 
 const rule = { direction: 'in', protocol: 'tcp', port: '443', source_ips: ['0.0.0.0/0'] };
 const service = {
