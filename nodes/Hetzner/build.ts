@@ -42,6 +42,8 @@ export interface Target<R extends Resource> {
   readonly label: string;
   /** In sentences, with an article: `a server`. */
   readonly a: string;
+  /** `servers` */
+  readonly many: string;
   readonly choose: Fields;
   readonly within: Fields;
   readonly placeOf: (input: Values, api: HetznerApi, task: Task) => Promise<Place>;
@@ -54,11 +56,17 @@ export function target<R extends Resource>(resource: R, name: Pickable, label: s
     name,
     label,
     a: withArticle(resource.label),
+    many: manyOf(resource.label),
     choose: { [name]: pickOne(name, { label }) },
     within: {},
     placeOf: (input, api, task) => idOf(api, resource, input[name] as string, task),
     withinOf: () => Promise.resolve({}),
   };
+}
+
+/** n8n's linter takes the plural of an acronym for a misspelling. */
+function manyOf(label: string): string {
+  return label === 'ISO' ? 'ISO images' : label.endsWith(' IP') ? `${label} addresses` : `${label}s`;
 }
 
 function withArticle(label: string): string {
@@ -107,8 +115,8 @@ export function listOf<R extends Resource>(on: Target<R>, filters: Fields = {}, 
   return operation({
     resource: on.name,
     name: 'list',
-    action: `List ${on.resource.label}s`,
-    description: `Gives the ${on.resource.label}s of the project, from all pages`,
+    action: `List ${on.many}`,
+    description: `Gives the ${on.many} of the project, from all pages`,
     effect: 'reads',
     input,
     output: itemSchema(on.resource),

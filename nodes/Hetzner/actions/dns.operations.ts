@@ -179,6 +179,7 @@ const recordSet: Target<typeof recordSets> = {
   name: 'recordSet',
   label: 'Record Set',
   a: 'a record set',
+  many: 'record sets',
   choose: setFields,
   within: zoneField,
   placeOf: (input) => Promise.resolve(recordSetPlace(placeFor(input as unknown as SetInput))),

@@ -13,7 +13,7 @@ const placementGroup = target(placementGroups, 'placementGroup', 'Placement Grou
 const serverType = target(serverTypes, 'serverType', 'Server Type');
 const location = target(locations, 'location', 'Location');
 
-const architecture = choice({ label: 'Architecture', options: { x86: 'x86', arm: 'Arm' }, default: 'x86' });
+const architecture = choice({ label: 'Architecture', options: { x86: 'X86', arm: 'Arm' }, default: 'x86' });
 
 const keepNewest = operation({
   resource: 'image',
@@ -54,7 +54,7 @@ export const imageOperations = [
       default: 'available',
     }),
     architecture,
-    boundTo: text({ label: 'Bound to Server', description: 'Id of the server that backups belong to' }),
+    boundTo: text({ label: 'Bound to Server', description: 'ID of the server that backups belong to' }),
     includeDeprecated: toggle({ label: 'Include Deprecated', description: 'Whether to list deprecated ones, too' }),
   }),
   updateOf(

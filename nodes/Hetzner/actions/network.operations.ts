@@ -183,7 +183,7 @@ const ruleOperations = (
 );
 
 const targets = {
-  servers: list({ label: 'Servers', description: 'Ids or names' }),
+  servers: list({ label: 'Servers', description: 'IDs or names' }),
   labelSelectors: list({ label: 'Label Selectors', placeholder: 'env=production' }),
 };
 
@@ -251,8 +251,8 @@ export const floatingIpOperations = [
   createOf(floatingIp, {
     fields: { addressType },
     options: {
-      server: text({ label: 'Server', description: 'Id or name of the server to assign it to' }),
-      location: text({ label: 'Location', description: 'Id or name; needed without a server' }),
+      server: text({ label: 'Server', description: 'ID or name of the server to assign it to' }),
+      location: text({ label: 'Location', description: 'ID or name; needed without a server' }),
       description: text({ label: 'Description' }),
     },
     body: async ({ name, labels, input, options, api, task }) => {

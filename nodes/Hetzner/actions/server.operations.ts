@@ -30,12 +30,12 @@ const create = operation({
     labels: labelsField,
     options: changeOptions({
       ...secretOption,
-      sshKeys: list({ label: 'SSH Keys', description: 'Ids or names. Without any, the server gets a root password.' }),
-      networks: list({ label: 'Networks', description: 'Ids or names' }),
-      volumes: list({ label: 'Volumes', description: 'Ids or names' }),
+      sshKeys: list({ label: 'SSH Keys', description: 'IDs or names. Without any, the server gets a root password.' }),
+      networks: list({ label: 'Networks', description: 'IDs or names' }),
+      volumes: list({ label: 'Volumes', description: 'IDs or names' }),
       mountVolumes: toggle({ label: 'Mount Volumes', description: 'Whether to mount the volumes on the first start' }),
-      firewalls: list({ label: 'Firewalls', description: 'Ids or names' }),
-      placementGroup: text({ label: 'Placement Group', description: 'Id or name' }),
+      firewalls: list({ label: 'Firewalls', description: 'IDs or names' }),
+      placementGroup: text({ label: 'Placement Group', description: 'ID or name' }),
       userData: text({
         label: 'User Data',
         multiline: true,
@@ -46,8 +46,8 @@ const create = operation({
       start: toggle({ label: 'Start', default: true, description: 'Whether to start it once it is created' }),
       publicIpv4: toggle({ label: 'Public IPv4', default: true, description: 'Whether it has a public IPv4 address' }),
       publicIpv6: toggle({ label: 'Public IPv6', default: true, description: 'Whether it has a public IPv6 network' }),
-      primaryIpv4: text({ label: 'Primary IPv4', description: 'Id or name of a primary IP to use' }),
-      primaryIpv6: text({ label: 'Primary IPv6', description: 'Id or name of a primary IP to use' }),
+      primaryIpv4: text({ label: 'Primary IPv4', description: 'ID or name of a primary IP to use' }),
+      primaryIpv6: text({ label: 'Primary IPv6', description: 'ID or name of a primary IP to use' }),
     }),
   },
   output: changeSchema(servers, { maybe: true, secrets: rootPassword }),
@@ -203,6 +203,7 @@ export const serverOperations = [
   deleteOf(server),
   commandOf(server, {
     name: 'powerOn',
+    label: 'Power On',
     action: 'Power on a server',
     description: 'Switches a server on',
     command: 'poweron',
@@ -274,7 +275,7 @@ export const serverOperations = [
     description: 'Lets the next start boot into the rescue system',
     command: 'enable_rescue',
     input: {
-      rescueSshKeys: list({ label: 'SSH Keys', description: 'Ids or names. Without any there is a password.' }),
+      rescueSshKeys: list({ label: 'SSH Keys', description: 'IDs or names. Without any there is a password.' }),
     },
     body: async ({ input, api, task }) => {
       const keys = await Promise.all(input.rescueSshKeys.map((key) => idOf(api, sshKeys, key, task)));
@@ -338,7 +339,7 @@ export const serverOperations = [
   commandOf(server, {
     name: 'setAliasIps',
     label: 'Set Alias IPs',
-    action: 'Set the alias IPs of a server',
+    action: 'Set the alias addresses of a server',
     description: 'Replaces all further addresses of a server in a private network',
     command: 'change_alias_ips',
     input: { ...networkField, aliasIps: list({ label: 'Alias IPs' }) },

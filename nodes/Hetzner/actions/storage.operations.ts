@@ -14,9 +14,9 @@ export const volumeOperations = [
   createOf(volume, {
     fields: { size: sizeField },
     options: {
-      server: text({ label: 'Server', description: 'Id or name of the server to attach it to' }),
-      location: text({ label: 'Location', description: 'Id or name; needed without a server' }),
-      format: choice({ label: 'Format', options: { ext4: 'ext4', xfs: 'XFS' }, default: 'ext4' }),
+      server: text({ label: 'Server', description: 'ID or name of the server to attach it to' }),
+      location: text({ label: 'Location', description: 'ID or name; needed without a server' }),
+      format: choice({ label: 'Format', options: { ext4: 'Ext4', xfs: 'XFS' }, default: 'ext4' }),
       automount: toggle({ label: 'Mount', description: 'Whether the server mounts it by itself' }),
     },
     body: async ({ name, labels, input, options, api, task }) => {

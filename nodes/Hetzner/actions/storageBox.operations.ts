@@ -34,6 +34,7 @@ function inBox<R extends Resource>(resource: R, name: string, label: string, cho
     name,
     label,
     a: `a ${resource.label}`,
+    many: `${resource.label}s`,
     choose: { ...boxField, ...choose },
     within: boxField,
     withinOf,
@@ -48,10 +49,10 @@ function inBox<R extends Resource>(resource: R, name: string, label: string, cho
 }
 
 const snapshot = inBox(storageBoxSnapshots, 'storageBoxSnapshot', 'Storage Box Snapshot', {
-  snapshot: text({ label: 'Snapshot', required: true, description: 'Id or name' }),
+  snapshot: text({ label: 'Snapshot', required: true, description: 'ID or name' }),
 });
 const subaccount = inBox(storageBoxSubaccounts, 'storageBoxSubaccount', 'Storage Box Subaccount', {
-  subaccount: text({ label: 'Subaccount', required: true, description: 'Id or name' }),
+  subaccount: text({ label: 'Subaccount', required: true, description: 'ID or name' }),
 });
 
 const password = secretText({
@@ -271,7 +272,7 @@ export const storageBoxOperations = [
     effect: 'destroys',
     needsApproval: true,
     command: 'rollback_snapshot',
-    input: { snapshot: text({ label: 'Snapshot', required: true, description: 'Id or name' }) },
+    input: { snapshot: text({ label: 'Snapshot', required: true, description: 'ID or name' }) },
     body: ({ input }) => ({ snapshot: input.snapshot }),
   }),
   setPlan,
