@@ -66,16 +66,18 @@ export interface RuleChange {
   readonly removed: readonly FirewallRule[];
 }
 
+export interface RulePlan extends RuleChange {
+  readonly rules: readonly FirewallRule[];
+  readonly same: boolean;
+}
+
 export type RuleWish =
   | { readonly kind: 'set'; readonly rules: readonly FirewallRule[] }
   | { readonly kind: 'add'; readonly rules: readonly FirewallRule[] }
   | { readonly kind: 'remove'; readonly rules: readonly FirewallRule[] };
 
 /** All rules as they should be, and what that changes. The API only knows how to replace the whole list. */
-export function planRules(
-  present: readonly FirewallRule[],
-  { kind, rules }: RuleWish,
-): RuleChange & { readonly rules: readonly FirewallRule[] } {
+export function planRules(present: readonly FirewallRule[], { kind, rules }: RuleWish): RulePlan {
   const keys = new Set(rules.map(keyOf));
   const has = new Set(present.map(keyOf));
   const wanted =
@@ -86,11 +88,9 @@ export function planRules(
         : present.filter((rule) => !keys.has(keyOf(rule)));
   const unique = [...new Map(wanted.map((rule) => [keyOf(rule), rule])).values()];
   const kept = new Set(unique.map(keyOf));
-  return {
-    rules: unique,
-    added: unique.filter((rule) => !has.has(keyOf(rule))),
-    removed: present.filter((rule) => !kept.has(keyOf(rule))),
-  };
+  const added = unique.filter((rule) => !has.has(keyOf(rule)));
+  const removed = present.filter((rule) => !kept.has(keyOf(rule)));
+  return { rules: unique, added, removed, same: added.length === 0 && removed.length === 0 };
 }
 
 /** What a rule does; its description is no part of it, nor is the order of its networks. */
@@ -105,7 +105,8 @@ export async function changeRules(
   manner: Manner,
   task: Task,
 ): Promise<Changed<Item<typeof firewalls>> & RuleChange> {
-  const { rules, added, removed } = planRules(firewall.rules.map(readRule), wish);
+  const seen = firewall.rules.map(readRule);
+  const { rules, added, removed } = planRules(seen, wish);
   if (rules.length > mostRules) {
     throw refuse(`firewall ${firewall.name}`, `A firewall has at most ${mostRules} rules`, 'Join networks into fewer.');
   }
@@ -116,7 +117,17 @@ export async function changeRules(
       place: { id: firewall.id },
       command: 'set_rules',
       body: { rules: rules.map(asSent) },
-      isDone: () => added.length === 0 && removed.length === 0,
+      isDone: ({ rules: present }) => planRules(present.map(readRule), { kind: 'set', rules }).same,
+      // The API replaces the whole list, so rules that came meanwhile would be lost without a word.
+      check: ({ rules: present }) => {
+        if (planRules(present.map(readRule), { kind: 'set', rules: seen }).same) return;
+        throw refuse(
+          `firewall ${firewall.name}`,
+          `The rules of ${firewall.name} were changed by somebody else at this moment`,
+          'Run it again: it starts from the rules that are there then.',
+          'conflict',
+        );
+      },
     },
     manner,
     task,

@@ -15,7 +15,7 @@ export interface Poller {
 
 const batch = 25;
 const firstDelayMs = 500;
-const longestDelayMs = 5_000;
+const longestDelayMs = 3_000;
 
 interface Waiting {
   action: Action;

@@ -1,3 +1,4 @@
+import { Failure } from '../failure';
 import type { Task } from '../task';
 import type { HetznerApi } from './api';
 import { deleteItem, type Manner } from './change';
@@ -32,9 +33,30 @@ export async function keepNewestSnapshots(
     else if (image.deleteProtected) results.push({ image, fate: 'protected' });
     else if (manner.dryRun) results.push({ image, fate: 'would be deleted' });
     else {
-      await deleteItem(api, images, { id: image.id }, manner, task);
+      try {
+        await deleteItem(api, images, { id: image.id }, manner, task);
+      } catch (error) {
+        throw withDeleted(error, results);
+      }
       results.push({ image, fate: 'deleted' });
     }
   }
   return results;
+}
+
+/** A failure on the way does not hide what is gone already. */
+function withDeleted(error: unknown, results: readonly Retained[]): unknown {
+  if (!(error instanceof Failure)) return error;
+  const deleted = results.filter(({ fate }) => fate === 'deleted').map(({ image }) => image.id);
+  const { code, subject, message, nextStep, details } = error;
+  const count = deleted.length === 1 ? 'one snapshot was' : `${deleted.length} snapshots were`;
+  const before = deleted.length === 0 ? '' : `; ${count} deleted before`;
+  return new Failure({
+    code,
+    subject,
+    message: `${message}${before}`,
+    nextStep,
+    details: { ...details, deleted },
+    cause: error,
+  });
 }

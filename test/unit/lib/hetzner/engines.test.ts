@@ -1,3 +1,4 @@
+import { failure as answer } from '../../../../lab/standins/hetzner';
 import { defaultManner } from '../../../../lib/hetzner/change';
 import { readEstate } from '../../../../lib/hetzner/estate';
 import { changeRules, planRules, readRule } from '../../../../lib/hetzner/firewall-rules';
@@ -111,6 +112,21 @@ describe('snapshots', () => {
     expect(writes()).toEqual([['/images/1', undefined]]);
   });
 
+  test('a failure on the way says what is gone already', async () => {
+    for (const day of [1, 2, 3, 4]) snapshot(day, `2026-11-0${day}T00:00:00Z`);
+    setting.standIn.cloud.fail({
+      kind: 'answer',
+      method: 'DELETE',
+      after: 1,
+      reply: answer(409, 'resource_in_use', 'image is in use'),
+    });
+    expect(await failureOf(keep(false))).toMatchObject({
+      code: 'resource_in_use',
+      message: expect.stringMatching(/image is in use; one snapshot was deleted before$/) as string,
+      details: { deleted: [2] },
+    });
+  });
+
   test('without a selector nothing is deleted', async () => {
     expect(await failureOf(keep(false, ''))).toMatchObject({ code: 'invalid_input' });
   });
@@ -140,6 +156,18 @@ describe('firewall rules', () => {
     );
     expect([again.changed, less.added, less.removed]).toEqual([false, [], [web]]);
     expect((await firewall()).rules.map(readRule)).toEqual([ssh]);
+  });
+
+  test('rules that somebody else sets at the same moment are not overwritten', async () => {
+    const { id } = setting.standIn.add('firewalls', { name: 'web', rules: [] });
+    const seen = await getItem(setting.api, firewalls, { id: Number(id) }, task);
+    await changeRules(setting.api, seen, { kind: 'add', rules: [ssh] }, defaultManner, task);
+    const late = changeRules(setting.api, seen, { kind: 'add', rules: [web] }, defaultManner, task);
+    expect(await failureOf(late)).toMatchObject({
+      code: 'conflict',
+      message: 'The rules of web were changed by somebody else at this moment',
+    });
+    expect(writes()).toHaveLength(1);
   });
 
   test.each([

@@ -4,6 +4,7 @@ import { servers } from '../../../../lib/hetzner/resources/compute';
 import { volumes } from '../../../../lib/hetzner/resources/storage';
 import { createSnapshot } from '../../../../lib/hetzner/storage-boxes';
 import { failure as answer } from '../../../../lab/standins/hetzner';
+import { beginAction } from '../../../../lab/standins/hetzner/state';
 import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
 
@@ -79,6 +80,21 @@ test('the action of another call is never taken for the one whose answer was los
   setting.standIn.cloud.fail({ kind: 'break before', method: 'POST' });
   await command(setting.api, servers, { place: { id }, command: 'reboot' }, defaultManner, task);
   expect(setting.standIn.state.actions).toHaveLength(2);
+});
+
+test('an action of somebody else that looks alike is found out by how things are afterwards', async () => {
+  const id = addServer();
+  setting.standIn.cloud.fail({ kind: 'break before', method: 'POST' });
+  beginAction(setting.standIn.state, 'stop_server', [{ id, type: 'server' }]);
+  const change = {
+    place: { id },
+    command: 'poweroff',
+    isDone: ({ status }: { status: string }) => status === 'off',
+  } as const;
+  expect(await failureOf(changeItem(setting.api, servers, change, defaultManner, task))).toMatchObject({
+    code: 'outcome_unknown',
+    message: 'The answer to poweroff was lost, and the server does not look as if it had been done',
+  });
 });
 
 test('a password that was lost with its answer is said to be lost, and not asked for twice', async () => {
