@@ -57,7 +57,7 @@ export function secretText(facts: Omit<TextFacts, 'pattern' | 'multiline' | 'def
       ...(facts.placeholder !== undefined && { placeholder: facts.placeholder }),
       ...shown({
         ...facts,
-        description: facts.description === undefined ? warning : `${facts.description}. ${warning}`,
+        description: facts.description === undefined ? warning : `${facts.description}. ${warning}.`,
       }),
     },
     read: (raw, place) => {

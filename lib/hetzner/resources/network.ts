@@ -1,0 +1,180 @@
+import { resourceOf } from '../resource';
+import { anything, field, integer, labels, list, nullable, text, toggle } from '../shape';
+
+export const networks = resourceOf({
+  label: 'network',
+  one: 'network',
+  many: 'networks',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    ipRange: field('ip_range', text),
+    subnets: field('subnets', list(anything)),
+    routes: field('routes', list(anything)),
+    serverIds: field('servers', list(integer)),
+    loadBalancerIds: field('load_balancers', list(integer)),
+    routesToVswitch: field('expose_routes_to_vswitch', toggle),
+    deleteProtected: field('protection.delete', toggle),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    add_subnet: 'add_subnet',
+    delete_subnet: 'delete_subnet',
+    add_route: 'add_route',
+    delete_route: 'delete_route',
+    change_ip_range: 'change_ip_range',
+    change_protection: 'change_protection',
+  },
+});
+
+export const firewalls = resourceOf({
+  label: 'firewall',
+  one: 'firewall',
+  many: 'firewalls',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    rules: field('rules', list(anything)),
+    appliedTo: field('applied_to', list(anything)),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    set_rules: 'set_firewall_rules',
+    apply_to_resources: 'apply_firewall',
+    remove_from_resources: 'remove_firewall',
+  },
+});
+
+export const floatingIps = resourceOf({
+  label: 'floating IP',
+  one: 'floating_ip',
+  many: 'floating_ips',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    ip: field('ip', text),
+    type: field('type', text),
+    serverId: field('server', nullable(integer)),
+    location: field('home_location.name', text),
+    description: field('description', nullable(text)),
+    reverseDns: field('dns_ptr', list(anything)),
+    blocked: field('blocked', toggle),
+    deleteProtected: field('protection.delete', toggle),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    assign: 'assign_floating_ip',
+    unassign: 'unassign_floating_ip',
+    change_dns_ptr: 'change_dns_ptr',
+    change_protection: 'change_protection',
+  },
+});
+
+export const primaryIps = resourceOf({
+  label: 'primary IP',
+  one: 'primary_ip',
+  many: 'primary_ips',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    ip: field('ip', text),
+    type: field('type', text),
+    assigneeType: field('assignee_type', text),
+    assigneeId: field('assignee_id', nullable(integer)),
+    location: field('location.name', text),
+    autoDelete: field('auto_delete', toggle, 'Whether it goes when its server goes'),
+    reverseDns: field('dns_ptr', list(anything)),
+    blocked: field('blocked', toggle),
+    deleteProtected: field('protection.delete', toggle),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    assign: 'assign_primary_ip',
+    unassign: 'unassign_primary_ip',
+    change_dns_ptr: 'change_dns_ptr',
+    change_protection: 'change_protection',
+  },
+});
+
+export const loadBalancers = resourceOf({
+  label: 'load balancer',
+  one: 'load_balancer',
+  many: 'load_balancers',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    type: field('load_balancer_type.name', text),
+    location: field('location.name', text),
+    algorithm: field('algorithm.type', text),
+    ipv4: field('public_net.ipv4.ip', nullable(text)),
+    ipv6: field('public_net.ipv6.ip', nullable(text)),
+    publicEnabled: field('public_net.enabled', toggle),
+    privateNetworks: field('private_net', list(anything)),
+    services: field('services', list(anything)),
+    targets: field('targets', list(anything), 'With the health of each'),
+    deleteProtected: field('protection.delete', toggle),
+    outgoingBytes: field('outgoing_traffic', nullable(integer)),
+    ingoingBytes: field('ingoing_traffic', nullable(integer)),
+    includedBytes: field('included_traffic', nullable(integer)),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    add_service: 'add_service',
+    update_service: 'update_service',
+    delete_service: 'delete_service',
+    add_target: 'add_target',
+    remove_target: 'remove_target',
+    change_algorithm: 'change_algorithm',
+    change_type: 'change_load_balancer_type',
+    attach_to_network: 'attach_to_network',
+    detach_from_network: 'detach_from_network',
+    enable_public_interface: 'enable_public_interface',
+    disable_public_interface: 'disable_public_interface',
+    change_dns_ptr: 'change_dns_ptr',
+    change_protection: 'change_protection',
+  },
+});
+
+export const loadBalancerTypes = resourceOf({
+  label: 'load balancer type',
+  one: 'load_balancer_type',
+  many: 'load_balancer_types',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    description: field('description', text),
+    maxConnections: field('max_connections', integer),
+    maxServices: field('max_services', integer),
+    maxTargets: field('max_targets', integer),
+    maxCertificates: field('max_assigned_certificates', integer),
+    unavailableAfter: field('deprecation.unavailable_after', nullable(text)),
+    prices: field('prices', list(anything)),
+  },
+});
+
+export const certificates = resourceOf({
+  label: 'certificate',
+  one: 'certificate',
+  many: 'certificates',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    type: field('type', nullable(text), 'uploaded or managed'),
+    domainNames: field('domain_names', list(text)),
+    fingerprint: field('fingerprint', nullable(text)),
+    certificate: field('certificate', nullable(text), 'In PEM; it holds no private key'),
+    validFrom: field('not_valid_before', nullable(text)),
+    validUntil: field('not_valid_after', nullable(text)),
+    issuance: field('status.issuance', nullable(text)),
+    renewal: field('status.renewal', nullable(text)),
+    usedBy: field('used_by', list(anything)),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: { retry: 'issue_certificate' },
+});

@@ -1,0 +1,133 @@
+import { resourceOf } from '../resource';
+import { anything, field, integer, labels, list, nullable, text, toggle } from '../shape';
+
+export const volumes = resourceOf({
+  label: 'volume',
+  one: 'volume',
+  many: 'volumes',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    status: field('status', text),
+    sizeGb: field('size', integer),
+    serverId: field('server', nullable(integer)),
+    location: field('location.name', text),
+    linuxDevice: field('linux_device', nullable(text)),
+    format: field('format', nullable(text)),
+    deleteProtected: field('protection.delete', toggle),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    attach: 'attach_volume',
+    detach: 'detach_volume',
+    resize: 'resize_volume',
+    change_protection: 'change_protection',
+  },
+});
+
+export const storageBoxes = resourceOf({
+  side: 'storage',
+  label: 'storage box',
+  one: 'storage_box',
+  many: 'storage_boxes',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    status: field('status', text),
+    type: field('storage_box_type.name', text),
+    sizeBytes: field('storage_box_type.size', integer),
+    usedBytes: field('stats.size', nullable(integer)),
+    dataBytes: field('stats.size_data', nullable(integer)),
+    snapshotBytes: field('stats.size_snapshots', nullable(integer)),
+    location: field('location.name', text),
+    username: field('username', nullable(text)),
+    server: field('server', nullable(text)),
+    reachableExternally: field('access_settings.reachable_externally', toggle),
+    sambaEnabled: field('access_settings.samba_enabled', toggle),
+    sshEnabled: field('access_settings.ssh_enabled', toggle),
+    webdavEnabled: field('access_settings.webdav_enabled', toggle),
+    zfsEnabled: field('access_settings.zfs_enabled', toggle),
+    snapshotPlan: field('snapshot_plan', nullable(anything)),
+    deleteProtected: field('protection.delete', toggle),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    change_protection: 'change_protection',
+    change_type: 'change_type',
+    reset_password: 'reset_password',
+    update_access_settings: 'update_access_settings',
+    rollback_snapshot: 'rollback_snapshot',
+    enable_snapshot_plan: 'enable_snapshot_plan',
+    disable_snapshot_plan: 'disable_snapshot_plan',
+  },
+});
+
+export const storageBoxSnapshots = resourceOf({
+  side: 'storage',
+  label: 'storage box snapshot',
+  one: 'snapshot',
+  many: 'snapshots',
+  collection: '/storage_boxes/{box}/snapshots',
+  paged: false,
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    description: field('description', nullable(text)),
+    storageBoxId: field('storage_box', integer),
+    automatic: field('is_automatic', toggle),
+    sizeBytes: field('stats.size', nullable(integer)),
+    fileSystemBytes: field('stats.size_filesystem', nullable(integer)),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+});
+
+export const storageBoxSubaccounts = resourceOf({
+  side: 'storage',
+  label: 'storage box subaccount',
+  one: 'subaccount',
+  many: 'subaccounts',
+  collection: '/storage_boxes/{box}/subaccounts',
+  paged: false,
+  shape: {
+    id: field('id', integer),
+    name: field('name', nullable(text)),
+    username: field('username', text),
+    server: field('server', text),
+    storageBoxId: field('storage_box', integer),
+    homeDirectory: field('home_directory', text),
+    description: field('description', nullable(text)),
+    readOnly: field('access_settings.readonly', toggle),
+    reachableExternally: field('access_settings.reachable_externally', toggle),
+    sambaEnabled: field('access_settings.samba_enabled', toggle),
+    sshEnabled: field('access_settings.ssh_enabled', toggle),
+    webdavEnabled: field('access_settings.webdav_enabled', toggle),
+    createdAt: field('created', text),
+    labels: field('labels', labels),
+  },
+  commands: {
+    change_home_directory: 'change_home_directory',
+    reset_subaccount_password: 'reset_subaccount_password',
+    update_access_settings: 'update_access_settings',
+  },
+});
+
+export const storageBoxTypes = resourceOf({
+  side: 'storage',
+  label: 'storage box type',
+  one: 'storage_box_type',
+  many: 'storage_box_types',
+  shape: {
+    id: field('id', integer),
+    name: field('name', text),
+    description: field('description', text),
+    sizeBytes: field('size', integer),
+    snapshotLimit: field('snapshot_limit', nullable(integer)),
+    automaticSnapshotLimit: field('automatic_snapshot_limit', nullable(integer)),
+    subaccountsLimit: field('subaccounts_limit', integer),
+    unavailableAfter: field('deprecation.unavailable_after', nullable(text)),
+    prices: field('prices', list(anything)),
+  },
+});

@@ -1,0 +1,103 @@
+import { isObject } from '../json';
+import type { Task } from '../task';
+import { actionsIn } from './action';
+import { entriesOf, type HetznerApi, pathOf } from './api';
+import { awaitActions, type Changed, type Manner, unchanged } from './change';
+import { checkLabels, checkName, refuse } from './checks';
+import { getItem, listItems } from './read';
+import type { Item } from './resource';
+import { type storageBoxes, storageBoxSnapshots } from './resources/storage';
+import { present } from './servers';
+import { integer, type Labels } from './shape';
+import { write } from './write';
+
+export type StorageBox = Item<typeof storageBoxes>;
+export type StorageBoxSnapshot = Item<typeof storageBoxSnapshots>;
+
+/** Null where Hetzner has not measured it yet. */
+export function usedPercent({ usedBytes, sizeBytes }: StorageBox): number | null {
+  if (usedBytes === null || sizeBytes === 0) return null;
+  return Math.round((1000 * usedBytes) / sizeBytes) / 10;
+}
+
+export async function listFolders(api: HetznerApi, id: number, path: string, task: Task): Promise<readonly string[]> {
+  const { body } = await api.request(
+    'storage',
+    { method: 'GET', path: pathOf('/storage_boxes/{id}/folders', { id }), query: path === '' ? {} : { path } },
+    task,
+  );
+  return entriesOf(body, 'folders').map(String);
+}
+
+/** The description is what it is known by: a lost answer is found again by it. */
+export async function createSnapshot(
+  api: HetznerApi,
+  box: number,
+  { description, labels }: { readonly description: string; readonly labels: Labels },
+  manner: Manner,
+  task: Task,
+): Promise<Changed<StorageBoxSnapshot | undefined>> {
+  checkName(description, 'The description of the snapshot');
+  checkLabels(labels);
+  if (manner.dryRun) return { ...unchanged(undefined), changed: true };
+  const within = { box };
+  const answer = await write(
+    api,
+    {
+      side: 'storage',
+      method: 'POST',
+      path: pathOf(storageBoxSnapshots.collection, within),
+      body: { description, labels },
+      lockedMs: manner.lockedMs,
+      lookUp: async (since) => {
+        const snapshots = await listItems(api, storageBoxSnapshots, { within }, task);
+        return snapshots
+          .filter((one) => one.description === description && Date.parse(one.createdAt) >= since())
+          .map(({ id }) => ({ snapshot: { id } }))
+          .at(0);
+      },
+    },
+    task,
+  );
+  const actions = await awaitActions(api, storageBoxSnapshots, actionsIn(answer), manner, task);
+  const made = isObject(answer) && isObject(answer['snapshot']) ? answer['snapshot']['id'] : undefined;
+  const item = await getItem(api, storageBoxSnapshots, { ...within, id: integer.read(made, 'snapshot.id') }, task);
+  return { changed: true, item, changes: [], actions, answer: null };
+}
+
+export interface SnapshotPlan {
+  readonly maxSnapshots: number;
+  readonly hour: number;
+  readonly minute: number;
+  /** 1 is Monday; undefined is every day. */
+  readonly dayOfWeek?: number;
+  readonly dayOfMonth?: number;
+}
+
+export function planBody(plan: SnapshotPlan) {
+  if (plan.dayOfWeek !== undefined && plan.dayOfMonth !== undefined) {
+    throw refuse(
+      'snapshot plan',
+      'A snapshot plan has a day of the week or a day of the month, not both',
+      'Remove one of the two.',
+    );
+  }
+  return present({
+    max_snapshots: plan.maxSnapshots,
+    hour: plan.hour,
+    minute: plan.minute,
+    day_of_week: plan.dayOfWeek,
+    day_of_month: plan.dayOfMonth,
+  });
+}
+
+/** Says what Hetzner would say, before the password is sent anywhere. */
+export function checkPassword(password: string): void {
+  const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^A-Za-z0-9]/];
+  if (password.length >= 12 && password.length <= 128 && kinds.every((kind) => kind.test(password))) return;
+  throw refuse(
+    'storage box password',
+    'The password is too weak for Hetzner',
+    'Use 12 to 128 characters, with small and capital letters, digits and special characters.',
+  );
+}

@@ -1,0 +1,12 @@
+import { sharedApi } from '../../lib/hetzner/api';
+import { parseHetznerCredential } from '../../lib/hetzner/credential';
+import type { ContextQuestion } from '../declaration';
+import type { HetznerContext } from './operation';
+
+export async function hetznerContext({
+  execute,
+  itemIndex,
+}: ContextQuestion): Promise<HetznerContext & { readOnly: boolean }> {
+  const { readOnly, ...settings } = parseHetznerCredential(await execute.getCredentials('selfhostHetzner', itemIndex));
+  return { api: sharedApi(settings), readOnly };
+}

@@ -1,0 +1,112 @@
+import type { Action } from '../../lib/hetzner/action';
+import type { Changed, FieldChange } from '../../lib/hetzner/change';
+import type { Resource } from '../../lib/hetzner/resource';
+import type { Kind, Shape } from '../../lib/hetzner/shape';
+import { isObject, type Json } from '../../lib/json';
+import { schema } from '../declaration';
+import type { Schema } from '../declaration/schema';
+
+/** The schema of an item, from the shape that the client reads it with. */
+export function fieldsOf(shape: Shape, { maybe = false } = {}): Record<string, Schema<unknown>> {
+  return Object.fromEntries(
+    Object.entries(shape).map(([name, { reader, description }]) => {
+      const one = schemaOf(reader.kind, description);
+      return [name, maybe && reader.kind.type !== 'nullable' ? schema.nullable(one) : one];
+    }),
+  );
+}
+
+export function itemSchema(resource: Resource): Schema<object> {
+  return schema.object(fieldsOf(resource.shape));
+}
+
+function schemaOf(kind: Kind, description?: string): Schema<unknown> {
+  switch (kind.type) {
+    case 'string':
+      return schema.string(description);
+    case 'integer':
+      return schema.integer(description);
+    case 'number':
+      return schema.number(description);
+    case 'boolean':
+      return schema.boolean(description);
+    case 'labels':
+      return schema.record(schema.string(), description);
+    case 'anything':
+      return schema.anything(description);
+    case 'list':
+      return schema.array(schemaOf(kind.of), description);
+    case 'nullable':
+      return schema.nullable(schemaOf(kind.of, description));
+  }
+}
+
+const changeFields = {
+  changed: schema.boolean('In a dry run: whether it would change'),
+  dryRun: schema.boolean(),
+  changes: schema.array(
+    schema.object({ field: schema.string(), before: schema.anything(), after: schema.anything() }),
+    'What is different now',
+  ),
+  actions: schema.array(
+    schema.object({ id: schema.integer(), command: schema.string(), status: schema.string() }),
+    'What Hetzner did, or still does where it was not waited for',
+  ),
+};
+
+export interface ChangeFacts {
+  /** Secrets of the answer, by their names in the API and in the output. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly maybe?: boolean;
+  readonly more?: Readonly<Record<string, Schema<unknown>>>;
+}
+
+export function changeSchema(resource: Resource, { secrets = {}, maybe = false, more = {} }: ChangeFacts = {}) {
+  const hidden = Object.values(secrets).map((name) => [name, schema.nullable(schema.string(secretNote))] as const);
+  return schema.object({
+    ...changeFields,
+    ...Object.fromEntries(hidden),
+    ...(hidden.length > 0 && { sensitiveFields: schema.array(schema.string(), 'Fields that hold a secret') }),
+    ...more,
+    ...fieldsOf(resource.shape, { maybe }),
+  }) as Schema<object>;
+}
+
+const secretNote = 'Null unless Return Secrets was switched on';
+
+export function changeItemOf(
+  resource: Resource,
+  { changed, item, changes, actions, answer }: Changed<object | undefined>,
+  { dryRun, secrets = {}, reveal = false }: { dryRun: boolean; secrets?: ChangeFacts['secrets']; reveal?: boolean },
+): Record<string, Json> {
+  const found = Object.entries(secrets).map(([from, to]) => [to, reveal ? secretIn(answer, from) : null] as const);
+  return {
+    changed,
+    dryRun,
+    changes: changes.map(({ field, before, after }: FieldChange) => ({ field, before, after })),
+    actions: actions.map(shortAction),
+    ...Object.fromEntries(found),
+    ...(found.length > 0 && {
+      sensitiveFields: found.filter(([, value]) => value !== null).map(([name]) => name),
+    }),
+    ...((item ?? emptyItem(resource)) as Record<string, Json>),
+  };
+}
+
+function secretIn(answer: unknown, name: string): string | null {
+  const value = isObject(answer) ? answer[name] : undefined;
+  return typeof value === 'string' ? value : null;
+}
+
+export function shortAction({ id, command, status }: Action) {
+  return { id, command, status };
+}
+
+/** What a dry run of a creation knows of the thing: nothing. */
+export function emptyItem({ shape }: Resource): Record<string, null> {
+  return Object.fromEntries(Object.keys(shape).map((name) => [name, null]));
+}
+
+export function deletedSchema(resource: Resource): Schema<object> {
+  return schema.object({ ...changeFields, ...fieldsOf(resource.shape, { maybe: true }) });
+}
