@@ -17,7 +17,7 @@ export function fieldsOf(shape: Shape, { maybe = false } = {}): Record<string, S
 }
 
 export function itemSchema(resource: Resource): Schema<object> {
-  return schema.object(fieldsOf(resource.shape));
+  return schema.lazy(() => schema.object(fieldsOf(resource.shape)));
 }
 
 function schemaOf(kind: Kind, description?: string): Schema<unknown> {
@@ -62,14 +62,16 @@ export interface ChangeFacts {
 }
 
 export function changeSchema(resource: Resource, { secrets = {}, maybe = false, more = {} }: ChangeFacts = {}) {
-  const hidden = Object.values(secrets).map((name) => [name, schema.nullable(schema.string(secretNote))] as const);
-  return schema.object({
-    ...changeFields,
-    ...Object.fromEntries(hidden),
-    ...(hidden.length > 0 && { sensitiveFields: schema.array(schema.string(), 'Fields that hold a secret') }),
-    ...more,
-    ...fieldsOf(resource.shape, { maybe }),
-  }) as Schema<object>;
+  return schema.lazy(() => {
+    const hidden = Object.values(secrets).map((name) => [name, schema.nullable(schema.string(secretNote))] as const);
+    return schema.object({
+      ...changeFields,
+      ...Object.fromEntries(hidden),
+      ...(hidden.length > 0 && { sensitiveFields: schema.array(schema.string(), 'Fields that hold a secret') }),
+      ...more,
+      ...fieldsOf(resource.shape, { maybe }),
+    }) as Schema<object>;
+  });
 }
 
 const secretNote = 'Null unless Return Secrets was switched on';

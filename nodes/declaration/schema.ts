@@ -127,6 +127,18 @@ export function optional<Value>(of: Schema<Value>): OptionalSchema<Value> {
   return { json: of.json, problems: of.problems, isOptional: true };
 }
 
+/** Made when somebody looks at it: a node of hundreds of operations is loaded without its output schemas. */
+export function lazy<Value>(make: () => Schema<Value>): Schema<Value> {
+  let made: Schema<Value> | undefined;
+  const get = () => (made ??= make());
+  return {
+    get json() {
+      return get().json;
+    },
+    problems: (value, path) => get().problems(value, path),
+  };
+}
+
 /** For tests: a real result has exactly the declared shape. */
 export function assertMatches<Value>(schema: Schema<Value>, value: unknown): asserts value is Value {
   const problems = schema.problems(value, 'output');
