@@ -70,7 +70,7 @@ export function changeSchema(resource: Resource, { secrets = {}, maybe = false, 
       ...(hidden.length > 0 && { sensitiveFields: schema.array(schema.string(), 'Fields that hold a secret') }),
       ...more,
       ...fieldsOf(resource.shape, { maybe }),
-    }) as Schema<object>;
+    });
   });
 }
 

@@ -69,13 +69,15 @@ test('our own code requires nothing but n8n-workflow, modules of Node and its bu
   expect(foreign).toEqual([]);
 });
 
+// CPU time, which is what it takes on a machine that does nothing else; a busy one must not decide the test.
 test('requiring every node takes little time with n8n-workflow already loaded', () => {
   const times = Array.from({ length: 11 }, () =>
     fresh<number>(`
       require('n8n-workflow');
-      const begun = performance.now();
+      const begun = process.cpuUsage();
       for (const file of ${everyFile}) require(file);
-      console.log(JSON.stringify(performance.now() - begun));
+      const { user, system } = process.cpuUsage(begun);
+      console.log(JSON.stringify((user + system) / 1000));
     `),
   ).sort((a, b) => a - b);
   expect(times[5]).toBeLessThan(mostRequireMs);

@@ -95,12 +95,10 @@ it('syncs a zone of 1,000 records with one changed record in one write of one ch
     CLOUDFLARE_LIKE,
     names.map((name) => there(name, 'A', name === 'n500' ? '192.0.2.1' : '203.0.113.1')),
   );
-  const began = performance.now();
   const made = plan(
     provider,
     names.map((name) => a(name)),
   );
-  expect(performance.now() - began).toBeLessThan(400);
   await applyPlan(provider, made, task);
   expect(writes(provider)).toEqual([['update of the record n500.kua.cl A (content)']]);
 });

@@ -478,7 +478,7 @@ describe('pointing names at an address', () => {
   });
 });
 
-it('plans a zone of 1,000 records in less than 200 ms', () => {
+it('plans a zone of 1,000 records in less than 200 ms of CPU time', () => {
   const desired = Array.from({ length: 1000 }, (_, index) => ({
     name: `n${index}`,
     type: 'A',
@@ -487,7 +487,8 @@ it('plans a zone of 1,000 records in less than 200 ms', () => {
   const observed = desired.map(({ name, content }, index) => ours(name, 'A', index === 500 ? '192.0.2.1' : content));
   const parsed = parseDesiredRecords(desired, ZONE);
   const times = Array.from({ length: 5 }, () => {
-    const began = performance.now();
+    // Of this process alone: what else the machine does meanwhile is not measured.
+    const began = process.cpuUsage();
     const { update } = planZone({
       zone: ZONE,
       provider: { name: 'Cloudflare', capabilities: CLOUDFLARE_LIKE },
@@ -497,7 +498,8 @@ it('plans a zone of 1,000 records in less than 200 ms', () => {
       mode: 'full-sync',
     });
     expect(update).toHaveLength(1);
-    return performance.now() - began;
+    const { user, system } = process.cpuUsage(began);
+    return (user + system) / 1000;
   });
   expect(Math.min(...times)).toBeLessThan(200);
 });
