@@ -61,7 +61,10 @@ export interface ChangeFacts {
   readonly more?: Readonly<Record<string, Schema<unknown>>>;
 }
 
-export function changeSchema(resource: Resource, { secrets = {}, maybe = false, more = {} }: ChangeFacts = {}) {
+export function changeSchema(
+  resource: Resource,
+  { secrets = {}, maybe = false, more = {} }: ChangeFacts = {},
+): Schema<object> {
   return schema.lazy(() => {
     const hidden = Object.values(secrets).map((name) => [name, schema.nullable(schema.string(secretNote))] as const);
     return schema.object({
