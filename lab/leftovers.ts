@@ -33,17 +33,28 @@ export function marked(mark: string): readonly Leftover[] {
 /** Ends what a run left behind, waits until it is gone with its ports, and says what it was. */
 export async function endMarked(mark: string): Promise<readonly Leftover[]> {
   const left = marked(mark);
+  const ending = new Set(left.map(({ pid }) => pid));
   const nobody = () => {
     const now = marked(mark);
     for (const { pid } of now) {
+      ending.add(pid);
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
         // Ended by itself.
       }
     }
-    return Promise.resolve(now.length === 0 ? true : undefined);
+    return Promise.resolve(now.length === 0 && ![...ending].some(isEnding) ? true : undefined);
   };
   await waitFor('the leftovers of an earlier run have ended', nobody, { within: 10_000 });
   return left;
+}
+
+/** On its way out a process loses its environment first and its ports later; as a zombie it has neither. */
+function isEnding(pid: number): boolean {
+  try {
+    return /^State:\s+[^ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }

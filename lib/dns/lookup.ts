@@ -202,7 +202,9 @@ async function question(resolver: Resolver, name: string, type: AskedType): Prom
       );
     case 'CAA':
       return (await resolver.resolveCaa(name)).map(({ critical, ...property }) => {
-        const [tag = '', value = ''] = Object.entries(property).find(([, held]) => typeof held === 'string') ?? [];
+        // From Node 24 on, `type` stands beside the property.
+        const held = Object.entries(property).filter(([key, text]) => key !== 'type' && typeof text === 'string');
+        const [tag = '', value = ''] = held[0] ?? [];
         return write({ flags: critical, tag, value });
       });
   }
