@@ -20,7 +20,7 @@ export interface InfisicalSettings {
 
 /** Reads the fields of the Infisical credential as n8n hands them over. */
 export function parseInfisicalCredential(
-  fields: Readonly<Record<string, unknown>> = {},
+  fields: Readonly<Record<string, unknown>>,
 ): InfisicalSettings & { readonly readOnly: boolean } {
   const text = (name: string) => {
     const value = fields[name];
