@@ -1,4 +1,5 @@
 import { actionNode, resource } from '../declaration';
+import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { fileOperations } from './actions/file.operations';
@@ -13,7 +14,8 @@ import type { InfisicalContext } from './operation';
 export const Infisical = actionNode<InfisicalContext>({
   name: 'infisical',
   displayName: 'Infisical',
-  description: 'Secrets from Infisical to your hosts as .env files, rotated and leased, without ever entering an item',
+  description:
+    'Secrets from Infisical to your hosts as .env files, and leased logins, without their ever entering an item',
   icon: { light: 'file:infisical.svg', dark: 'file:infisical.dark.svg' },
   credentials: [
     { name: 'selfhostInfisical', required: true, testedBy: 'infisicalCredentialTest' },
@@ -21,6 +23,7 @@ export const Infisical = actionNode<InfisicalContext>({
       name: 'selfhostHost',
       displayName: 'Host (SSH)',
       required: true,
+      testedBy: 'hostCredentialTest',
       displayOptions: { show: { resource: ['file', 'lease'], operation: ['write', 'check', 'create'] } },
     },
     {
@@ -40,6 +43,6 @@ export const Infisical = actionNode<InfisicalContext>({
     resource({ name: 'project', label: 'Project', operations: projectOperations }),
     resource({ name: 'secret', label: 'Secret', operations: [...secretReads, ...secretChanges] }),
   ],
-  methods: { credentialTest: { infisicalCredentialTest, secretsCredentialTest } },
+  methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
   context: infisicalContext,
 });

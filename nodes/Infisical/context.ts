@@ -43,7 +43,7 @@ export async function infisicalContext({
       const { id } = await projectOf(project);
       return { projectId: id, environment, path: folderPath(path) };
     },
-    valueOf: async (source) => {
+    secretFrom: async (source) => {
       const length = /^generate:(\d{1,3})$/.exec(source.trim())?.[1];
       if (length !== undefined) return newPassword(Number(length));
       return resolveReference(source, await secretSourcesOf(execute, itemIndex), task);

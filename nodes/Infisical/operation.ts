@@ -11,7 +11,7 @@ export interface InfisicalContext {
   readonly projectOf: (wanted: string) => Promise<Project>;
   readonly placeOf: (input: PlaceInput) => Promise<Place>;
   /** The value for a secret that is written: of a reference, or made up. */
-  readonly valueOf: (source: string) => Promise<string>;
+  readonly secretFrom: (source: string) => Promise<string>;
   /** One of the hosts of the Host credential. */
   readonly hostOf: (name: string, hostKeys?: string) => Promise<Host>;
 }

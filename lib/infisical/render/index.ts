@@ -11,9 +11,9 @@ import { readShell, renderShell } from './shell';
 export type Format = 'dotenv' | 'compose' | 'docker' | 'shell' | 'json' | 'yaml';
 
 export const FORMATS: Readonly<Record<Format, string>> = {
-  compose: 'Docker Compose (.env, env_file)',
-  docker: 'Docker (--env-file)',
-  dotenv: 'Dotenv (Node)',
+  compose: 'Docker Compose',
+  docker: 'Docker Env File',
+  dotenv: 'Dotenv',
   json: 'JSON',
   shell: 'Shell',
   yaml: 'YAML',

@@ -32,8 +32,8 @@ export const kmsOperations = [
     effect: 'reads',
     input: { keyId, valueFrom: { ...valueField, form: { ...valueField.form, required: true } } },
     output: schema.object({ keyId: schema.string(), ciphertext: schema.string('Base64') }),
-    run: async ({ input, api, valueOf, task }) => {
-      const value = await valueOf(input.valueFrom);
+    run: async ({ input, api, secretFrom, task }) => {
+      const value = await secretFrom(input.valueFrom);
       const work = () => encrypt(api, input.keyId, Buffer.from(value), task);
       return { keyId: input.keyId, ciphertext: await withoutSecrets([value], work) };
     },

@@ -42,8 +42,8 @@ const createOperation = operation({
     options: optional({ comment: commentField }),
   },
   output: changedOutput,
-  run: async ({ input, api, placeOf, valueOf, task }) => {
-    const value = await valueOf(input.valueFrom);
+  run: async ({ input, api, placeOf, secretFrom, task }) => {
+    const value = await secretFrom(input.valueFrom);
     const secret = { key: input.key, value, ...input.options };
     const where = await placeOf(input);
     return outcome(input.key, await withoutSecrets([value], () => createSecret(api, where, secret, task)));
@@ -65,9 +65,9 @@ const updateOperation = operation({
     ),
   },
   output: changedOutput,
-  run: async ({ input, api, placeOf, valueOf, task }) => {
+  run: async ({ input, api, placeOf, secretFrom, task }) => {
     const { valueFrom, comment, newKey } = input.options;
-    const value = valueFrom === undefined ? undefined : await valueOf(valueFrom);
+    const value = valueFrom === undefined ? undefined : await secretFrom(valueFrom);
     const change = {
       ...(value !== undefined && { value }),
       ...(comment !== undefined && { comment }),
@@ -82,8 +82,10 @@ const updateOperation = operation({
 const upsertOperation = operation({
   resource: 'secret',
   name: 'upsert',
+  label: 'Create or Update',
   action: 'Create or update secrets',
-  description: 'Brings any number of secrets to their values in one step; what is right already gets no new version',
+  // The words that n8n wants for it.
+  description: 'Create a new record, or update the current one if it already exists (upsert)',
   effect: 'changes',
   dryRun: true,
   input: { ...place, secrets: valuesField },
@@ -95,9 +97,9 @@ const upsertOperation = operation({
     unchanged: schema.array(schema.string()),
     approvalId,
   }),
-  run: async ({ input, api, placeOf, valueOf, task }) => {
+  run: async ({ input, api, placeOf, secretFrom, task }) => {
     const secrets: { key: string; value: string }[] = [];
-    for (const [key, source] of Object.entries(input.secrets)) secrets.push({ key, value: await valueOf(source) });
+    for (const [key, source] of Object.entries(input.secrets)) secrets.push({ key, value: await secretFrom(source) });
     const where = await placeOf(input);
     const values = secrets.map(({ value }) => value);
     const { approvalId: waits, ...names } = await withoutSecrets(values, () =>

@@ -69,7 +69,7 @@ const historyOperation = operation({
   input: {
     ...place,
     key: keyField,
-    limit: number({ label: 'Limit', default: 10, min: 1, max: 100, integer: true, description: 'The newest so many' }),
+    versions: number({ default: 10, min: 1, max: 100, integer: true, description: 'The newest so many' }),
   },
   output: schema.object({
     key: schema.string(),
@@ -79,7 +79,7 @@ const historyOperation = operation({
     valueChanged: schema.nullable(schema.boolean('Against the version before; null for the oldest listed')),
   }),
   run: async ({ input, api, placeOf, task }) => {
-    const versions = await secretHistory(api, await placeOf(input), input.key, input.limit, task);
+    const versions = await secretHistory(api, await placeOf(input), input.key, input.versions, task);
     return versions.map(({ key, version, updatedAt = null, comment, value }, at) => {
       const before = versions[at + 1];
       const valueChanged = before === undefined ? null : before.value.reveal() !== value.reveal();

@@ -139,7 +139,7 @@ const calls: Readonly<Record<string, () => Readonly<Record<string, unknown>>>> =
   'project.create': () => ({ projectName: 'Shop', options: { slug: 'shop-1' } }),
   'secret.get': () => key,
   'secret.list': () => ({ options: { recursive: true } }),
-  'secret.history': () => ({ ...key, limit: 10 }),
+  'secret.history': () => ({ ...key, versions: 10 }),
   'secret.compare': () => ({ otherProject: ids.project, otherEnvironment: 'dev', otherPath: '/' }),
   'secret.create': () => ({ key: 'NEW', valueFrom: 'credential:NAMED' }),
   'secret.update': () => ({ ...key, options: { valueFrom: 'infisical:homelab/dev/KEY', comment: 'c' } }),
@@ -153,7 +153,7 @@ const nameOf = ({ resource, name }: { readonly resource: string; readonly name: 
 async function prepared(name: string): Promise<void> {
   if (name !== 'lease.renew' && name !== 'lease.revoke') return;
   const { items } = await run('lease', 'create', calls['lease.create']?.());
-  leaseId = String(items[0]?.json['id']);
+  leaseId = items[0]?.json['id'] as string;
 }
 
 test('the leak test knows every operation; only Get Value is to show a value', () => {
