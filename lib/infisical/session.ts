@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createHttpClient } from '../http/client';
 import { path } from '../http/path';
-import { realSurroundings, type Surroundings } from '../http/settings';
+import { type Explanation, realSurroundings, type Surroundings } from '../http/settings';
 import { SealedText } from '../secrets/sealed';
 import { cancelled, type Task } from '../task';
 import { read } from './answer';
 import type { InfisicalSettings } from './credential';
-import { explainInfisical } from './explain';
+import { explainInfisical, tokenRefused } from './explain';
 
 interface Token {
   readonly text: SealedText;
@@ -63,7 +63,7 @@ function universalAuth(
         service: 'Infisical',
         baseUrl: settings.siteUrl,
         ...(settings.privateAuthority !== undefined && { privateAuthority: settings.privateAuthority }),
-        explain: explainInfisical,
+        explain: explainLogin,
         secrets: [hidden],
       },
       surroundings,
@@ -119,12 +119,24 @@ function universalAuth(
   return {
     token: async (signal) => {
       if (current !== undefined && now() < current.renewAt) return current.text.reveal();
-      return (await unlessStopped(fetchOnce(), signal)).text.reveal();
+      try {
+        return (await unlessStopped(fetchOnce(), signal)).text.reveal();
+      } catch (error) {
+        // It is renewed early so that there is time for it to fail.
+        if (signal.aborted || current === undefined || now() >= current.endsAt) throw error;
+        return current.text.reveal();
+      }
     },
     refused: (token) => {
       if (current?.text.reveal() === token) current = undefined;
     },
   };
+}
+
+/** A refused login is another thing than a refused token: trying again would only lock the identity out. */
+function explainLogin(body: unknown, status: number): Explanation | undefined {
+  const explained = explainInfisical(body, status);
+  return explained?.code === tokenRefused ? { ...explained, code: 'infisical_login_refused' } : explained;
 }
 
 function unlessStopped<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {

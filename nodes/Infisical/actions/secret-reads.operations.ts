@@ -76,14 +76,17 @@ const historyOperation = operation({
     version: schema.integer(),
     updatedAt: schema.nullable(schema.string('ISO 8601 in UTC')),
     comment: schema.string(),
-    valueChanged: schema.nullable(schema.boolean('Against the version before; null for the oldest listed')),
+    valueChanged: schema.nullable(
+      schema.boolean('Against the version before; null for the oldest listed, and where values are hidden'),
+    ),
   }),
   run: async ({ input, api, placeOf, task }) => {
     const versions = await secretHistory(api, await placeOf(input), input.key, input.versions, task);
-    return versions.map(({ key, version, updatedAt = null, comment, value }, at) => {
+    return versions.map((secret, at) => {
+      const { key, version, updatedAt = null, comment } = secret;
       const before = versions[at + 1];
-      const valueChanged = before === undefined ? null : before.value.reveal() !== value.reveal();
-      return { key, version, updatedAt, comment, valueChanged };
+      const unknown = before === undefined || before.hidden || secret.hidden;
+      return { key, version, updatedAt, comment, valueChanged: unknown ? null : reveal(before) !== reveal(secret) };
     });
   },
 });

@@ -247,6 +247,20 @@ describe('the login', () => {
     ]);
   });
 
+  test('a token that cannot be renewed is used to its end', async () => {
+    const clock = newClock();
+    const standIn = await infisical({ now: clock.now, tokenSeconds: 600 });
+    standIn.addProject('homelab');
+    const api = clientOf(standIn, standIn.addIdentity(), clock);
+    await listProjects(api, task);
+    const reply = { status: 400, json: { reqId: '1', statusCode: 400, message: 'No', error: 'BadRequest' } };
+    standIn.fail({ kind: 'answer', path: /auth/, times: 99, reply });
+    clock.pass(500);
+    expect(await listProjects(api, task)).toHaveLength(1);
+    clock.pass(200);
+    expect((await failureOf(listProjects(api, task))).code).toBe('invalid_request');
+  });
+
   test('a token that the server forgot costs one new login, not the call', async () => {
     const { standIn, api } = await estate();
     await listProjects(api, task);
@@ -262,13 +276,13 @@ describe('the login', () => {
       listProjects(clientOf(standIn, { ...identity, clientSecret: 'planted-secret' }), task),
     );
     expect({ code: failure.code, message: failure.message }).toEqual({
-      code: 'unauthorized',
+      code: 'infisical_login_refused',
       message: expect.stringMatching(
         /^Infisical answered 401 to POST \/api\/v1\/auth\/universal-auth\/login: Invalid credentials/,
       ) as string,
     });
     expect(JSON.stringify(failure)).not.toContain('planted');
-    expect(standIn.logins()).toBeLessThanOrEqual(2);
+    expect(standIn.logins()).toBe(1);
   });
 
   test('Stop of one caller does not end the login that others wait for', async () => {

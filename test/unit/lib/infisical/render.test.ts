@@ -95,7 +95,7 @@ test('JSON comes back', () => {
 test('YAML comes back, and holds nothing that YAML forbids in a file', () => {
   roundTrips('yaml', (text) => {
     expect(
-      [...text].filter((character) => character !== '\n' && /[\p{Cc}\u2028\u2029\ufeff]/u.test(character)),
+      Array.from(text).filter((character) => character !== '\n' && /[\p{Cc}\u2028\u2029\ufeff]/u.test(character)),
     ).toEqual([]);
     return Object.fromEntries(readRendered(text, 'yaml') ?? []);
   });
