@@ -41,7 +41,7 @@ function unreadable(line: number, why: string): Failure {
   });
 }
 
-export function resolveSecret(reference: SecretReference, secrets: NamedSecrets | undefined): string {
+export function resolveSecret(reference: Pick<SecretReference, 'name'>, secrets: NamedSecrets | undefined): string {
   const value = secrets?.get(reference.name);
   if (value !== undefined) return value;
   throw new Failure({

@@ -14,10 +14,16 @@ export function redact<T>(value: T, secrets: readonly string[]): T {
   ) as T;
 }
 
-/** As it is, without its last line end, and as it looks inside JSON. */
+/** As it is, without its last line end, and as it looks inside JSON, in an address and in base64. */
 function forms(secret: string): string[] {
   const trimmed = secret.replace(/\r?\n$/, '');
-  return [secret, trimmed, JSON.stringify(trimmed).slice(1, -1)];
+  // A lone surrogate cannot stand in an address.
+  const inAddress = encodeURIComponent(Buffer.from(trimmed).toString());
+  const encoded = [secret, trimmed].flatMap((text) => {
+    const bytes = Buffer.from(text);
+    return [bytes.toString('base64'), bytes.toString('base64url')];
+  });
+  return [secret, trimmed, JSON.stringify(trimmed).slice(1, -1), inAddress, ...encoded];
 }
 
 function visit(value: unknown, secrets: readonly string[]): unknown {

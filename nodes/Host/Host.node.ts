@@ -23,6 +23,7 @@ import { jobStatusOperation } from './actions/job/status.operation';
 import { serviceChangeOperations } from './actions/service/change.operation';
 import { listServicesOperation, listTimersOperation } from './actions/service/list.operation';
 import { serviceStatusOperation } from './actions/service/status.operation';
+import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { hostContext } from './context';
 import { hostCredentialTest } from './methods/hostCredentialTest';
 import { secretsCredentialTest } from './methods/secretsCredentialTest';
@@ -40,6 +41,13 @@ export const Host = actionNode<HostContext>({
       displayName: 'Named Secrets',
       required: false,
       testedBy: 'secretsCredentialTest',
+      displayOptions: { show: { resource: ['command', 'job'] } },
+    },
+    {
+      name: 'selfhostInfisical',
+      displayName: 'Infisical',
+      required: false,
+      testedBy: 'infisicalCredentialTest',
       displayOptions: { show: { resource: ['command', 'job'] } },
     },
   ],
@@ -82,6 +90,6 @@ export const Host = actionNode<HostContext>({
       operations: [serviceStatusOperation, ...serviceChangeOperations, listServicesOperation, listTimersOperation],
     }),
   ],
-  methods: { credentialTest: { hostCredentialTest, secretsCredentialTest } },
+  methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
   context: hostContext,
 });

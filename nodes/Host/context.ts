@@ -3,8 +3,8 @@ import type { RunAs } from '../../lib/host/command';
 import { refuseWhenHeld } from '../../lib/host/hold';
 import { selectHost, withWorkflowPins } from '../../lib/host/select';
 import { isObject } from '../../lib/json';
-import { parseNamedSecrets } from '../../lib/secrets/named-secrets';
 import type { ContextQuestion } from '../declaration';
+import { secretSourcesOf } from '../shared/secretSources';
 import type { HostContext } from './operation';
 
 /** Ending things and the hold itself are what one needs while automatic changes are on hold. */
@@ -27,7 +27,7 @@ export async function hostContext(question: ContextQuestion): Promise<HostContex
   return {
     host,
     runAs: runAsOf(textOf(options['runAs'])),
-    secrets: await secretsOf(question),
+    secrets: await secretSourcesOf(execute, itemIndex),
     workflow: { id: execute.getWorkflow().id ?? '', execution: execute.getExecutionId() },
     readOnly: identity.readOnly,
   };
@@ -36,11 +36,6 @@ export async function hostContext(question: ContextQuestion): Promise<HostContex
 function runAsOf(user: string): RunAs | undefined {
   if (user === '') return undefined;
   return user === 'root' ? 'root' : { user };
-}
-
-async function secretsOf({ execute, itemIndex }: ContextQuestion): Promise<HostContext['secrets']> {
-  if (execute.getNode().credentials?.['selfhostSecrets'] === undefined) return undefined;
-  return parseNamedSecrets(textOf((await execute.getCredentials('selfhostSecrets', itemIndex))['secrets']));
 }
 
 function textOf(value: unknown): string {

@@ -1,8 +1,7 @@
 import type { Command, CommandResult, RunOptions } from '../../../../lib/host/command';
 import { runCommand } from '../../../../lib/host/run';
-import { resolveSecret, type NamedSecrets } from '../../../../lib/secrets/named-secrets';
 import { withoutSecrets } from '../../../../lib/secrets/redact';
-import { parseReference } from '../../../../lib/secrets/reference';
+import { resolveReference, type SecretSources } from '../../../../lib/secrets/resolve';
 import { Failure } from '../../../../lib/failure';
 import type { Task } from '../../../../lib/task';
 import { keyValues, list, number, schema, text } from '../../../declaration';
@@ -17,7 +16,8 @@ export const commandOptions = {
   environment: keyValues({ description: 'Environment variables for the command' }),
   secretEnvironment: keyValues({
     label: 'Secret Environment',
-    description: 'Environment variables whose values are secret references: credential:NAME',
+    description:
+      'Environment variables whose values are secret references: credential:NAME or infisical:PROJECT/ENVIRONMENT/FOLDER/KEY',
   }),
   input: text({ multiline: true, noTrim: true, description: 'What the command reads from its standard input' }),
   secretInput: text({
@@ -74,7 +74,7 @@ export async function execute(
   choices: CommandChoices & { readonly dryRun: boolean },
   task: Task,
 ): Promise<CommandResult & { host: string; changed: true; dryRun: boolean }> {
-  const { input, secretValues, environment } = secretly(choices, secrets);
+  const { input, secretValues, environment } = await secretly(choices, secrets, task);
   const command: Command = { ...what, runAs, directory: choices.directory, environment, input };
   const options: RunOptions = {
     timeoutMs: (choices.timeoutSeconds ?? 120) * 1000,
@@ -97,8 +97,8 @@ function checkOf(command: Command): Command {
 
 const PROGRAM_CHECK = `type -P -- "$1" > /dev/null || { echo "$1 is not a program in $PATH" >&2; exit 127; }`;
 
-function secretly(choices: CommandChoices, secrets: NamedSecrets | undefined) {
-  const resolve = (reference: string) => resolveSecret(parseReference(reference), secrets);
+async function secretly(choices: CommandChoices, secrets: SecretSources, task: Task) {
+  const resolve = (reference: string) => resolveReference(reference, secrets, task);
   if (choices.input !== undefined && choices.secretInput !== undefined) {
     throw new Failure({
       code: 'input_twice',
@@ -107,10 +107,12 @@ function secretly(choices: CommandChoices, secrets: NamedSecrets | undefined) {
       nextStep: 'Keep one of them. A script can read further secrets from its environment.',
     });
   }
-  const hidden = Object.entries(choices.secretEnvironment ?? {}).map(
-    ([name, reference]) => [name, resolve(reference)] as const,
+  const hidden = await Promise.all(
+    Object.entries(choices.secretEnvironment ?? {}).map(
+      async ([name, reference]) => [name, await resolve(reference)] as const,
+    ),
   );
-  const secretInput = choices.secretInput === undefined ? undefined : resolve(choices.secretInput);
+  const secretInput = choices.secretInput === undefined ? undefined : await resolve(choices.secretInput);
   return {
     input: secretInput === undefined ? choices.input : `${secretInput}\n`,
     environment: { ...choices.environment, ...Object.fromEntries(hidden) },

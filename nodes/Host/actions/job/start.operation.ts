@@ -2,8 +2,7 @@ import { isFailure } from '../../../../lib/failure';
 import type { Host } from '../../../../lib/host/host';
 import { readJob } from '../../../../lib/host/jobs/read';
 import { jobId, startJob } from '../../../../lib/host/jobs/start';
-import { resolveSecret } from '../../../../lib/secrets/named-secrets';
-import { parseReference } from '../../../../lib/secrets/reference';
+import { resolveReference } from '../../../../lib/secrets/resolve';
 import type { Task } from '../../../../lib/task';
 import { keyValues, list, number, optional, schema, text, toggle } from '../../../declaration';
 import { changeOptions, hostField } from '../../fields';
@@ -66,7 +65,7 @@ export const startJobOperation = operation({
       intent: input.intent,
       owner: `workflow ${workflow.id}, execution ${workflow.execution}`,
       command,
-      secretInput: secretInput === undefined ? undefined : `${resolveSecret(parseReference(secretInput), secrets)}\n`,
+      secretInput: secretInput === undefined ? undefined : `${await resolveReference(secretInput, secrets, task)}\n`,
       again,
       logBytes: maxLogKib * 1024,
     };

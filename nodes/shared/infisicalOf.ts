@@ -1,0 +1,25 @@
+import type { IExecuteFunctions } from 'n8n-workflow';
+import { type InfisicalApi, infisicalApi } from '../../lib/infisical/api';
+import { parseInfisicalCredential } from '../../lib/infisical/credential';
+
+export interface InfisicalOfNode {
+  readonly api: InfisicalApi;
+  readonly readOnly: boolean;
+}
+
+/** Items of one execution share connections. Gone with the execution. */
+const shared = new WeakMap<object, Map<string, InfisicalOfNode>>();
+
+/** The API behind the Infisical credential of the node; undefined when it has none. */
+export async function infisicalOf(execute: IExecuteFunctions, itemIndex: number): Promise<InfisicalOfNode | undefined> {
+  if (execute.getNode().credentials?.['selfhostInfisical'] === undefined) return undefined;
+  const { readOnly, ...settings } = parseInfisicalCredential(
+    await execute.getCredentials('selfhostInfisical', itemIndex),
+  );
+  const ofExecution = shared.get(execute) ?? new Map<string, InfisicalOfNode>();
+  shared.set(execute, ofExecution);
+  const key = JSON.stringify([settings, readOnly]);
+  const known = ofExecution.get(key) ?? { api: infisicalApi(settings), readOnly };
+  ofExecution.set(key, known);
+  return known;
+}
