@@ -39,6 +39,12 @@ export const debianPackages: readonly DebianPackage[] = [
     services: ['redis-server'],
   },
   {
+    name: 'prometheus-alertmanager',
+    purpose: 'sends its webhooks to the alert engine',
+    neededBy: 'tests',
+    services: ['prometheus-alertmanager'],
+  },
+  {
     name: 'postgresql',
     purpose: "n8n's queue mode, state in a database, replication",
     neededBy: 'tests',
