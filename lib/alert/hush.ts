@@ -14,11 +14,12 @@ export function hush(
   condition.hushed.push(reason);
   messages.push({
     kind: 'suppressed',
-    id: `${fingerprint}-${condition.startedAt}-${reason}`,
+    id: `suppressed-${memory.nextSuppressed}`,
     at: memory.now,
     text: `${condition.target}: not told (${because === undefined ? reason : `${reason}: ${because}`})`,
     reason,
     thing: thingOf(fingerprint, condition),
     ...(because !== undefined && { because }),
   });
+  memory.nextSuppressed += 1;
 }

@@ -72,6 +72,7 @@ export interface AlertMemory {
   /** The latest time the reducer has seen: its clock never goes back. */
   now: number;
   nextNumber: number;
+  nextSuppressed: number;
   /** By fingerprint. */
   conditions: Record<string, Condition>;
   /** The newest report of what is well and forgotten otherwise, so that a late one does not wake it. */
@@ -87,6 +88,7 @@ export function emptyMemory(now: number, digestAt: number): AlertMemory {
     schema: 1,
     now,
     nextNumber: 1,
+    nextSuppressed: 1,
     conditions: {},
     heard: {},
     incidents: [],

@@ -106,10 +106,20 @@ function hear(memory: AlertMemory, report: Report, messages: Message[]): void {
   Object.assign(known, { severity, evidence });
   if (problem !== undefined) known.problem = problem;
   if (known.wrong) return;
-  Object.assign(known, { wrong: true, since: memory.now, startedAt: time, confirmed: false, hushed: [] });
+  Object.assign(known, {
+    wrong: true,
+    since: memory.now,
+    startedAt: report.startedAt ?? time,
+    confirmed: false,
+    hushed: [],
+  });
 }
 
-function begin({ target, labels, severity, evidence, problem }: Report, time: number, now: number): Condition {
+function begin(
+  { target, labels, severity, evidence, problem, startedAt }: Report,
+  time: number,
+  now: number,
+): Condition {
   return {
     target,
     labels,
@@ -118,7 +128,7 @@ function begin({ target, labels, severity, evidence, problem }: Report, time: nu
     ...(problem !== undefined && { problem }),
     wrong: true,
     since: now,
-    startedAt: time,
+    startedAt: startedAt ?? time,
     heard: time,
     confirmed: false,
     openings: [],

@@ -21,6 +21,8 @@ export interface Report {
   readonly problem?: string;
   /** When it was seen, in ms. A report that is older than the newest one of its target changes nothing. */
   readonly time: number;
+  /** When it began, where the monitor knows it better. */
+  readonly startedAt?: number;
 }
 
 /** Long evidence belongs where it was gathered; what is kept here is read on a telephone. */

@@ -80,7 +80,7 @@ function isMemory(value: unknown): value is AlertMemory {
   return (
     isObject(value) &&
     value['schema'] === SCHEMA &&
-    ['now', 'nextNumber', 'digestAt'].every((field) => typeof value[field] === 'number') &&
+    ['now', 'nextNumber', 'nextSuppressed', 'digestAt'].every((field) => typeof value[field] === 'number') &&
     ['conditions', 'heard'].every((field) => isObject(value[field])) &&
     ['incidents', 'silences'].every((field) => Array.isArray(value[field]))
   );
