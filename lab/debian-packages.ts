@@ -38,6 +38,7 @@ export const debianPackages: readonly DebianPackage[] = [
     neededBy: 'tests',
     services: ['redis-server'],
   },
+  { name: 'chromium', purpose: 'looks at the status page', neededBy: 'tests' },
   {
     name: 'prometheus-alertmanager',
     purpose: 'sends its webhooks to the alert engine',
