@@ -18,6 +18,7 @@ export function settle(memory: AlertMemory, settings: AlertSettings, messages: M
   const causes = findCauses(memory, settings);
   openIncidents(memory, settings, causes, messages);
   addEffects(memory, causes, messages);
+  adoptSeverity(memory);
   tell(memory, settings, messages);
   raise(memory, settings, messages);
   remind(memory, settings, causes, messages);
@@ -155,14 +156,22 @@ function addEffects(memory: AlertMemory, causes: ReadonlyMap<string, string>, me
   }
 }
 
+/** What was not told yet follows its members when they get worse. */
+function adoptSeverity(memory: AlertMemory): void {
+  for (const incident of memory.incidents) {
+    if (incident.told !== undefined) continue;
+    for (const [, { wrong, severity }] of conditionsOf(memory, incident.members)) {
+      if (wrong) incident.severity = moreSevere(incident.severity, severity);
+    }
+  }
+}
+
 function tell(memory: AlertMemory, settings: AlertSettings, messages: Message[]): void {
   const due = memory.incidents.filter((incident) => {
+    if (incident.told !== undefined) return false;
     const wrong = conditionsOf(memory, incident.members).filter(([, condition]) => condition.wrong);
-    if (incident.told === undefined) {
-      for (const [, { severity }] of wrong) incident.severity = moreSevere(incident.severity, severity);
-    }
     const audible = wrong.some(([, condition]) => !silenced(memory, condition));
-    return incident.told === undefined && audible && open(laneOf(incident.severity), memory, settings);
+    return audible && open(laneOf(incident.severity), memory, settings);
   });
   for (const incident of due) {
     incident.told = { at: memory.now, lastAt: memory.now, repeats: 0 };
