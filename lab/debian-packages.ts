@@ -38,6 +38,13 @@ export const debianPackages: readonly DebianPackage[] = [
     neededBy: 'tests',
     services: ['redis-server'],
   },
+  { name: 'chromium', purpose: 'looks at the status page', neededBy: 'tests' },
+  {
+    name: 'prometheus-alertmanager',
+    purpose: 'sends its webhooks to the alert engine',
+    neededBy: 'tests',
+    services: ['prometheus-alertmanager'],
+  },
   {
     name: 'postgresql',
     purpose: "n8n's queue mode, state in a database, replication",

@@ -20,12 +20,17 @@ export interface Race {
 }
 
 /** Processes of their own that go for the same keys at once; each one's `once` answers come back. */
-export async function race(racers: number, plan: Race): Promise<boolean[][]> {
+export function race(racers: number, plan: Race): Promise<boolean[][]> {
+  return raceProgram<boolean[]>('racer.ts', racers, plan);
+}
+
+/** Any program of this folder, run by several processes at once; each reads plan.json and writes answer-<index>.json. */
+export async function raceProgram<Answer>(source: string, racers: number, plan: unknown): Promise<Answer[]> {
   const folder = mkdtempSync(join(tmpdir(), 'selfhost-race-'));
   try {
     const program = join(folder, 'racer.cjs');
     buildSync({
-      entryPoints: [join(__dirname, 'racer.ts')],
+      entryPoints: [join(__dirname, source)],
       outfile: program,
       bundle: true,
       platform: 'node',
@@ -36,7 +41,7 @@ export async function race(racers: number, plan: Race): Promise<boolean[][]> {
     await Promise.all(Array.from({ length: racers }, (_, index) => run(program, folder, index)));
     return Array.from(
       { length: racers },
-      (_, index) => JSON.parse(readFileSync(join(folder, `answer-${index}.json`), 'utf8')) as boolean[],
+      (_, index) => JSON.parse(readFileSync(join(folder, `answer-${index}.json`), 'utf8')) as Answer,
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
