@@ -132,7 +132,7 @@ function explainForgejo(body: unknown, status: number): Explanation | undefined 
   if (!isObject(body) || typeof body['message'] !== 'string') return undefined;
   const said = body['message'].trim().replace(/\.$/, '').slice(0, 500);
   if (said === '') return undefined;
-  const [, scope] = /required=\[?([\w:,]+)\]?/.exec(said) ?? [];
+  const [, scope] = /required[^[]*\[([^\]]+)\]/.exec(said) ?? [];
   if (status === 403 && scope !== undefined) {
     return {
       code: 'scope_missing',
