@@ -61,7 +61,9 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
     await forgejo.happen({ type, header, payload, owner: 'root', repository: undefined });
   }
   expect(forgejo.deliveries.map(({ status }) => status)).toEqual(samples.map(() => 200));
-  await until('all payloads have started it', async () => (await startedBy(workflowId)) === samples.length);
+  await until('all payloads have started it', 30_000, async () =>
+    (await startedBy(workflowId)) === samples.length ? true : undefined,
+  );
 
   const [delivery] = forgejo.deliveries;
   if (delivery === undefined) throw new Error('There was no delivery');
@@ -83,7 +85,7 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
   expect(readLog()).not.toContain('forged-content');
 
   await api.unpublish(workflowId);
-  await until('the hook is removed', async () => forgejo.hooksOf('system').length === 0);
+  await until('the hook is removed', 30_000, async () => (forgejo.hooksOf('system').length === 0 ? true : undefined));
 });
 
 it('hands on the fields and the payload of a push', async () => {
@@ -92,7 +94,7 @@ it('hands on the fields and the payload of a push', async () => {
   if (sample === undefined) throw new Error('There is no such sample');
   const { event_type: type, event_header: header, payload } = sample;
   await forgejo.happen({ type, header, payload, owner: 'root', repository: undefined });
-  await until('it has started', async () => (await startedBy(workflowId)) === 1);
+  await until('it has started', 30_000, async () => ((await startedBy(workflowId)) === 1 ? true : undefined));
   const [first] = await api.executionsOf(workflowId);
   const { status, runs } = await api.waitForExecution(first?.id ?? '');
   expect(status).toBe('success');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { IDataObject, IHookFunctions, INodeExecutionData, IWebhookFunctions } from 'n8n-workflow';
+import type { IDataObject, IHookFunctions, IWebhookFunctions } from 'n8n-workflow';
 
 import type { ForgejoEvent } from '../../../lib/forgejo/webhook/event';
 import { ForgejoTrigger } from '../../../nodes/ForgejoTrigger/ForgejoTrigger.node';
