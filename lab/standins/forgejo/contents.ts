@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { isObject } from '../../../lib/json';
 import type { Asked, Reply, Route } from '../http';
 import { userOf } from './access';
-import { commitOf, folderOf, git, references } from './git';
+import { commitOf, folderOf, git, NO_COMMIT, references } from './git';
 import { tellPushes } from './pushed';
 import { notFound, Refusal } from './refusal';
 import { bodyOf, repositoryOf } from './repositories';
@@ -106,6 +106,7 @@ async function stage(folder: string, environment: Record<string, string>, change
   const path = String(change['path']);
   const [, known] = /^\d+ ([0-9a-f]+) /.exec(await git(folder, ['ls-files', '-s', '--', path], { environment })) ?? [];
   const operation = change['operation'];
+  const toIndex = (input: string) => git(folder, ['update-index', '--index-info'], { environment, input });
   if (operation === 'create' && known !== undefined) {
     throw new Refusal(422, `repository file already exists [path: ${path}]`);
   }
@@ -116,10 +117,10 @@ async function stage(folder: string, environment: Record<string, string>, change
     throw new Refusal(422, `sha does not match [given: ${String(change['sha'])}, expected: ${known ?? ''}]`);
   }
   if (operation === 'delete') {
-    await git(folder, ['update-index', '--force-remove', '--', path], { environment });
+    await toIndex(`0 ${NO_COMMIT}\t${path}\n`);
     return;
   }
   const content = Buffer.from(typeof change['content'] === 'string' ? change['content'] : '', 'base64');
   const blob = await git(folder, ['hash-object', '-w', '--stdin'], { input: content });
-  await git(folder, ['update-index', '--add', '--cacheinfo', `100644,${blob},${path}`], { environment });
+  await toIndex(`100644 ${blob}\t${path}\n`);
 }

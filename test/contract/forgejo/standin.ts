@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { contractOf } from '../../../lab/standins/contract';
+import { contractOf, type ExchangeAnswer } from '../../../lab/standins/contract';
 import { type ForgejoSettings, type ForgejoStandIn, startForgejo } from '../../../lab/standins/forgejo';
 import { type ForgejoApi, forgejoApi } from '../../../lib/forgejo/api';
 import { type Failure, isFailure } from '../../../lib/failure';
@@ -27,9 +27,12 @@ export async function forgejo(settings: ForgejoSettings = {}): Promise<ForgejoSt
   const standIn = await startForgejo({
     ...settings,
     onExchange: (request, answer) => {
+      const asked = { ...request, url: onePath(request.url) };
+      // Any operation may be refused for want of a token or a scope, which the description says of few.
+      const isRefusal = answer?.status === 401 || answer?.status === 403;
       for (const contract of Object.values(contracts)) {
-        if (answer === undefined) contract.checkRequest(request);
-        else contract.check(request, answer);
+        if (answer === undefined || isRefusal || isFolder(asked.url, answer)) contract.checkRequest(asked);
+        else contract.check(asked, withoutNulls(answer));
       }
     },
   });
@@ -39,6 +42,26 @@ export async function forgejo(settings: ForgejoSettings = {}): Promise<ForgejoSt
   standIn.addOrganization('kua');
   await standIn.addRepository('kua', 'infrastructure');
   return standIn;
+}
+
+/** The path of a file is one parameter, and holds slashes. */
+function onePath(url: string): string {
+  return url.replace(
+    /(\/contents\/)([^?]+)/,
+    (_, before: string, path: string) => before + path.replaceAll('/', '%2F'),
+  );
+}
+
+/** What is in a folder comes as a list, which the description does not say of this path. */
+function isFolder(url: string, { body }: ExchangeAnswer): boolean {
+  return url.includes('/contents/') && body.toString().startsWith('[');
+}
+
+/** Go's empty pointers come as null, which the description says nowhere. */
+function withoutNulls(answer: ExchangeAnswer): ExchangeAnswer {
+  if (answer.headers['content-type'] !== 'application/json') return answer;
+  const body = JSON.parse(answer.body.toString(), (_, value: unknown) => value ?? undefined) as unknown;
+  return { ...answer, body: Buffer.from(JSON.stringify(body)) };
 }
 
 export function clientOf(standIn: ForgejoStandIn, token = standIn.addToken('daniel')): ForgejoApi {
