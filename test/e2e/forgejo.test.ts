@@ -5,7 +5,7 @@ import { until } from '../../lab/hosts/waiting';
 import { type ForgejoStandIn, startForgejo } from '../../lab/standins/forgejo';
 import type { JsonObject } from '../../lib/json';
 import { EVENT_TYPES } from '../../lib/forgejo/webhook/event-types';
-import { nodeUnderTest, sharedN8n } from './harness';
+import { manualWorkflow, nodeUnderTest, sharedN8n } from './harness';
 
 interface Sample {
   readonly id: string;
@@ -102,4 +102,29 @@ it('hands on the fields and the payload of a push', async () => {
     expect.objectContaining({ event: 'push', repo: 'Test-CI/multi-line-secrets', branch: 'main', payload }),
   ]);
   await api.unpublish(workflowId);
+});
+
+it('commits files, sets a status', async () => {
+  const node = (name: string, resource: string, operation: string, parameters: JsonObject) => ({
+    type: 'n8n-nodes-selfhost.forgejo',
+    name,
+    parameters: { resource, operation, repository: { __rl: true, mode: 'id', value: 'root/estate' }, ...parameters },
+    credentials: { selfhostForgejo: credential },
+  });
+  const status = { commit: 'main', state: 'success', context: 'deploy/bruno' };
+  const workflowId = await api.createWorkflow(
+    manualWorkflow(
+      'Forgejo node',
+      node('Write', 'file', 'write', { files: '{"bruno/compose.yaml": "services: {}"}', message: 'Deploy' }),
+      node('Read', 'file', 'read', { path: 'bruno/compose.yaml' }),
+      node('Set', 'commitStatus', 'set', status),
+      node('Get', 'commitStatus', 'get', { commit: 'main' }),
+    ),
+  );
+  const { status: outcome, runs } = await api.runToEnd(workflowId, 'By hand');
+  expect(outcome).toBe('success');
+  expect(runs['Write']?.[0]?.outputs[0]).toMatchObject([{ changed: true, created: ['bruno/compose.yaml'] }]);
+  expect(runs['Read']?.[0]?.outputs[0]).toMatchObject([{ content: 'services: {}', size: 12 }]);
+  expect(runs['Set']?.[0]?.outputs[0]).toMatchObject([{ changed: true, before: null }]);
+  expect(runs['Get']?.[0]?.outputs[0]).toMatchObject([{ state: 'success', statuses: [{ context: 'deploy/bruno' }] }]);
 });
