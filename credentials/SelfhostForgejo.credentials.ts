@@ -7,7 +7,7 @@ export class SelfhostForgejo implements ICredentialType {
 
   icon = { light: 'file:forgejo.svg', dark: 'file:forgejo.dark.svg' } as const;
 
-  documentationUrl = 'https://github.com/n8n-nodes-selfhost/n8n-nodes-selfhost/blob/main/docs/nodes/forgejo-trigger.md';
+  documentationUrl = 'https://github.com/n8n-nodes-selfhost/n8n-nodes-selfhost/blob/main/docs/nodes/forgejoTrigger.md';
 
   /** A token that can change code that is deployed is not for requests to anywhere. */
   restrictToSupportedNodes = true as const;

@@ -8,7 +8,7 @@ const commitField = text({
   label: 'Commit',
   required: true,
   placeholder: 'main',
-  description: 'Branch, tag or id of the commit',
+  description: 'Branch, tag or ID of the commit',
 });
 
 export const setStatusOperation = operation({
