@@ -1,3 +1,4 @@
+import { until } from '../../../lab/hosts/waiting';
 import { coverageOf } from '../../../lab/standins/contract';
 import { checkCredential, credentialEndpoints } from '../../../lib/forgejo/credential-check';
 import { contentEndpoints, ensureFiles, readFile } from '../../../lib/forgejo/contents';
@@ -144,7 +145,7 @@ test('a file that somebody changes in between is not overwritten', async () => {
   standIn.fail({ kind: 'late', method: 'GET', path: /contents\/b/, milliseconds: 1000 });
   const mine = ensureFiles(api, { ...wanted, files: files({ a: 'mine', b: 'mine' }) }, false, task);
   const asked = () => standIn.seen.filter(({ url }) => url.includes('contents/b')).length;
-  while (asked() < 2) await new Promise((resolve) => setImmediate(resolve));
+  await until('mine has read b', 10_000, () => (asked() >= 2 ? true : undefined));
   await ensureFiles(clientOf(standIn), { ...wanted, files: files({ a: 'theirs' }) }, false, task);
   const failure = await failureOf(mine);
   expect(failure).toMatchObject({ code: 'invalid_request' });
