@@ -7,7 +7,7 @@ const { root, nodes, credentials } = require('./sources');
 async function writeLiterals(folder, packFolder) {
   const pack = require(path.join(root, packFolder, 'pack.js'));
   for (const { className, file } of nodes()) {
-    const { description } = new pack[className]();
+    const { description, webhookMethods } = new pack[className]();
     // The plugins want n8n's own names for connection types, not their values.
     const literal = literalOf(description).replaceAll(
       /\b((?:in|out)puts): \["main"\]/g,
@@ -19,6 +19,7 @@ async function writeLiterals(folder, packFolder) {
       '',
       `export class ${className} implements INodeType {`,
       `\tdescription: INodeTypeDescription = ${literal};`,
+      ...webhookLines(webhookMethods),
       '}',
     ]);
   }
@@ -37,6 +38,14 @@ async function writeLiterals(folder, packFolder) {
   await copyBeside(folder);
   // Some rules look from a credential to the nodes of the package it is in.
   await copyFile(path.join(root, 'package.json'), path.join(root, folder, 'package.json'));
+}
+
+/** That they are there; what they do is linted in the source. */
+function webhookLines(webhookMethods) {
+  return Object.entries(webhookMethods ?? {}).map(([name, methods]) => {
+    const stubs = Object.keys(methods).map((method) => `async ${method}(): Promise<boolean> { return true; }`);
+    return `\twebhookMethods = { ${name}: { ${stubs.join(', ')} } };`;
+  });
 }
 
 const memberTypes = { icon: ': Icon', properties: ': INodeProperties[]' };

@@ -20,9 +20,10 @@ export interface Asked {
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** At most one of the two. */
+  /** At most one of the three. */
   readonly json?: unknown;
   readonly text?: string;
+  readonly bytes?: Buffer;
 }
 
 export interface Route {
@@ -249,9 +250,9 @@ function readable(body: Buffer, contentType: string | undefined): unknown {
   }
 }
 
-function send(outgoing: http.ServerResponse, { status, headers = {}, json, text }: Reply): ExchangeAnswer {
+function send(outgoing: http.ServerResponse, { status, headers = {}, json, text, bytes }: Reply): ExchangeAnswer {
   const type = json !== undefined ? 'application/json' : text !== undefined ? 'text/plain' : undefined;
-  const body = Buffer.from(json !== undefined ? JSON.stringify(json) : (text ?? ''));
+  const body = bytes ?? Buffer.from(json !== undefined ? JSON.stringify(json) : (text ?? ''));
   const all = { ...(type !== undefined && { 'content-type': type }), ...headers };
   outgoing.writeHead(status, { ...all, 'content-length': body.length });
   outgoing.end(body);

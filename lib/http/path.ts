@@ -5,7 +5,7 @@ declare const checked: unique symbol;
 /** A path whose parameters were encoded by `path()`: the only kind that a request takes. */
 export type Path = string & { readonly [checked]: true };
 
-type Names<Template extends string> = Template extends `${string}{${infer Name}}${infer Rest}`
+export type Names<Template extends string> = Template extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Names<Rest>
   : never;
 

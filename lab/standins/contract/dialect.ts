@@ -8,10 +8,19 @@ export function inStandardWords(document: unknown): unknown {
   if (Array.isArray(document)) return document.map(inStandardWords);
   if (!isObject(document)) return document;
   const words = Object.fromEntries(Object.entries(document).map(([name, value]) => [name, inStandardWords(value)]));
-  return nullable(exclusive(file(words)));
+  return parameter(nullable(exclusive(file(words))));
 }
 
 type Words = Record<string, unknown>;
+
+/** Swagger writes the schema of a parameter among its other words, where `required` means something else. */
+function parameter(words: Words): Words {
+  const isParameter = ['path', 'query', 'header', 'formData'].includes(String(words['in'])) && 'name' in words;
+  if (!isParameter || 'schema' in words || typeof words['type'] !== 'string') return words;
+  const { name, in: place, required, collectionFormat, ...schema } = words;
+  const isList = schema['type'] === 'array';
+  return { name, in: place, required, ...(isList && { collectionFormat: collectionFormat ?? 'csv' }), schema };
+}
 
 function file(words: Words): Words {
   if (words['type'] !== 'file') return words;

@@ -1,0 +1,93 @@
+/** What the server knows. Its repositories are real ones, on disk. */
+export interface State {
+  version: string;
+  readonly root: string;
+  readonly url: () => string;
+  readonly users: Map<string, User>;
+  readonly organizations: Set<string>;
+  readonly tokens: Map<string, Token>;
+  readonly repositories: Map<string, Repository>;
+  /** Of the whole server. */
+  readonly systemHooks: Hook[];
+  readonly organizationHooks: Map<string, Hook[]>;
+  readonly packages: Package[];
+  readonly deliveries: Delivery[];
+  readonly nextId: () => number;
+  readonly now: () => string;
+  /** MAX_RESPONSE_ITEMS of the server. */
+  readonly largestPage: number;
+  /** What hook events this version knows beyond the old ones. */
+  readonly knowsRuns: () => boolean;
+}
+
+export interface User {
+  readonly id: number;
+  readonly login: string;
+  readonly isAdmin: boolean;
+}
+
+export interface Token {
+  readonly user: string;
+  /** `write:repository`; undefined: all. */
+  readonly scopes: readonly string[] | undefined;
+}
+
+export interface Repository {
+  readonly id: number;
+  readonly owner: string;
+  readonly name: string;
+  description: string;
+  isPrivate: boolean;
+  defaultBranch: string;
+  readonly created: string;
+  topics: readonly string[];
+  readonly hooks: Hook[];
+  readonly statuses: Status[];
+}
+
+export interface Status {
+  readonly id: number;
+  readonly sha: string;
+  readonly state: string;
+  readonly context: string;
+  readonly description: string;
+  readonly targetUrl: string;
+  readonly created: string;
+  readonly creator: string;
+}
+
+export interface Hook {
+  readonly id: number;
+  url: string;
+  contentType: string;
+  readonly secret: string;
+  active: boolean;
+  events: readonly string[];
+  branchFilter: string;
+  readonly type: string;
+  readonly created: string;
+}
+
+export interface Package {
+  readonly id: number;
+  readonly owner: string;
+  readonly type: string;
+  readonly name: string;
+  readonly version: string;
+  readonly created: string;
+  readonly files: readonly { readonly name: string; readonly size: number }[];
+}
+
+/** One attempt of one hook. There is no other: Forgejo does not try again by itself. */
+export interface Delivery {
+  readonly id: string;
+  readonly hook: number;
+  readonly event: string;
+  readonly body: string;
+  /** Undefined when nobody answered. */
+  readonly status: number | undefined;
+}
+
+export function keyOf(owner: string, name: string): string {
+  return `${owner}/${name}`.toLowerCase();
+}

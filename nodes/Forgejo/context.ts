@@ -1,0 +1,20 @@
+import { type ForgejoApi, forgejoApi } from '../../lib/forgejo/api';
+import { parseForgejoCredential } from '../../lib/forgejo/credential';
+import type { ContextQuestion } from '../declaration';
+import type { ForgejoContext } from './operation';
+
+/** Items of one execution share connections. Gone with the execution. */
+const shared = new WeakMap<object, Map<string, ForgejoApi>>();
+
+export async function forgejoContext({
+  execute,
+  itemIndex,
+}: ContextQuestion): Promise<ForgejoContext & { readOnly: boolean }> {
+  const credential = parseForgejoCredential(await execute.getCredentials('selfhostForgejo', itemIndex));
+  const ofExecution = shared.get(execute) ?? new Map<string, ForgejoApi>();
+  shared.set(execute, ofExecution);
+  const key = JSON.stringify([credential.baseUrl, credential.token]);
+  const api = ofExecution.get(key) ?? forgejoApi(credential);
+  ofExecution.set(key, api);
+  return { api, readOnly: credential.readOnly };
+}

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from '../../lab/hosts/waiting';
+import { type ForgejoStandIn, startForgejo } from '../../lab/standins/forgejo';
+import type { JsonObject } from '../../lib/json';
+import { EVENT_TYPES } from '../../lib/forgejo/webhook/event-types';
+import { manualWorkflow, nodeUnderTest, sharedN8n } from './harness';
+
+interface Sample {
+  readonly id: string;
+  readonly event_header: string;
+  readonly event_type: string;
+  readonly payload: JsonObject;
+}
+
+const file = join(__dirname, '../fixtures/forgejo/webhook-samples.json');
+const { samples } = JSON.parse(readFileSync(file, 'utf8')) as { samples: readonly Sample[] };
+const { api, readLog } = sharedN8n();
+
+let forgejo: ForgejoStandIn;
+let credential: { id: string; name: string };
+
+beforeAll(async () => {
+  forgejo = await startForgejo();
+  forgejo.addUser('root', true);
+  await forgejo.addRepository('root', 'estate');
+  const data = { baseUrl: forgejo.url, token: forgejo.addToken('root'), privateAuthority: '', readOnly: false };
+  credential = await api.createCredential('forgejo', 'selfhostForgejo', data);
+});
+afterAll(() => forgejo.close());
+
+async function publishedTrigger(): Promise<string> {
+  const trigger = nodeUnderTest({
+    type: 'n8n-nodes-selfhost.forgejoTrigger',
+    webhookId: randomUUID(),
+    parameters: { scope: 'system', events: Object.keys(EVENT_TYPES) },
+    credentials: { selfhostForgejo: credential },
+  });
+  const id = await api.createWorkflow({ name: 'Forgejo', nodes: [trigger], connections: {} });
+  await api.publish(id);
+  return id;
+}
+
+async function startedBy(workflowId: string): Promise<number> {
+  return (await api.executionsOf(workflowId)).length;
+}
+
+it('tests the credential, and says whose token it is', async () => {
+  expect(await api.testCredential(credential.id)).toEqual({
+    status: 'OK',
+    message: 'The token is that of root (admin) on Forgejo 15.0.3+gitea-1.22.0',
+  });
+});
+
+it('starts the workflow once for each recorded payload, and for nothing that is forged or sent again', async () => {
+  const workflowId = await publishedTrigger();
+  const [hook] = forgejo.hooksOf('system');
+  if (hook === undefined) throw new Error('Publishing made no hook');
+  for (const { event_type: type, event_header: header, payload } of samples) {
+    await forgejo.happen({ type, header, payload, owner: 'root', repository: undefined });
+  }
+  expect(forgejo.deliveries.map(({ status }) => status)).toEqual(samples.map(() => 200));
+  await until('all payloads have started it', 30_000, async () =>
+    (await startedBy(workflowId)) === samples.length ? true : undefined,
+  );
+
+  const [delivery] = forgejo.deliveries;
+  if (delivery === undefined) throw new Error('There was no delivery');
+  await forgejo.repeat(delivery, 'push');
+  const forged = await fetch(hook.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-forgejo-event-type': 'push' },
+    body: JSON.stringify({ ref: 'forged-content' }),
+  });
+  expect(forged.status).toBe(401);
+  const malformed = await fetch(hook.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"ref": "forged-content"',
+  });
+  expect(malformed.status).toBeGreaterThanOrEqual(400);
+  expect(malformed.status).toBeLessThan(500);
+  expect(await startedBy(workflowId)).toBe(samples.length);
+  expect(readLog()).not.toContain('forged-content');
+
+  await api.unpublish(workflowId);
+  await until('the hook is removed', 30_000, async () => (forgejo.hooksOf('system').length === 0 ? true : undefined));
+});
+
+it('hands on the fields and the payload of a push', async () => {
+  const workflowId = await publishedTrigger();
+  const sample = samples.find(({ id }) => id === 'woodpecker-forgejo-PushMulti');
+  if (sample === undefined) throw new Error('There is no such sample');
+  const { event_type: type, event_header: header, payload } = sample;
+  await forgejo.happen({ type, header, payload, owner: 'root', repository: undefined });
+  await until('it has started', 30_000, async () => ((await startedBy(workflowId)) === 1 ? true : undefined));
+  const [first] = await api.executionsOf(workflowId);
+  const { status, runs } = await api.waitForExecution(first?.id ?? '');
+  expect(status).toBe('success');
+  expect(runs.Node?.[0]?.outputs[0]).toEqual([
+    expect.objectContaining({ event: 'push', repo: 'Test-CI/multi-line-secrets', branch: 'main', payload }),
+  ]);
+  await api.unpublish(workflowId);
+});
+
+it('commits files, sets a status', async () => {
+  const node = (name: string, resource: string, operation: string, parameters: JsonObject) => ({
+    type: 'n8n-nodes-selfhost.forgejo',
+    name,
+    parameters: { resource, operation, repository: { __rl: true, mode: 'id', value: 'root/estate' }, ...parameters },
+    credentials: { selfhostForgejo: credential },
+  });
+  const status = { commit: 'main', state: 'success', context: 'deploy/bruno' };
+  const workflowId = await api.createWorkflow(
+    manualWorkflow(
+      'Forgejo node',
+      node('Write', 'file', 'write', { files: '{"bruno/compose.yaml": "services: {}"}', message: 'Deploy' }),
+      node('Read', 'file', 'read', { path: 'bruno/compose.yaml' }),
+      node('Set', 'commitStatus', 'set', status),
+      node('Get', 'commitStatus', 'get', { commit: 'main' }),
+    ),
+  );
+  const { status: outcome, runs } = await api.runToEnd(workflowId, 'By hand');
+  expect(outcome).toBe('success');
+  expect(runs['Write']?.[0]?.outputs[0]).toMatchObject([{ changed: true, created: ['bruno/compose.yaml'] }]);
+  expect(runs['Read']?.[0]?.outputs[0]).toMatchObject([{ content: 'services: {}', size: 12 }]);
+  expect(runs['Set']?.[0]?.outputs[0]).toMatchObject([{ changed: true, before: null }]);
+  expect(runs['Get']?.[0]?.outputs[0]).toMatchObject([{ state: 'success', statuses: [{ context: 'deploy/bruno' }] }]);
+});
