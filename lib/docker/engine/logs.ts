@@ -80,7 +80,7 @@ export async function readLogs(
   const wanted = wish.grep === undefined || wish.grep === '' ? undefined : pattern(wish.grep);
   let lines = 0;
   const take = (line: string) => {
-    if (wanted !== undefined && !wanted.test(line)) return;
+    if (wanted !== undefined && !wanted.test(line.replace(/\r?\n$/, ''))) return;
     lines += 1;
     kept.add(Buffer.from(line));
   };
