@@ -28,7 +28,7 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'ethtool', purpose: 'their cables where the kernel has no netem', neededBy: 'tests' },
   { name: 'systemd-container', purpose: 'a test host whose first process is systemd', neededBy: 'tests' },
   {
-    name: 'busybox-static',
+    name: 'busybox',
     purpose: 'facts of a host without GNU tools; a login shell; the images of the test dockerd',
     neededBy: 'tests',
   },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { access, chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { composePlugin } from './compose-plugin';
 import { removeContainers } from './docker-leftovers';
 import { openLedger, type Ledger } from './hosts/ledger';
@@ -37,7 +37,7 @@ export async function startDocker(): Promise<DockerHost> {
   if (!isRoot()) throw new Error('A lab dockerd needs root: it makes namespaces, mounts and cgroups');
   const missing = await missingPrograms(['dockerd', 'docker', 'busybox', 'ip', 'iptables', 'nsenter', 'unshare']);
   if (missing.length > 0) {
-    throw new Error(`Not installed: ${missing.join(', ')} (Debian: docker.io, busybox-static, iproute2, iptables)`);
+    throw new Error(`Not installed: ${missing.join(', ')} (Debian: docker.io, busybox, iproute2, iptables)`);
   }
   const ledger = await openLedger();
   try {
@@ -183,8 +183,12 @@ async function tinyRoot(home: string): Promise<string> {
   await mkdir(join(root, 'www'));
   await writeFile(join(root, 'www', 'index.html'), 'tiny\n');
   const busybox = await findProgram('busybox');
-  if (busybox === undefined) throw new Error('busybox is not installed: apt-get install busybox-static');
-  await cp(busybox, join(root, 'bin', 'busybox'), { dereference: true });
+  if (busybox === undefined) throw new Error('busybox is not installed: apt-get install busybox');
+  for (const file of [busybox, ...(await librariesOf(busybox))]) {
+    const place = file === busybox ? join(root, 'bin', 'busybox') : join(root, file);
+    await mkdir(dirname(place), { recursive: true });
+    await cp(file, place, { dereference: true });
+  }
   const names = [
     'sh',
     'sleep',
@@ -210,4 +214,10 @@ async function tinyRoot(home: string): Promise<string> {
   await run(['tar', '--create', '--file', archive, '--directory', root, '.']);
   await rm(root, { recursive: true });
   return archive;
+}
+
+/** What a program that is not static needs beside it, its loader included. */
+async function librariesOf(program: string): Promise<string[]> {
+  const listed = await run(['ldd', program]).catch(() => '');
+  return [...listed.matchAll(/(?:^|\s)(\/\S+) \(0x/gm)].map(([, path = '']) => path);
 }

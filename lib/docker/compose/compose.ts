@@ -215,7 +215,6 @@ export function projectArguments({ directory, name, files = [], profiles = [] }:
   return [
     ...['--ansi', 'never', '--project-directory', directory],
     ...(name === undefined ? [] : ['--project-name', name]),
-    // Without a file Compose looks where it stands, not in the project's directory.
     ...files.flatMap((file) => ['--file', file.startsWith('/') ? file : `${directory}/${file}`]),
     ...profiles.flatMap((profile) => ['--profile', profile]),
   ];

@@ -88,7 +88,10 @@ describeAsRoot('Compose, over SSH', () => {
   test('a Compose that is too old is refused, and told what to install', async () => {
     const plugin = join(machine.docker.folder, 'machine/root/.docker/cli-plugins/docker-compose');
     const about = '{"SchemaVersion":"0.1.0","Vendor":"lab","Version":"2.3.0"}';
-    await writeFile(plugin, `#!/bin/sh\nif [ "$1" = docker-cli-plugin-metadata ]; then echo '${about}'; else echo 2.3.0; fi\n`);
+    await writeFile(
+      plugin,
+      `#!/bin/sh\nif [ "$1" = docker-cli-plugin-metadata ]; then echo '${about}'; else echo 2.3.0; fi\n`,
+    );
     await expect(composeVersion(machine.access, task)).rejects.toMatchObject({
       code: 'compose_missing',
       message: expect.stringContaining('it has Compose 2.3.0, and 2.17 is the oldest that will do'),
