@@ -191,15 +191,10 @@ async function compose(
     return await docker(access, ['compose', ...projectArguments(project), ...argv], options, task);
   } catch (error) {
     if (!isFailure(error, 'command_failed')) throw error;
-    const { stderr } = error.details;
+    const stderr = typeof error.details.stderr === 'string' ? error.details.stderr : '';
     // Compose numbers its warnings and progress, and says what is wrong at the end.
-    const why =
-      String(stderr ?? '')
-        .trim()
-        .split('\n')
-        .at(-1)
-        ?.slice(0, 500) ?? '';
-    if (/is not a docker command|unknown (shorthand )?flag/.test(String(stderr))) await composeVersion(access, task);
+    const why = stderr.trim().split('\n').at(-1)?.slice(0, 500) ?? '';
+    if (/is not a docker command|unknown (shorthand )?flag/.test(stderr)) await composeVersion(access, task);
     throw new Failure({
       code: 'compose_failed',
       subject: `project ${project.name ?? project.directory}, ${describeDocker(access)}`,

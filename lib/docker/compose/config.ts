@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../canonical-json';
 import type { Json } from '../../json';
-import { flagAt, listAt, recordAt, textAt } from '../engine/read';
+import { flagAt, listAt, numberAt, recordAt, textAt } from '../engine/read';
 
 export interface ComposeMount {
   readonly type: string;
@@ -55,7 +55,7 @@ export function parseConfig(value: Record<string, unknown>): ComposeConfig {
         ports: listAt(service, 'ports').map((port) => {
           const address = textAt(port, 'host_ip');
           const published = textAt(port, 'published');
-          const target = String(recordAt(port)['target'] ?? '');
+          const target = String(numberAt(port, 'target'));
           return `${address === '' ? '' : `${address}:`}${published === '' ? '' : `${published}:`}${target}/${textAt(port, 'protocol')}`;
         }),
         environment: Object.keys(recordAt(service, 'environment')).sort(),

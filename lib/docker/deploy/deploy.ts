@@ -64,10 +64,9 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
     const images = await bringImages(engine, wish, staged, config, work);
     const sameImages = [...images].sort().join('\n') === [...prepared.images].sort().join('\n');
     if (nothingNew && sameImages) {
-      return { ...unswitched(plan.from?.release ?? null), stack, changed: false, dryRun: false, plan };
+      return { ...unswitched(plan.from.release), stack, changed: false, dryRun: false, plan };
     }
     const release = prepared.newest + 1;
-    const files = staged.files ?? [];
     const notes = JSON.stringify({
       at: new Date().toISOString(),
       by: work.owner,
@@ -81,7 +80,7 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
       {
         script: RECORD,
         arguments: [fileNameFor(stack), String(release), wish.commit, wish.folder ?? '', projectName(wish)],
-        input: [...files, '', ...images, '', notes].join('\n'),
+        input: [...staged.files, '', ...images, '', notes].join('\n'),
       },
       {},
       work,

@@ -122,13 +122,13 @@ compose() {
 }
 
 well() {
-  local end=$((SECONDS + patience)) since= name status health code restarts policy waiting running ids
+  local end=$((SECONDS + patience)) since= name status health code restarts policy checks check waiting running ids
   local -A first=() last=()
   while :; do
     waiting= running=0
     ids=$(compose ps --all --quiet) || { why='Compose does not tell what runs'; return 1; }
     [ -n "$ids" ] || { why='no container was made'; return 1; }
-    while read -r name status health code restarts policy; do
+    while read -r name status health code restarts policy checks; do
       name=\${name#/}
       [ "\${last[$name]:-$restarts}" = "$restarts" ] || waiting="$name has restarted"
       : "\${first[$name]:=$restarts}"
@@ -136,6 +136,10 @@ well() {
       if [ $((restarts - first[$name])) -ge 3 ]; then
         why="$name keeps restarting (exit code $code)" failed_container=$name; return 1
       fi
+      # A container that was not recreated still has the health of before: only a check that began since counts.
+      check=\${checks%;} check=\${check##*;}
+      if [ "$health" != none ] && [ "\${check#*@}" -le "$activated" ] 2>/dev/null; then health=unchecked; fi
+      if [ "$health" = healthy ] && [ "\${check%@*}" != 0 ]; then health=failing; fi
       case $status/$health in
         running/none | running/healthy) running=$((running + 1)) ;;
         running/unhealthy) why="$name is unhealthy" failed_container=$name; return 1 ;;
@@ -146,7 +150,7 @@ well() {
           waiting="$name is $status" ;;
         *) waiting="$name is $status, its health $health" ;;
       esac
-    done < <(docker inspect --format '{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{or .HostConfig.RestartPolicy.Name "no"}}' $ids)
+    done < <(docker inspect --format '{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{or .HostConfig.RestartPolicy.Name "no"}} {{if .State.Health}}{{range .State.Health.Log}}{{.ExitCode}}@{{.Start.Unix}};{{end}}{{end}}' $ids)
     [ -n "$waiting" ] || [ "$running" -gt 0 ] || waiting='no container runs'
     if [ -z "$waiting" ]; then
       [ -n "$since" ] || { since=$SECONDS; echo "All containers are well; watching for $grace s"; }
@@ -166,6 +170,7 @@ activate() {
   place=$directory\${folder:+/$folder}
   echo "Switching to release $1 (commit $commit)"
   mkdir -p -- "$directory" && git read-tree --reset -u "$commit" || { why='the files of the commit could not be laid out'; return 1; }
+  activated=$EPOCHSECONDS
   if [ -f "$release/env" ]; then
     # The way back needs what was there before.
     if [ "$1" = "$new" ] && [ -n "$old" ] && [ -f "$place/.env" ] && [ ! -f "$base/releases/$old/env" ]; then
@@ -188,6 +193,12 @@ activate() {
 }
 
 outcome() { printf '%s\\n' "$@" | put "$base/releases/$new/outcome"; rm -f -- "$base/switching"; }
+
+# A stack has one directory for good: in another one its relative mounts would be empty.
+home=
+if [ -f "$base/directory" ]; then IFS= read -r home < "$base/directory"; fi
+if [ -n "$home" ] && [ "$home" != "$directory" ]; then echo "This stack lives in $home"; exit 76; fi
+printf '%s\\n' "$directory" | put "$base/directory"
 
 printf '%s\\n' "$new" > "$base/switching"
 if activate "$new"; then

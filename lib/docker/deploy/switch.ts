@@ -55,6 +55,14 @@ export async function switchTo(access: DockerAccess, wish: SwitchWish, task: Tas
   const timeoutMs = (healthSeconds * 4 + graceSeconds * 2 + 120) * 1000;
   const { state } = await awaitJob(access.host, job.id, { run: job.run, timeoutMs, longestPauseMs: 1_000 }, task);
   const code = state.kind === 'finished' && 'exitCode' in state.exit ? state.exit.exitCode : undefined;
+  if (code === 76) {
+    throw new Failure({
+      code: 'directory_moved',
+      subject: `stack ${stack}, ${describeDocker(access)}`,
+      message: `Stack ${stack} lives in another directory than ${wish.directory}; nothing was changed`,
+      nextStep: `Give the directory it was first deployed to; the log of job ${job.id} names it.`,
+    });
+  }
   const now = (await history(access, stack, task)).find((one) => one.release === release);
   if (code === undefined || ![0, 10, 11, 12].includes(code) || now === undefined || now.outcome.kind === 'unknown') {
     throw new Failure({

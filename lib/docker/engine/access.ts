@@ -38,7 +38,7 @@ export async function findWay(access: DockerAccess, task: Task): Promise<Way> {
     (error: unknown) => error,
   );
   if (refusal === undefined) return { kind: 'forward' };
-  if (!isFailure(refusal, 'channel_refused')) throw refusal;
+  if (!isFailure(refusal, 'channel_refused')) throw refusal instanceof Error ? refusal : new Error(String(refusal));
   const asked: readonly RunAs[] = host.identity.sudo.mode === 'none' ? ['login'] : ['login', 'root'];
   let state = 'missing';
   for (const runAs of asked) {

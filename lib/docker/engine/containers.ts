@@ -351,9 +351,15 @@ export async function topContainer(
 ): Promise<readonly Readonly<Record<string, string>>[]> {
   const { body } = await engine.request({ method: 'GET', path: path('/containers/{name}/top', { name }) }, task);
   const titles = textsAt(body, 'Titles');
-  return listAt(body, 'Processes').map((row) =>
-    Object.fromEntries(titles.map((title, index) => [title, String((row as readonly unknown[])[index] ?? '')])),
-  );
+  return listAt(body, 'Processes').map((row) => {
+    const cells: readonly unknown[] = Array.isArray(row) ? row : [];
+    return Object.fromEntries(
+      titles.map((title, index) => {
+        const cell = cells[index];
+        return [title, typeof cell === 'string' ? cell : ''];
+      }),
+    );
+  });
 }
 
 export type Awaited = 'running' | 'healthy' | 'exited';

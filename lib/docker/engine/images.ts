@@ -54,12 +54,11 @@ export async function inspectImage(engine: Engine, image: string, task: Task): P
 
 /** `registry:5000/app:1@sha256:…` into what to pull and which tag of it. */
 export function splitReference(reference: string): { readonly name: string; readonly tag: string } {
-  const [name = '', digest] = reference.split('@');
-  if (digest !== undefined) return { name, tag: digest };
-  const colon = name.lastIndexOf(':');
-  return colon > name.lastIndexOf('/')
-    ? { name: name.slice(0, colon), tag: name.slice(colon + 1) }
-    : { name, tag: 'latest' };
+  const [tagged = '', digest] = reference.split('@');
+  const colon = tagged.lastIndexOf(':');
+  const hasTag = colon > tagged.lastIndexOf('/');
+  const name = hasTag ? tagged.slice(0, colon) : tagged;
+  return { name, tag: digest ?? (hasTag ? tagged.slice(colon + 1) : 'latest') };
 }
 
 export interface RegistryLogin {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { startDocker } from '../../../lab/docker';
 import { run } from '../../../lab/hosts/programs';
 import { describeAsRoot } from './as-root';
@@ -18,6 +19,6 @@ describeAsRoot('the lab dockerd', () => {
     await docker.stop();
     expect(await readFile('/proc/self/mounts', 'utf8')).not.toContain(docker.folder.replace(/projects$/, ''));
     expect(await run(['iptables', '-S'])).toBe(firewall);
-    expect(await run(['ip', 'netns', 'list'])).not.toContain('-docker');
+    expect(await run(['ip', 'netns', 'list'])).not.toContain(basename(dirname(docker.folder)));
   });
 });

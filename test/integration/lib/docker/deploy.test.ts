@@ -216,6 +216,9 @@ describeAsRoot('deploys', () => {
     await expect(
       rollBackStack(machine.access, { stack: 'shop', directory: base.directory, release: 99 }, task),
     ).rejects.toMatchObject({ code: 'release_missing' });
+    await expect(
+      rollBackStack(machine.access, { stack: 'shop', directory: '/srv/elsewhere', release: 1 }, task),
+    ).rejects.toMatchObject({ code: 'directory_moved' });
     const before = await history(machine.access, 'shop', task);
     const pruned = await pruneReleases(machine.access, { stack: 'shop', keep: 1 }, task);
     expect(pruned.kept).toEqual([before[0]?.release, 2]);
