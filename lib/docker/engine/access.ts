@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { Failure, isFailure } from '../../failure';
+import { Failure, isFailure, messageOf } from '../../failure';
 import { describeHost, type Host } from '../../host/host';
 import type { RunAs } from '../../host/command';
 import { runCommand } from '../../host/run';
@@ -38,7 +38,7 @@ export async function findWay(access: DockerAccess, task: Task): Promise<Way> {
     (error: unknown) => error,
   );
   if (refusal === undefined) return { kind: 'forward' };
-  if (!isFailure(refusal, 'channel_refused')) throw refusal instanceof Error ? refusal : new Error(String(refusal));
+  if (!isFailure(refusal, 'channel_refused')) throw refusal instanceof Error ? refusal : new Error(messageOf(refusal));
   const asked: readonly RunAs[] = host.identity.sudo.mode === 'none' ? ['login'] : ['login', 'root'];
   let state = 'missing';
   for (const runAs of asked) {
