@@ -1,0 +1,68 @@
+import { Failure } from '../../failure';
+import { describeDocker, type DockerAccess } from '../engine/access';
+import type { DeployWish } from './wish';
+
+/** What the host told when the commit was laid out beside the live project. */
+export interface Prepared {
+  readonly base: string;
+  readonly current: number | null;
+  readonly commit: string;
+  readonly newest: number;
+  readonly files: readonly string[];
+  readonly images: readonly string[];
+  readonly edited: readonly string[];
+  readonly clashes: readonly string[];
+  readonly envChanged: boolean;
+  readonly envTracked: boolean;
+}
+
+export function parsePrepared(access: DockerAccess, wish: DeployWish, text: string): Prepared {
+  const fields = text.split('\0');
+  const all = (name: string) =>
+    fields.flatMap((field, at) => (at % 2 === 0 && field === name ? [fields[at + 1] ?? ''] : []));
+  const has = (name: string) => all(name).length > 0;
+  const refusal = (code: string, message: string, nextStep: string) =>
+    new Failure({ code, subject: `stack ${wish.stack}, ${describeDocker(access)}`, message, nextStep });
+  if (has('busy')) {
+    throw refusal(
+      'deploy_running',
+      `A deploy of stack ${wish.stack} that was begun earlier still switches on the host`,
+      'Wait until it has ended; its outcome will be in the history.',
+    );
+  }
+  if (has('unfetched')) {
+    throw refusal(
+      'fetch_failed',
+      `${wish.repository} could not be fetched from the host`,
+      'Check the address, the login, and that the host reaches the server (git ls-remote).',
+    );
+  }
+  if (has('missing')) {
+    throw refusal(
+      'commit_missing',
+      `${wish.repository} has no commit ${wish.commit}`,
+      'Check that it was pushed, and that no force push has taken it away.',
+    );
+  }
+  if (has('nofolder')) {
+    throw refusal(
+      'folder_missing',
+      `Commit ${wish.commit} has no folder ${wish.folder ?? ''}`,
+      'Check the folder of the Compose files.',
+    );
+  }
+  const [base = ''] = all('base');
+  const [current = ''] = all('current');
+  return {
+    base,
+    current: current === '' ? null : Number(current),
+    commit: all('commit')[0] ?? '',
+    newest: Number(all('newest')[0] ?? 0),
+    files: all('file'),
+    images: all('image'),
+    edited: all('edited'),
+    clashes: all('clash'),
+    envChanged: has('envchanged'),
+    envTracked: has('envtracked'),
+  };
+}

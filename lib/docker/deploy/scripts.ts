@@ -1,0 +1,264 @@
+/**
+ * prepare.sh STACK URL COMMIT DIRECTORY FOLDER: brings the commit to the host and lays it out beside the live project,
+ * where nothing runs. Standard input: user, password, `env` or `keep`, each on a line, then the new .env.
+ * Answers in NUL-terminated pairs. Credentials pass through a pipe to git: no file, no argument, no environment.
+ */
+export const PREPARE = `
+prepare_state
+base=$state/stacks/$1 url=$2 commit=$3 directory=$4 folder=$5
+mkdir -p -- "$base/releases" "$base/stage"
+exec {switching}>>"$base/switch.lock"
+flock -n "$switching" || { printf 'busy\\0\\0'; exit 0; }
+IFS= read -r user || :
+IFS= read -r password || :
+IFS= read -r kind || :
+export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND='ssh -o BatchMode=yes' GIT_DIR=$base/repo.git
+[ -d "$GIT_DIR" ] || git init --quiet --bare "$GIT_DIR"
+present() { git cat-file -e "$commit^{commit}" 2>/dev/null; }
+fetch() {
+  git -c credential.helper= -c credential.helper='!f() { [ "$1" != get ] || cat <&9; }; f' \\
+    fetch --quiet --no-tags "$@" >&2 9< <([ -z "$user$password" ] || printf 'username=%s\\npassword=%s\\n' "$user" "$password")
+}
+present || fetch --depth 1 -- "$url" "$commit" || fetch -- "$url" '+refs/heads/*:refs/selfhost/heads/*' ||
+  { printf 'unfetched\\0\\0'; exit 0; }
+present || { printf 'missing\\0\\0'; exit 0; }
+
+export GIT_WORK_TREE=$base/stage GIT_INDEX_FILE=$base/stage.index
+git read-tree --reset -u "$commit"
+stage=$base/stage\${folder:+/$folder} place=$directory\${folder:+/$folder}
+[ -d "$stage" ] || { printf 'nofolder\\0\\0'; exit 0; }
+printf 'base\\0%s\\0' "$base"
+tracked=$(git ls-files -- "\${folder:+$folder/}.env")
+if [ "$kind" = env ]; then
+  [ -z "$tracked" ] || printf 'envtracked\\0\\0'
+  cat > "$base/env.next"
+  cat -- "$base/env.next" > "$stage/.env"
+  cmp -s -- "$base/env.next" "$place/.env" || printf 'envchanged\\0\\0'
+else
+  rm -f -- "$base/env.next"
+  [ -n "$tracked" ] || [ ! -e "$place/.env" ] || cat -- "$place/.env" > "$stage/.env"
+fi
+
+# What stands in the project's directory and is not ours must never be replaced.
+declare -A ours=()
+export GIT_WORK_TREE=$directory GIT_INDEX_FILE=$base/index
+if [ -e "$GIT_INDEX_FILE" ] && [ -d "$directory" ]; then
+  while IFS= read -r -d '' path; do ours[$path]=1; done < <(git ls-files -z)
+  git update-index -q --refresh >/dev/null 2>&1 || :
+  while IFS= read -r -d '' path; do printf 'edited\\0%s\\0' "$path"; done < <(git diff-files -z --name-only --diff-filter=M)
+fi
+while IFS= read -r -d '' path; do
+  [ -z "\${ours[$path]:-}" ] || continue
+  there=$directory/$path
+  if [ -e "$there" ] || [ -L "$there" ]; then
+    if [ ! -f "$there" ] || ! cmp -s -- "$there" "$base/stage/$path"; then printf 'clash\\0%s\\0' "$path"; fi
+    continue
+  fi
+  above=$path
+  while [[ $above == */* ]]; do
+    above=\${above%/*}
+    if [ -e "$directory/$above" ] && [ ! -d "$directory/$above" ] && [ -z "\${ours[$above]:-}" ]; then
+      printf 'clash\\0%s\\0' "$above"; break
+    fi
+  done
+done < <(git ls-tree -r -z --name-only "$commit")
+
+line_of "$base/current"; current=$REPLY
+newest=0
+for release in "$base"/releases/*/; do
+  number=\${release%/}; number=\${number##*/}
+  case $number in *[!0-9]*) continue ;; esac
+  [ "$number" -le "$newest" ] || newest=$number
+done
+printf 'current\\0%s\\0newest\\0%s\\0' "$current" "$newest"
+if [ -n "$current" ]; then
+  line_of "$base/releases/$current/commit"
+  printf 'commit\\0%s\\0' "$REPLY"
+  if [ -f "$base/releases/$current/images" ]; then
+    while IFS= read -r line; do printf 'image\\0%s\\0' "$line"; done < "$base/releases/$current/images"
+  fi
+  while IFS=$'\\t' read -r kind path; do printf 'file\\0%s %s\\0' "$kind" "$path"; done \\
+    < <(git diff-tree -r --name-status --no-renames "$REPLY" "$commit" 2>/dev/null || :)
+fi
+`;
+
+/** record.sh STACK NUMBER COMMIT FOLDER PROJECT; input: lines of files, an empty line, lines of images, an empty line, notes. */
+export const RECORD = `
+base=$state/stacks/$1 release=$state/stacks/$1/releases/$2
+mkdir -- "$release"
+printf '%s\\n' "$3" > "$release/commit"
+printf '%s\\n' "$4" > "$release/folder"
+printf '%s\\n' "$5" > "$release/project"
+: > "$release/files"; : > "$release/images"
+while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line" >> "$release/files"; done
+while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line" >> "$release/images"; done
+cat > "$release/notes.json"
+[ ! -f "$base/env.next" ] || mv -fT -- "$base/env.next" "$release/env"
+# Keeps the commit from being swept away.
+git --git-dir="$base/repo.git" update-ref "refs/selfhost/release/$2" "$3"
+sync -- "$release"/* "$release"
+`;
+
+/**
+ * switch.sh BASE DIRECTORY SOCKET NEW OLD HEALTH_SECONDS GRACE_SECONDS BACK: makes a release live, watches it, and puts
+ * the old one back when it does not become or stay well. It runs as a job of the host, so it ends what it has begun
+ * also when the connection is cut or n8n is killed.
+ */
+export const SWITCH = `
+export LC_ALL=C
+umask 022
+base=$1 directory=$2 new=$4 old=$5 patience=$6 grace=$7 back=$8
+export DOCKER_HOST=unix://$3 GIT_DIR=$base/repo.git GIT_WORK_TREE=$directory GIT_INDEX_FILE=$base/index
+exec {switching}>>"$base/switch.lock"
+flock -w 30 "$switching" || { echo 'Another switch of this stack goes on'; exit 75; }
+why= failed_container=
+
+put() { local draft; draft=$(mktemp -- "$1.XXXXXX") && cat > "$draft" && sync -- "$draft" && mv -fT -- "$draft" "$1"; }
+
+compose() {
+  local files=() file
+  while IFS= read -r file; do files+=(--file "$place/$file"); done < "$release/files"
+  timeout --kill-after=10 "$patience" docker compose --ansi never --project-directory "$place" --project-name "$project" "\${files[@]}" "$@" {switching}>&-
+}
+
+well() {
+  local end=$((SECONDS + patience)) since= name status health code restarts policy checks check waiting running ids
+  local -A first=() last=()
+  while :; do
+    waiting= running=0
+    ids=$(compose ps --all --quiet) || { why='Compose does not tell what runs'; return 1; }
+    [ -n "$ids" ] || { why='no container was made'; return 1; }
+    while read -r name status health code restarts policy checks; do
+      name=\${name#/}
+      [ "\${last[$name]:-$restarts}" = "$restarts" ] || waiting="$name has restarted"
+      : "\${first[$name]:=$restarts}"
+      last[$name]=$restarts
+      if [ $((restarts - first[$name])) -ge 3 ]; then
+        why="$name keeps restarting (exit code $code)" failed_container=$name; return 1
+      fi
+      # A container that was not recreated still has the health of before: only a check that began since counts.
+      check=\${checks%;} check=\${check##*;}
+      if [ "$health" != none ] && [ "\${check#*@}" -le "$activated" ] 2>/dev/null; then health=unchecked; fi
+      if [ "$health" = healthy ] && [ "\${check%@*}" != 0 ]; then health=failing; fi
+      case $status/$health in
+        running/none | running/healthy) running=$((running + 1)) ;;
+        running/unhealthy) why="$name is unhealthy" failed_container=$name; return 1 ;;
+        exited/* | dead/*)
+          # What is to run once and has done so is well.
+          if [ "$code" = 0 ] && [[ $policy = no || $policy = on-failure ]]; then continue; fi
+          if [ "$policy" = no ]; then why="$name has exited with code $code" failed_container=$name; return 1; fi
+          waiting="$name is $status" ;;
+        *) waiting="$name is $status, its health $health" ;;
+      esac
+    done < <(docker inspect --format '{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{or .HostConfig.RestartPolicy.Name "no"}} {{if .State.Health}}{{range .State.Health.Log}}{{.ExitCode}}@{{.Start.Unix}};{{end}}{{end}}' $ids)
+    [ -n "$waiting" ] || [ "$running" -gt 0 ] || waiting='no container runs'
+    if [ -z "$waiting" ]; then
+      [ -n "$since" ] || { since=$SECONDS; echo "All containers are well; watching for $grace s"; }
+      [ $((SECONDS - since)) -lt "$grace" ] || return 0
+    else
+      since=
+      if [ "$SECONDS" -ge "$end" ]; then why="$waiting, after $patience s" failed_container=\${waiting%% *}; return 1; fi
+    fi
+    sleep 0.3
+  done
+}
+
+activate() {
+  local id reference code
+  release=$base/releases/$1 why= failed_container=
+  IFS= read -r commit < "$release/commit"; IFS= read -r folder < "$release/folder"; IFS= read -r project < "$release/project"
+  place=$directory\${folder:+/$folder}
+  echo "Switching to release $1 (commit $commit)"
+  mkdir -p -- "$directory" && git read-tree --reset -u "$commit" || { why='the files of the commit could not be laid out'; return 1; }
+  activated=$EPOCHSECONDS
+  if [ -f "$release/env" ]; then
+    # The way back needs what was there before.
+    if [ "$1" = "$new" ] && [ -n "$old" ] && [ -f "$place/.env" ] && [ ! -f "$base/releases/$old/env" ]; then
+      put "$base/releases/$old/env" < "$place/.env" || { why='the former .env could not be kept'; return 1; }
+    fi
+    # mktemp makes it 0600, and the rename keeps that.
+    put "$place/.env" < "$release/env" || { why='.env could not be written'; return 1; }
+  fi
+  while read -r id reference; do
+    docker tag "$id" "$reference" || { why="image $reference of this release is gone"; return 1; }
+  done < "$release/images"
+  compose up --detach --no-build --pull never --remove-orphans > "$base/up.log" 2>&1 || {
+    code=$?
+    cat -- "$base/up.log"
+    why="docker compose up failed: $(tail -n 1 -- "$base/up.log" | tr -d '\\000' | cut -c1-400)"
+    [ "$code" != 124 ] || why="docker compose up did not end within $patience s"
+    return 1
+  }
+  well
+}
+
+outcome() { printf '%s\\n' "$@" | put "$base/releases/$new/outcome"; rm -f -- "$base/switching"; }
+
+# A stack has one directory for good: in another one its relative mounts would be empty.
+home=
+if [ -f "$base/directory" ]; then IFS= read -r home < "$base/directory"; fi
+if [ -n "$home" ] && [ "$home" != "$directory" ]; then echo "This stack lives in $home"; exit 76; fi
+printf '%s\\n' "$directory" | put "$base/directory"
+
+printf '%s\\n' "$new" > "$base/switching"
+if activate "$new"; then
+  printf '%s\\n' "$new" | put "$base/current"
+  outcome ok '' "$new" yes
+  echo "Release $new is live"
+  exit 0
+fi
+reason=$why
+echo "Release $new failed: $reason"
+if [ -n "$failed_container" ]; then
+  {
+    docker logs --tail 100 "$failed_container" 2>&1 | tail -c 16384
+    docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}} {{.Output}}
+{{end}}{{end}}' "$failed_container" 2>&1 | tail -n 20 | tail -c 4096
+  } > "$base/releases/$new/failed.log"
+fi
+if [ "$back" = yes ] && [ -n "$old" ] && [ -f "$base/releases/$old/commit" ]; then
+  if activate "$old"; then
+    outcome failed "$reason" "$old" yes
+    echo "Release $old is back and well"
+    exit 10
+  fi
+  outcome failed "$reason; and going back failed: $why" "$old" no
+  echo "Release $old could not be put back: $why"
+  exit 11
+fi
+# Nobody put another release back: what is there now is the new one, not well.
+printf '%s\\n' "$new" | put "$base/current"
+outcome failed "$reason" "$new" no
+exit 12
+`;
+
+/** history.sh STACK: NUL-terminated fields, eight a release: number, live, commit, outcome, notes, failed log, env, base. */
+export const HISTORY = `
+base=$state/stacks/$1
+[ -d "$base/releases" ] || exit 0
+line_of "$base/current"; current=$REPLY
+line_of "$base/switching"; switching=$REPLY
+busy=no
+if [ -e "$base/switch.lock" ] && ! flock -n "$base/switch.lock" true; then busy=yes; fi
+for release in "$base"/releases/*/; do
+  release=\${release%/}; number=\${release##*/}
+  case $number in *[!0-9]*) continue ;; esac
+  line_of "$release/commit"; commit=$REPLY
+  live=no; [ "$number" != "$current" ] || live=yes
+  outcome=$(cat -- "$release/outcome" 2>/dev/null) || outcome=
+  if [ -z "$outcome" ] && [ "$number" = "$switching" ]; then if [ $busy = yes ]; then outcome=running; else outcome=interrupted; fi; fi
+  printf '%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0' "$number" "$live" "$commit" "$outcome" \\
+    "$(cat -- "$release/notes.json" 2>/dev/null)" "$(cat -- "$release/failed.log" 2>/dev/null)" \\
+    "$([ -f "$release/env" ] && echo yes || echo no)" "$base"
+done
+`;
+
+/** forget.sh STACK NUMBER: removes a release that is not live; answers its images as tagged for it. */
+export const FORGET = `
+base=$state/stacks/$1
+line_of "$base/current"
+[ "$REPLY" != "$2" ] || refuse "release $2 is live"
+case $2 in '' | *[!0-9]*) refuse "$2 is not a release" ;; esac
+git --git-dir="$base/repo.git" update-ref -d "refs/selfhost/release/$2"
+rm -rf -- "$base/releases/$2"
+`;

@@ -1,0 +1,120 @@
+import { finished } from 'node:stream';
+import { Failure } from '../../failure';
+import { keepOutput } from '../../host/kept-output';
+import { path } from '../../http/path';
+import type { Task } from '../../task';
+import { inspectContainer } from './containers';
+import type { Engine } from './engine';
+import { oneFrame, splitFrames, type Frame } from './frames';
+import type { Readable } from 'node:stream';
+
+export interface LogWish {
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  /** Unix seconds, with a fraction. */
+  readonly since?: string;
+  readonly until?: string;
+  readonly tail?: number;
+  readonly timestamps?: boolean;
+  readonly follow?: boolean;
+}
+
+export interface LogText {
+  readonly text: string;
+  readonly bytes: number;
+  readonly lines: number;
+  /** The middle was left out. */
+  readonly truncated: boolean;
+}
+
+/** The output of a container, piece by piece, in constant memory. */
+export async function* followLogs(
+  engine: Engine,
+  container: string,
+  wish: LogWish,
+  task: Task,
+): AsyncGenerator<Frame, void, undefined> {
+  const { terminal } = await inspectContainer(engine, container, task);
+  const { body } = await engine.stream(
+    {
+      method: 'GET',
+      path: path('/containers/{container}/logs', { container }),
+      query: {
+        stdout: wish.stdout ?? true,
+        stderr: wish.stderr ?? true,
+        since: wish.since,
+        until: wish.until,
+        tail: wish.tail ?? 'all',
+        timestamps: wish.timestamps ?? false,
+        follow: wish.follow ?? false,
+      },
+    },
+    task,
+  );
+  yield* frames(body, terminal);
+}
+
+/** Reads a framed or plain body; whatever breaks it off breaks this off, too. */
+export async function* frames(body: Readable, terminal: boolean): AsyncGenerator<Frame, void, undefined> {
+  const split = terminal ? oneFrame() : splitFrames();
+  finished(body, (error) => {
+    if (error) split.destroy(error);
+  });
+  body.pipe(split);
+  try {
+    for await (const frame of split) yield frame as Frame;
+  } finally {
+    body.destroy();
+    split.destroy();
+  }
+}
+
+/** The logs up to now as text; of more than `maxBytes` the beginning and the end. `grep` keeps lines that match. */
+export async function readLogs(
+  engine: Engine,
+  container: string,
+  wish: LogWish & { readonly maxBytes?: number; readonly grep?: string },
+  task: Task,
+): Promise<LogText> {
+  const kept = keepOutput(wish.maxBytes ?? 256 * 1024);
+  const wanted = wish.grep === undefined || wish.grep === '' ? undefined : pattern(wish.grep);
+  let lines = 0;
+  const take = (line: string) => {
+    if (wanted !== undefined && !wanted.test(line.replace(/\r?\n$/, ''))) return;
+    lines += 1;
+    kept.add(Buffer.from(line));
+  };
+  // The two streams are woven line by line, as they came.
+  const rest = { stdout: '', stderr: '' };
+  for await (const { stream, data } of followLogs(engine, container, { ...wish, follow: false }, task)) {
+    const parts = (rest[stream] + data.toString('latin1')).split('\n');
+    rest[stream] = parts.pop() ?? '';
+    for (const part of parts) take(bytesToText(`${part}\n`));
+    if (rest[stream].length > LONGEST_LINE) {
+      take(bytesToText(rest[stream]));
+      rest[stream] = '';
+    }
+  }
+  for (const left of [rest.stdout, rest.stderr]) if (left !== '') take(bytesToText(left));
+  return { text: kept.text(), bytes: kept.bytes, lines, truncated: kept.truncated };
+}
+
+const LONGEST_LINE = 256 * 1024;
+
+/** Read as latin1, a character that is split between two pieces stays whole. */
+function bytesToText(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString();
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new Failure({
+      code: 'invalid_parameter',
+      subject: 'Grep',
+      message: `"${text}" is not a regular expression`,
+      nextStep: 'Write characters with a meaning, like ( or *, with a backslash before them.',
+    });
+  }
+}

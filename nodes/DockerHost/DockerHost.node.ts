@@ -1,0 +1,46 @@
+import { actionNode, resource } from '../declaration';
+import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
+import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { composeOperations } from './actions/compose';
+import { containerOperations } from './actions/container';
+import { stackOperations } from './actions/stack';
+import { imageOperations, networkOperations, systemOperations, volumeOperations } from './actions/things';
+import { dockerContext } from './context';
+import type { DockerContext } from './operation';
+
+export const DockerHost = actionNode<DockerContext>({
+  name: 'dockerHost',
+  displayName: 'Docker Host',
+  description:
+    'Containers, Compose projects and deploys that roll back on your servers, over SSH with pinned host keys',
+  icon: { light: 'file:dockerHost.svg', dark: 'file:dockerHost.dark.svg' },
+  credentials: [
+    { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
+    {
+      name: 'selfhostSecrets',
+      displayName: 'Named Secrets',
+      required: false,
+      testedBy: 'secretsCredentialTest',
+      displayOptions: { show: { resource: ['stack'] } },
+    },
+    {
+      name: 'selfhostInfisical',
+      displayName: 'Infisical',
+      required: false,
+      testedBy: 'infisicalCredentialTest',
+      displayOptions: { show: { resource: ['stack'] } },
+    },
+  ],
+  resources: [
+    resource({ name: 'container', label: 'Container', operations: containerOperations }),
+    resource({ name: 'image', label: 'Image', operations: imageOperations }),
+    resource({ name: 'volume', label: 'Volume', operations: volumeOperations }),
+    resource({ name: 'network', label: 'Network', operations: networkOperations }),
+    resource({ name: 'system', label: 'System', operations: systemOperations }),
+    resource({ name: 'compose', label: 'Compose', operations: composeOperations }),
+    resource({ name: 'stack', label: 'Stack', operations: stackOperations }),
+  ],
+  methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
+  context: dockerContext,
+});

@@ -1,0 +1,200 @@
+import { deployStack, rollBackStack } from '../../../lib/docker/deploy/deploy';
+import { history, pruneReleases } from '../../../lib/docker/deploy/history';
+import { withoutSecrets } from '../../../lib/secrets/redact';
+import { resolveReference } from '../../../lib/secrets/resolve';
+import { choice, keyValues, list, number, optional, schema, text, toggle } from '../../declaration';
+import { changeOptions, hostField, readOptions, stackFields, switchOptions } from '../fields';
+import { operation } from '../operation';
+import { switchFacts } from '../schemas';
+
+const deployOperation = operation({
+  resource: 'stack',
+  name: 'deploy',
+  action: 'Deploy a stack',
+  description:
+    'Makes exactly one commit live, watches it, and puts the release before back when it does not become or stay healthy',
+  effect: 'changes',
+  dryRun: true,
+  input: {
+    host: hostField,
+    ...stackFields,
+    repository: text({ required: true, placeholder: 'https://git.example.org/me/stacks.git' }),
+    commit: text({
+      required: true,
+      placeholder: '0123456789abcdef…',
+      description: 'The whole hash, as a push webhook gives it',
+    }),
+    options: optional({
+      ...changeOptions,
+      ...switchOptions,
+      folder: text({
+        placeholder: 'immich',
+        description: 'Where the Compose files are in the repository. Empty: its top.',
+      }),
+      files: list({ label: 'Compose Files', description: 'Relative to the folder. Empty: the usual names.' }),
+      project: text({ label: 'Project Name', description: 'Empty: the name of the stack' }),
+      gitUser: text({ label: 'Git User' }),
+      gitToken: text({
+        label: 'Git Token',
+        placeholder: 'credential:GIT_TOKEN',
+        description: 'A secret reference. It reaches git through a pipe and is written nowhere.',
+      }),
+      environment: keyValues({ description: 'With this or secrets given, .env is written anew with mode 600' }),
+      secretEnvironment: keyValues({
+        label: 'Secret Environment',
+        description: 'Variables of .env whose values are secret references: credential:NAME',
+      }),
+      pull: choice({ options: { always: 'Always', missing: 'Only Missing Images' }, default: 'always' }),
+      migratesData: toggle({
+        label: 'Migrates Data',
+        description:
+          'Whether the release before cannot read the data any more: it wants a fresh dump and never rolls back by itself',
+      }),
+      dumpedAt: text({
+        label: 'Dumped At',
+        placeholder: '2026-01-31T02:00:00Z',
+        description: 'When the dump was taken',
+      }),
+      dumpMaxAgeMinutes: number({ label: 'Dump Max Age (Minutes)', default: 60, min: 1, integer: true }),
+      overwrite: toggle({ description: 'Whether to replace what was changed by hand in the directory' }),
+      acceptMovedData: toggle({
+        label: 'Accept Moved Data',
+        description: 'Whether to go on although a service would write its data somewhere else than before',
+      }),
+      redeploy: toggle({ description: 'Whether to switch also when nothing has changed' }),
+    }),
+  },
+  output: schema.object({
+    ...switchFacts,
+    plan: schema.object({
+      from: schema.nullable(schema.object({ release: schema.integer(), commit: schema.string() })),
+      commit: schema.string(),
+      files: schema.array(schema.string(), 'What the commit changes: M, A or D and the path'),
+      envChanged: schema.boolean(),
+      images: schema.array(schema.string()),
+      overwrites: schema.array(schema.string()),
+      movedData: schema.array(
+        schema.object({
+          service: schema.string(),
+          target: schema.string(),
+          from: schema.string(),
+          to: schema.string(),
+        }),
+      ),
+    }),
+  }),
+  run: async ({ input, access, secrets, hostName, task }) => {
+    const { options, stack, directory, repository, commit, dryRun } = input;
+    const resolve = (reference: string) => resolveReference(reference, secrets, task);
+    const hidden = await Promise.all(
+      Object.entries(options.secretEnvironment ?? {}).map(async ([name, one]) => [name, await resolve(one)] as const),
+    );
+    const { gitToken = '' } = options;
+    const token = gitToken === '' ? undefined : await resolve(gitToken);
+    const writesEnv = options.environment !== undefined || options.secretEnvironment !== undefined;
+    const { lockWaitSeconds, folder, project, gitUser, environment, ...rest } = options;
+    const wish = {
+      ...rest,
+      stack,
+      directory,
+      repository,
+      commit,
+      dryRun,
+      folder: folder === '' ? undefined : folder,
+      project: project === '' ? undefined : project,
+      login: token === undefined ? undefined : { user: gitUser ?? 'git', password: token },
+      env: writesEnv ? { ...environment, ...Object.fromEntries(hidden) } : undefined,
+      lockWaitMs: lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000,
+    };
+    const secretValues = [...hidden.map(([, value]) => value), ...(token === undefined ? [] : [token])];
+    return await withoutSecrets(secretValues, async () => ({
+      host: hostName,
+      ...(await deployStack(access, wish, task)),
+    }));
+  },
+});
+
+const rollBackOperation = operation({
+  resource: 'stack',
+  name: 'rollBack',
+  action: 'Roll a stack back to a release',
+  description: 'Makes an earlier release live again: its files, its .env, its very images',
+  effect: 'changes',
+  dryRun: true,
+  input: {
+    host: hostField,
+    ...stackFields,
+    release: number({ default: 1, min: 1, integer: true, description: 'Its number in the history' }),
+    options: optional({ ...changeOptions, ...switchOptions }),
+  },
+  output: schema.object(switchFacts),
+  run: async ({ input, access, hostName, task }) => {
+    const { healthSeconds, graceSeconds, lockWaitSeconds } = input.options;
+    const { stack, directory, release, dryRun } = input;
+    const lockWaitMs = lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000;
+    const wish = { stack, directory, release, healthSeconds, graceSeconds, lockWaitMs, dryRun };
+    return { host: hostName, ...(await rollBackStack(access, wish, task)) };
+  },
+});
+
+const historyOperation = operation({
+  resource: 'stack',
+  name: 'history',
+  label: 'Get History',
+  action: 'Get the history of a stack',
+  description: 'Gives the releases that the host still has, one item each, the newest first',
+  effect: 'reads',
+  input: { host: hostField, stack: stackFields.stack, options: optional(readOptions) },
+  output: schema.object({
+    host: schema.string(),
+    stack: schema.string(),
+    release: schema.integer(),
+    live: schema.boolean(),
+    commit: schema.string(),
+    outcome: schema.oneOf(['ok', 'failed', 'running', 'interrupted', 'never switched']),
+    reason: schema.nullable(schema.string()),
+    at: schema.nullable(schema.string()),
+    by: schema.nullable(schema.string()),
+    repository: schema.nullable(schema.string()),
+    digests: schema.record(schema.array(schema.string())),
+    hasEnv: schema.boolean(),
+    log: schema.nullable(schema.string('Last lines of the container that was not well')),
+  }),
+  run: async ({ input, access, hostName, task }) =>
+    (await history(access, input.stack, task)).map(({ base: _, outcome, ...release }) => ({
+      host: hostName,
+      stack: input.stack,
+      ...release,
+      outcome: outcome.kind === 'unknown' ? outcome.why : outcome.kind,
+      reason: outcome.kind === 'unknown' ? null : outcome.reason,
+    })),
+});
+
+const pruneOperation = operation({
+  resource: 'stack',
+  name: 'prune',
+  action: 'Prune the releases of a stack',
+  description: 'Forgets old releases with their images. The live one always stays.',
+  effect: 'destroys',
+  dryRun: true,
+  input: {
+    host: hostField,
+    stack: stackFields.stack,
+    keep: number({ default: 5, min: 1, max: 1000, integer: true, description: 'How many of the newest to keep' }),
+    options: optional(changeOptions),
+  },
+  output: schema.object({
+    host: schema.string(),
+    stack: schema.string(),
+    changed: schema.boolean(),
+    removed: schema.array(schema.integer()),
+    kept: schema.array(schema.integer()),
+    dryRun: schema.boolean(),
+  }),
+  run: async ({ input, access, hostName, task }) => {
+    const { stack, keep, dryRun } = input;
+    return { host: hostName, stack, ...(await pruneReleases(access, { stack, keep, dryRun }, task)), dryRun };
+  },
+});
+
+export const stackOperations = [deployOperation, rollBackOperation, historyOperation, pruneOperation];

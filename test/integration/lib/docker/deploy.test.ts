@@ -1,0 +1,238 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startGitServer, type GitServer } from '../../../../lab/git-server';
+import { run } from '../../../../lab/hosts/programs';
+import { until } from '../../../../lab/hosts/waiting';
+import { deployStack, rollBackStack } from '../../../../lib/docker/deploy/deploy';
+import { history, pruneReleases } from '../../../../lib/docker/deploy/history';
+import { closeSessions } from '../../../../lib/host/sessions';
+import type { DeployWish } from '../../../../lib/docker/deploy/wish';
+import { quietTask } from '../../../shared/task';
+import { describeAsRoot } from '../../lab/as-root';
+import { startDockerMachine, type DockerMachine } from './docker-machine';
+
+jest.setTimeout(60_000);
+
+const compose = (change: Readonly<Record<string, string>> = {}) => `
+services:
+  web:
+    image: ${change.image ?? 'tiny:1'}
+    command: httpd -f -h /site
+    environment: { SECRET: "\${SECRET}" }
+    ports: [ "${change.port ?? '18090:80'}" ]
+    volumes: [ "${change.data ?? './data'}:/data", "./site:/site:ro" ]
+    stop_grace_period: 0s
+    healthcheck: { test: ["CMD", "test", "-f", "/site/ok"], interval: 200ms, timeout: 5s, retries: 2 }
+`;
+const SECRET = `it's "5$" \\ and more`;
+
+describeAsRoot('deploys', () => {
+  let machine: DockerMachine;
+  let git: GitServer;
+  let base: DeployWish;
+  let first: string;
+  let second: string;
+  const task = quietTask();
+
+  const deploy = (commit: string, change: Partial<DeployWish> = {}) =>
+    deployStack(machine.access, { ...base, commit, ...change }, task);
+  const page = async () => {
+    const answer = await fetch(`http://${machine.docker.address}:18090/index.html`, {
+      signal: AbortSignal.timeout(1_000),
+    });
+    return (await answer.text()).trim();
+  };
+
+  beforeAll(async () => {
+    machine = await startDockerMachine();
+    git = await startGitServer();
+    base = {
+      stack: 'shop',
+      directory: join(machine.docker.folder, 'shop'),
+      repository: git.url,
+      commit: '',
+      login: { user: git.user, password: git.password },
+      env: { SECRET },
+      pull: 'missing',
+      healthSeconds: 15,
+      graceSeconds: 0,
+    };
+    first = await git.commit({ 'compose.yml': compose(), 'site/index.html': 'one\n', 'site/ok': '' });
+    second = await git.commit({ 'site/index.html': 'two\n', 'site/new.html': 'new\n' });
+  });
+  afterAll(async () => {
+    await git.stop();
+    await machine.stop();
+  });
+
+  test('an exact commit goes live, its .env is closed and unharmed, and the login is in no file', async () => {
+    const dry = await deploy(first, { dryRun: true });
+    expect(dry).toMatchObject({ changed: true, dryRun: true, live: null, plan: { from: null, envChanged: true } });
+    await expect(stat(base.directory)).rejects.toMatchObject({ code: 'ENOENT' });
+    const result = await deploy(first);
+    expect(result).toMatchObject({
+      succeeded: true,
+      changed: true,
+      tried: 1,
+      live: 1,
+      liveIsWell: true,
+      rolledBack: false,
+    });
+    expect(await page()).toBe('one');
+    expect((await stat(join(base.directory, '.env'))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(base.directory, 'site/index.html'))).mode & 0o777).toBe(0o644);
+    const seen = await machine.docker.docker('exec', 'shop-web-1', 'sh', '-c', 'echo "$SECRET"');
+    expect(seen).toBe(`${SECRET}\n`);
+    await machine.docker.docker('exec', 'shop-web-1', 'touch', '/data/precious');
+    const found = await run(['sh', '-c', 'grep -rlF -e "$1" "$2" || :', 'sh', git.password, machine.docker.folder]);
+    expect(found).toBe('');
+    expect(JSON.stringify(result)).not.toContain('and more');
+  });
+
+  test('the next commit goes live beside its data; the same once more changes nothing', async () => {
+    const dry = await deploy(second, { dryRun: true });
+    expect(dry.plan).toMatchObject({
+      from: { release: 1, commit: first },
+      files: ['M site/index.html', 'A site/new.html'],
+      envChanged: false,
+    });
+    expect(await page()).toBe('one');
+    expect(await deploy(second)).toMatchObject({ succeeded: true, tried: 2, live: 2 });
+    expect(await page()).toBe('two');
+    expect(await readFile(join(base.directory, 'data/precious'), 'utf8')).toBe('');
+    expect(await deploy(second)).toMatchObject({ succeeded: true, changed: false, tried: null, live: 2 });
+  });
+
+  test('an image that cannot be had stops the deploy before anything is touched', async () => {
+    const commit = await git.commit({ 'compose.yml': compose({ image: '127.0.0.1:1/none:1' }) });
+    await expect(deploy(commit)).rejects.toMatchObject({ code: 'compose_failed' });
+    expect(await page()).toBe('two');
+    expect(await readFile(join(base.directory, 'compose.yml'), 'utf8')).toContain('tiny:1');
+  });
+
+  test('a release that is unhealthy is taken back, with its .env, and the report says so', async () => {
+    const commit = await git.commit({ 'compose.yml': compose(), 'site/index.html': 'sick\n', 'site/ok': null });
+    const result = await deploy(commit, { env: { SECRET: 'other' } });
+    expect(result).toMatchObject({
+      succeeded: false,
+      tried: 3,
+      live: 2,
+      liveIsWell: true,
+      rolledBack: true,
+      reason: 'shop-web-1 is unhealthy',
+    });
+    expect(result.log).toContain('health check: exit code 1');
+    expect(await page()).toBe('two');
+    expect(await machine.docker.docker('exec', 'shop-web-1', 'sh', '-c', 'echo "$SECRET"')).toBe(`${SECRET}\n`);
+    expect(await readFile(join(base.directory, 'data/precious'), 'utf8')).toBe('');
+  });
+
+  test('a port that is taken takes the release back', async () => {
+    await machine.docker.docker('run', '-d', '--name', 'thief', '-p', '18091:80', 'tiny:1');
+    const commit = await git.commit({ 'compose.yml': compose({ port: '18091:80' }), 'site/ok': '' });
+    const result = await deploy(commit);
+    expect(result).toMatchObject({ succeeded: false, live: 2, liveIsWell: true, rolledBack: true });
+    expect(result.reason).toContain('port is already allocated');
+    expect(await page()).toBe('two');
+    await machine.docker.docker('rm', '--force', 'thief');
+  });
+
+  test('a mount that would move its data is refused', async () => {
+    const commit = await git.commit({ 'compose.yml': compose({ data: './elsewhere' }) });
+    await expect(deploy(commit)).rejects.toMatchObject({
+      code: 'data_would_move',
+      details: {
+        moved: [
+          {
+            service: 'web',
+            target: '/data',
+            from: join(base.directory, 'data'),
+            to: join(base.directory, 'elsewhere'),
+          },
+        ],
+      },
+    });
+    await expect(deploy(second, { directory: join(machine.docker.folder, 'shop-2') })).rejects.toMatchObject({
+      code: 'data_would_move',
+    });
+  });
+
+  test('what was changed by hand, or lies in the way, is refused until it may be overwritten', async () => {
+    await git.commit({ 'compose.yml': compose() });
+    const commit = await git.commit({ 'site/hand.html': 'from git\n' });
+    await writeFile(join(base.directory, 'site/index.html'), 'edited by hand\n');
+    await writeFile(join(base.directory, 'site/hand.html'), 'made by hand\n');
+    await expect(deploy(commit)).rejects.toMatchObject({
+      code: 'directory_changed',
+      details: { paths: ['site/index.html', 'site/hand.html'] },
+    });
+    expect(await page()).toBe('edited by hand');
+    expect(await deploy(commit, { overwrite: true })).toMatchObject({ succeeded: true });
+    expect(await page()).toBe('sick');
+  });
+
+  test('a connection that is cut in mid-switch, and an n8n that is gone, leave the host to put it right', async () => {
+    const live = (await history(machine.access, 'shop', task)).find((one) => one.live);
+    const commit = await git.commit({ 'site/index.html': 'never\n', 'site/ok': null });
+    const stop = new AbortController();
+    const deploying = deployStack(machine.access, { ...base, commit }, quietTask(stop.signal)).catch(
+      (error: unknown) => error,
+    );
+    await until('the switch has begun', 20_000, async () =>
+      (await readFile(join(base.directory, 'site/index.html'), 'utf8')) === 'never\n' ? true : undefined,
+    );
+    await closeSessions();
+    stop.abort();
+    await deploying;
+    const outcome = await until('the host has an outcome', 30_000, async () => {
+      const [newest] = await history(machine.access, 'shop', task).catch(() => []);
+      return newest?.commit === commit && newest.outcome.kind === 'failed' ? newest.outcome : undefined;
+    });
+    expect(outcome).toMatchObject({ live: live?.release, well: true });
+    expect(await page()).toBe('sick');
+  });
+
+  test('of two deploys at once one waits, and is refused when it may not wait', async () => {
+    const [a, b] = await Promise.allSettled([
+      deploy(first, { redeploy: true }),
+      deploy(second, { redeploy: true, lockWaitMs: 0 }),
+    ]);
+    const refused = [a, b].filter((one) => one.status === 'rejected');
+    expect(refused).toMatchObject([{ reason: { code: 'lock_busy' } }]);
+  });
+
+  test('an earlier release comes back whole, and old ones are forgotten with their images', async () => {
+    expect(
+      await rollBackStack(
+        machine.access,
+        { stack: 'shop', directory: base.directory, release: 2, graceSeconds: 0 },
+        task,
+      ),
+    ).toMatchObject({
+      succeeded: true,
+      live: 2,
+    });
+    expect(await page()).toBe('two');
+    await expect(
+      rollBackStack(machine.access, { stack: 'shop', directory: base.directory, release: 99 }, task),
+    ).rejects.toMatchObject({ code: 'release_missing' });
+    await expect(
+      rollBackStack(machine.access, { stack: 'shop', directory: '/srv/elsewhere', release: 1 }, task),
+    ).rejects.toMatchObject({ code: 'directory_moved' });
+    const before = await history(machine.access, 'shop', task);
+    const pruned = await pruneReleases(machine.access, { stack: 'shop', keep: 1 }, task);
+    expect(pruned.kept).toEqual([before[0]?.release, 2]);
+    expect((await history(machine.access, 'shop', task)).map(({ release }) => release)).toEqual(pruned.kept);
+    const tags = await machine.docker.docker('images', '--format', '{{.Tag}}', 'selfhost-release/shop');
+    expect(tags.trim().split('\n').sort()).toEqual(pruned.kept.map((one) => `${one}-0`).sort());
+  });
+
+  test('a stack that migrates its data wants a fresh dump, and never goes back by itself', async () => {
+    const commit = await git.commit({ 'site/index.html': 'migrated\n' });
+    await expect(deploy(commit, { migratesData: true })).rejects.toMatchObject({ code: 'dump_needed' });
+    const dumpedAt = new Date(Date.now() - 60_000).toISOString();
+    const result = await deploy(commit, { migratesData: true, dumpedAt });
+    expect(result).toMatchObject({ succeeded: false, liveIsWell: false, rolledBack: false, live: result.tried });
+    expect(await page()).toBe('migrated');
+  });
+});

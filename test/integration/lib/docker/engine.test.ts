@@ -1,0 +1,259 @@
+import { chmod } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { startSshHost } from '../../../../lab/hosts/ssh-host';
+import { until } from '../../../../lab/hosts/waiting';
+import { copyIn, copyOut } from '../../../../lib/docker/engine/archive';
+import {
+  awaitContainer,
+  changePower,
+  createContainer,
+  inspectContainer,
+  listContainers,
+  removeContainer,
+  renameContainer,
+  topContainer,
+  updateContainer,
+} from '../../../../lib/docker/engine/containers';
+import { connectEngine, type Engine } from '../../../../lib/docker/engine/engine';
+import { execInContainer } from '../../../../lib/docker/engine/exec';
+import {
+  imageHistory,
+  inspectImage,
+  listImages,
+  pullImage,
+  removeImage,
+  tagImage,
+} from '../../../../lib/docker/engine/images';
+import { followLogs, readLogs } from '../../../../lib/docker/engine/logs';
+import { createNetwork, inspectNetwork, removeNetwork } from '../../../../lib/docker/engine/networks';
+import { containerStats, diskUsage, events, prune, systemInfo } from '../../../../lib/docker/engine/system';
+import { createVolume, inspectVolume, removeVolume } from '../../../../lib/docker/engine/volumes';
+import { hostOf } from '../../../shared/lab-host';
+import { quietTask } from '../../../shared/task';
+import { describeAsRoot } from '../../lab/as-root';
+import { startDockerMachine, type DockerMachine } from './docker-machine';
+
+jest.setTimeout(60_000);
+
+describeAsRoot('the engine of Docker, over SSH', () => {
+  let machine: DockerMachine;
+  let engine: Engine;
+  const task = quietTask();
+
+  beforeAll(async () => {
+    machine = await startDockerMachine();
+    engine = await connectEngine(machine.access, task);
+  });
+  afterAll(() => machine.stop());
+
+  test('agrees on the newest version that both sides know', async () => {
+    expect(engine).toMatchObject({ apiVersion: '1.41', serverVersion: expect.stringContaining('20.10') });
+    expect(await systemInfo(engine, task)).toMatchObject({ storageDriver: 'overlay2', apiVersion: '1.41' });
+  });
+
+  test('a container is made, started, measured, changed, renamed, stopped and removed, each once', async () => {
+    const made = await createContainer(
+      engine,
+      {
+        name: 'one',
+        image: 'tiny:1',
+        argv: ['httpd', '-f', '-h', '/www'],
+        environment: { COLOR: 'blue' },
+        labels: { team: 'lab' },
+        publish: ['18081:80'],
+        memoryBytes: 64 * 1024 * 1024,
+      },
+      task,
+    );
+    expect(made).toMatchObject({ name: 'one', state: 'created', health: null, memoryBytes: 67108864 });
+    expect(await changePower(engine, 'one', { action: 'start', dryRun: true }, task)).toMatchObject({ changed: true });
+    expect((await inspectContainer(engine, 'one', task)).state).toBe('created');
+    expect(await changePower(engine, 'one', { action: 'start' }, task)).toMatchObject({
+      changed: true,
+      before: 'created',
+    });
+    expect(await changePower(engine, 'one', { action: 'start' }, task)).toMatchObject({ changed: false });
+    const page = await fetch(`http://${machine.docker.address}:18081/index.html`);
+    expect(await page.text()).toBe('tiny\n');
+    expect(await listContainers(engine, { labels: ['team=lab'] }, task)).toMatchObject([
+      { name: 'one', state: 'running', ports: [{ container: 80, protocol: 'tcp', host: 18081, address: '0.0.0.0' }] },
+    ]);
+    expect(await containerStats(engine, 'one', task)).toMatchObject({ name: 'one', memoryLimitBytes: 67108864 });
+    expect(await topContainer(engine, 'one', task)).toMatchObject([{ CMD: 'httpd -f -h /www' }]);
+    expect(await updateContainer(engine, 'one', { cpus: 0.5, restartPolicy: 'unless-stopped' }, task)).toMatchObject({
+      cpus: 0.5,
+      restartPolicy: 'unless-stopped',
+    });
+    expect(await renameContainer(engine, 'one', 'two', task)).toMatchObject({ changed: true, before: 'one' });
+    expect(await renameContainer(engine, 'two', 'two', task)).toMatchObject({ changed: false });
+    expect(await changePower(engine, 'two', { action: 'pause' }, task)).toMatchObject({ changed: true });
+    expect(await changePower(engine, 'two', { action: 'unpause' }, task)).toMatchObject({
+      container: { state: 'running' },
+    });
+    expect(await changePower(engine, 'two', { action: 'stop', graceSeconds: 0 }, task)).toMatchObject({
+      container: { state: 'exited' },
+    });
+    expect(await prune(engine, { what: 'containers', dryRun: true }, task)).toMatchObject({ removed: ['two'] });
+    expect(await removeContainer(engine, 'two', {}, task)).toMatchObject({ changed: true, before: 'exited' });
+    expect(await removeContainer(engine, 'two', {}, task)).toEqual({
+      name: 'two',
+      id: null,
+      changed: false,
+      before: 'missing',
+    });
+    await expect(inspectContainer(engine, 'two', task)).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('No such container: two'),
+    });
+  });
+
+  test('logs keep their two streams apart, are searched and followed, and a flood of them is cut', async () => {
+    const script =
+      'echo to out; echo to err >&2; echo grün; yes 0123456789abcdef | head -c 17000000; echo last; sleep 600';
+    const { id } = await createContainer(engine, { name: 'talker', image: 'tiny:1', argv: ['sh', '-c', script] }, task);
+    await changePower(engine, id, { action: 'start' }, task);
+    await until('it has said all', 20_000, async () =>
+      (await readLogs(engine, id, { tail: 1 }, task)).text === 'last\n' ? true : undefined,
+    );
+    expect((await readLogs(engine, id, { stdout: false }, task)).text).toBe('to err\n');
+    expect(await readLogs(engine, id, { grep: 'gr.n$' }, task)).toMatchObject({ text: 'grün\n', lines: 1 });
+    const before = process.memoryUsage.rss();
+    const flood = await readLogs(engine, id, { maxBytes: 64 * 1024 }, task);
+    expect(flood).toMatchObject({ truncated: true, bytes: expect.any(Number) });
+    expect(flood.bytes).toBeGreaterThan(17_000_000);
+    expect(flood.text.endsWith('last\n')).toBe(true);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024);
+
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const following = (async () => {
+      for await (const { data } of followLogs(engine, id, { follow: true, tail: 1 }, quietTask(stop.signal))) {
+        seen.push(data.toString());
+        stop.abort();
+      }
+    })();
+    await expect(following).rejects.toMatchObject({ code: 'cancelled' });
+    expect(seen).toEqual(['last\n']);
+    await removeContainer(engine, id, { force: true }, task);
+  });
+
+  test('a program in a container gives its output and exit code, and Stop and time end it in there', async () => {
+    const { id } = await createContainer(engine, { name: 'worker', image: 'tiny:1' }, task);
+    await changePower(engine, id, { action: 'start' }, task);
+    const script = 'echo $COLOR; echo oops >&2; exit $1';
+    const wish = { argv: ['sh', '-c', script, 'sh', '3'] as const, environment: { COLOR: 'blue' }, directory: '/tmp' };
+    expect(await execInContainer(engine, id, { ...wish, argv: [...wish.argv], acceptExitCodes: [3] }, task)).toEqual({
+      stdout: 'blue\n',
+      stderr: 'oops\n',
+      exitCode: 3,
+      truncated: false,
+    });
+    await expect(execInContainer(engine, id, { argv: ['false'] }, task)).rejects.toMatchObject({
+      code: 'command_failed',
+      details: { exitCode: 1 },
+    });
+    await expect(execInContainer(engine, id, { argv: ['sleep', '601'], timeoutMs: 500 }, task)).rejects.toMatchObject({
+      code: 'timeout',
+    });
+    await removeContainer(engine, id, { force: true }, task);
+  });
+
+  test('files go in and out whole', async () => {
+    const { id } = await createContainer(engine, { name: 'files', image: 'tiny:1' }, task);
+    const content = Buffer.alloc(3_000_001, 'x');
+    await copyIn(
+      engine,
+      id,
+      { folder: '/tmp', name: 'big', content: Readable.from([content]), length: content.length },
+      task,
+    );
+    const archive = await buffer(await copyOut(engine, id, '/tmp/big', task));
+    expect(archive.subarray(512, 512 + content.length).equals(content)).toBe(true);
+    await removeContainer(engine, id, {}, task);
+  });
+
+  test('waiting for a state ends when it comes, and at once when it cannot come any more', async () => {
+    const { id } = await createContainer(
+      engine,
+      { name: 'short', image: 'tiny:1', argv: ['sh', '-c', 'exit 4'] },
+      task,
+    );
+    await changePower(engine, id, { action: 'start' }, task);
+    expect(await awaitContainer(engine, id, { state: 'exited', timeoutMs: 10_000 }, task)).toMatchObject({
+      exitCode: 4,
+    });
+    await expect(awaitContainer(engine, id, { state: 'healthy', timeoutMs: 60_000 }, task)).rejects.toMatchObject({
+      code: 'container_not_ready',
+      message: expect.stringContaining('has exited with code 4'),
+    });
+    await removeContainer(engine, id, {}, task);
+  });
+
+  test('images are listed, tagged, told the history of, and removed; a pull that fails says why', async () => {
+    const tagged = await tagImage(engine, 'tiny:1', 'lab.example/tiny:2', task);
+    expect(tagged.tags.toSorted()).toEqual(['lab.example/tiny:2', 'tiny:1']);
+    expect(await listImages(engine, { reference: 'lab.example/*' }, task)).toMatchObject([{ id: tagged.id }]);
+    expect((await imageHistory(engine, 'tiny:1', task)).length).toBe(1);
+    expect(await removeImage(engine, 'lab.example/tiny:2', { dryRun: true }, task)).toMatchObject({ changed: true });
+    expect(await removeImage(engine, 'lab.example/tiny:2', {}, task)).toEqual({
+      changed: true,
+      removed: ['lab.example/tiny:2'],
+    });
+    expect(await removeImage(engine, 'lab.example/tiny:2', {}, task)).toEqual({ changed: false, removed: [] });
+    expect((await inspectImage(engine, 'tiny:1', task)).tags).toEqual(['tiny:1']);
+    await expect(pullImage(engine, '127.0.0.1:1/nobody:1', undefined, task)).rejects.toMatchObject({
+      message: expect.stringContaining('connection refused'),
+    });
+  });
+
+  test('volumes and networks are made once and removed once', async () => {
+    expect(await createVolume(engine, { name: 'data' }, task)).toMatchObject({ name: 'data', changed: true });
+    expect(await createVolume(engine, { name: 'data' }, task)).toMatchObject({ changed: false });
+    await createContainer(engine, { name: 'user', image: 'tiny:1', binds: ['data:/data'] }, task);
+    expect(await inspectVolume(engine, 'data', task)).toMatchObject({ usedBy: ['user'] });
+    await removeContainer(engine, 'user', {}, task);
+    expect(await prune(engine, { what: 'volumes', all: true, dryRun: true }, task)).toMatchObject({
+      removed: ['data'],
+    });
+    await expect(prune(engine, { what: 'volumes' }, task)).rejects.toMatchObject({ code: 'docker_version' });
+    expect(await removeVolume(engine, 'data', {}, task)).toEqual({ name: 'data', changed: true });
+    expect(await removeVolume(engine, 'data', {}, task)).toEqual({ name: 'data', changed: false });
+    const wish = { name: 'lab', subnet: '172.29.9.0/24' };
+    expect(await createNetwork(engine, wish, task)).toMatchObject({ subnets: ['172.29.9.0/24'], changed: true });
+    expect(await createNetwork(engine, wish, task)).toMatchObject({ changed: false });
+    expect(await inspectNetwork(engine, 'lab', task)).toMatchObject({ usedBy: [] });
+    expect(await removeNetwork(engine, 'lab', {}, task)).toEqual({ name: 'lab', changed: true });
+    expect(await diskUsage(engine, task)).toMatchObject({ images: 1, volumes: 0 });
+  });
+
+  test('events tell what happened in a window of time', async () => {
+    const since = String(Math.floor(Date.now() / 1000) - 1);
+    const { id } = await createContainer(engine, { name: 'noted', image: 'tiny:1' }, task);
+    await removeContainer(engine, id, {}, task);
+    const told: string[] = [];
+    const until = String(Math.ceil(Date.now() / 1000));
+    for await (const { action, name } of events(engine, { since, until, containers: [id] }, task))
+      told.push(`${action} ${name}`);
+    expect(told).toEqual(['create noted', 'destroy noted']);
+  });
+
+  test('where the login may not open the socket, sudo and the docker program reach it; without sudo it says what to do', async () => {
+    await chmod(machine.docker.socket, 0o600);
+    const plain = await startSshHost({ name: 'eva', user: 'sudo' });
+    try {
+      const asSudo = { host: hostOf(plain, { sudo: { mode: 'passwordless' } }), socketPath: machine.docker.socket };
+      const through = await connectEngine(asSudo, task);
+      expect((await listImages(through, {}, task)).length).toBe(1);
+      const without = { ...asSudo, host: hostOf(plain) };
+      await expect(connectEngine(without, task)).rejects.toMatchObject({ code: 'docker_forbidden' });
+      const nowhere = { ...asSudo, socketPath: '/run/nobody.sock' };
+      await expect(connectEngine(nowhere, task)).rejects.toMatchObject({
+        code: 'docker_unreachable',
+        message: expect.stringContaining('there is no socket at /run/nobody.sock'),
+      });
+    } finally {
+      await plain.stop();
+    }
+  });
+});
