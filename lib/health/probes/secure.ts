@@ -9,7 +9,7 @@ export function secure(stream: Duplex, serverName: string, authority: string | u
   return new Promise((resolve, reject) => {
     const line = connect({ socket: stream, servername: serverName, ca: authority, rejectUnauthorized: true });
     // Stays for good, so that an error after the handshake has a listener too.
-    line.on('error', (error) => {
+    line.on('error', (error: Error) => {
       reject(new Error(error.message.replace(ADVICE, ''), { cause: error }));
     });
     line.once('close', () => reject(new Error('it hung up during the handshake')));
