@@ -5,6 +5,7 @@ import { run } from '../../../../lab/hosts/programs';
 import { until } from '../../../../lab/hosts/waiting';
 import { deployStack, rollBackStack } from '../../../../lib/docker/deploy/deploy';
 import { history, pruneReleases } from '../../../../lib/docker/deploy/history';
+import { readLock } from '../../../../lib/host/locks/lock';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { DeployWish } from '../../../../lib/docker/deploy/wish';
 import { quietTask } from '../../../shared/task';
@@ -193,12 +194,19 @@ describeAsRoot('deploys', () => {
   });
 
   test('of two deploys at once one waits, and is refused when it may not wait', async () => {
-    const [a, b] = await Promise.allSettled([
-      deploy(first, { redeploy: true }),
-      deploy(second, { redeploy: true, lockWaitMs: 0 }),
-    ]);
-    const refused = [a, b].filter((one) => one.status === 'rejected');
-    expect(refused).toMatchObject([{ reason: { code: 'lock_busy' } }]);
+    const one = deploy(first, { redeploy: true });
+    await until('the first has the lock', 30_000, async () => {
+      const lock = await readLock(machine.access.host, 'stack shop', task);
+      return lock.kind === 'held' || undefined;
+    });
+    const impatient = expect(deploy(second, { redeploy: true, lockWaitMs: 0 })).rejects.toMatchObject({
+      code: 'lock_busy',
+    });
+    const patient = deploy(second, { redeploy: true });
+    await impatient;
+    expect(await one).toMatchObject({ succeeded: true });
+    expect(await patient).toMatchObject({ succeeded: true });
+    expect(await page()).toBe('two');
   });
 
   test('an earlier release comes back whole, and old ones are forgotten with their images', async () => {
