@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from '../../vendor/pg';
-import { Failure, messageOf } from '../failure';
+import { Failure, isFailure, messageOf } from '../failure';
 import { cancelled, type Task } from '../task';
 
 /** A database and who logs in to it. */
@@ -90,7 +90,13 @@ export async function connectPostgres(database: Database, task: Task): Promise<C
 
 async function openStream(database: Database, task: Task): Promise<Duplex> {
   const { at } = database;
-  if ('open' in at) return at.open(task);
+  if ('open' in at) {
+    try {
+      return await at.open(task);
+    } catch (error) {
+      throw isFailure(error, 'connection_lost') ? unreachable(database, error) : error;
+    }
+  }
   const socket = connectTcp({ host: at.host, port: at.port });
   const connected = new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
@@ -161,7 +167,8 @@ function within<T>(work: Promise<T>, milliseconds: number, task: Task, database:
 }
 
 function translate(database: Database, error: unknown): Failure {
-  if (error instanceof Failure) return error;
+  // A socket through SSH that broke is a connection to the database that broke.
+  if (error instanceof Failure && error.code !== 'connection_lost') return error;
   const state = sqlState(error);
   if (state === undefined || isGoingAway(error)) {
     return new Failure({
