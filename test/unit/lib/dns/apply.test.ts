@@ -95,10 +95,13 @@ it('syncs a zone of 1,000 records with one changed record in one write of one ch
     CLOUDFLARE_LIKE,
     names.map((name) => there(name, 'A', name === 'n500' ? '192.0.2.1' : '203.0.113.1')),
   );
+  const began = process.cpuUsage();
   const made = plan(
     provider,
     names.map((name) => a(name)),
   );
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1000).toBeLessThan(400);
   await applyPlan(provider, made, task);
   expect(writes(provider)).toEqual([['update of the record n500.kua.cl A (content)']]);
 });
