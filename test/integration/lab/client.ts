@@ -19,7 +19,8 @@ export function connectTo(host: Reachable, config: ConnectConfig = {}): Promise<
     const client = new Client();
     // Without no-delay each command waits for acknowledgements that are held back.
     client.once('ready', () => resolve(client.setNoDelay(true)));
-    client.once('error', reject);
+    // Not once: ssh2 may report a broken handshake twice, and an error that nobody hears ends the process.
+    client.on('error', reject);
     client.once('close', () => reject(new Error('closed during the handshake')));
     client.connect({
       host: host.address,
