@@ -98,9 +98,9 @@ async function send(run: Run, wanted: readonly Change[]): Promise<void> {
   if (changes.length === 0) return;
   const sets = setsOf(run.state, changes);
   try {
-    run.writes++;
-    await provider.write(zone, { changes, sets }, task);
+    run.writes += await provider.write(zone, { changes, sets }, task);
   } catch (error) {
+    run.writes++;
     if (!isFailure(error, 'dns_refused')) throw error;
     const parts = independentParts(changes);
     if (parts.length === 1) {

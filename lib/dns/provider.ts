@@ -61,9 +61,10 @@ export interface ZoneWrite {
 }
 
 /**
- * A place that keeps zones. `write` is one request that changes something. It throws a Failure with the code
- * `dns_refused` only when the provider has answered that nothing of the write was done; after any other error the
- * engine reads the zone to see what happened. It does not repeat a write by itself.
+ * A place that keeps zones. `write` is one request that changes something, where the provider can say it in one, and
+ * returns how many it took. It throws a Failure with the code `dns_refused` only when the provider has answered that
+ * nothing of the write was done; after any other error the engine reads the zone to see what happened. It does not
+ * repeat a write of which it does not know that it was not done.
  */
 export interface DnsProvider {
   /** As people call it: `Cloudflare`. */
@@ -71,5 +72,5 @@ export interface DnsProvider {
   readonly capabilities: Capabilities;
   /** Every record of the zone but its SOA, all pages of it. */
   readonly listRecords: (zone: string, task: Task) => Promise<readonly ObservedRecord[]>;
-  readonly write: (zone: string, write: ZoneWrite, task: Task) => Promise<void>;
+  readonly write: (zone: string, write: ZoneWrite, task: Task) => Promise<number>;
 }

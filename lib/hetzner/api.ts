@@ -43,13 +43,13 @@ export interface ListRequest {
   readonly name: string;
   readonly query?: Query;
   readonly limit?: number;
-  readonly paged: boolean;
+  /** Absent where the list does not come in pages. */
+  readonly perPage?: number;
 }
 
 export const defaultCloudUrl = 'https://api.hetzner.cloud/v1';
 export const defaultStorageUrl = 'https://api.hetzner.com/v1';
 
-const perPage = 50;
 const actionPaths = { cloud: path('/actions'), storage: path('/storage_boxes/actions') } as const;
 
 export function createHetznerApi(settings: HetznerSettings, surroundings = realSurroundings): HetznerApi {
@@ -66,9 +66,9 @@ export function createHetznerApi(settings: HetznerSettings, surroundings = realS
     return answer;
   };
 
-  const list: HetznerApi['list'] = async (side, { path: of, name, query, limit, paged }, task) => {
+  const list: HetznerApi['list'] = async (side, { path: of, name, query, limit, perPage }, task) => {
     const { items } = await clients[side].allItems(
-      { method: 'GET', path: of, query: { ...query, ...(paged && { per_page: perPage }) } },
+      { method: 'GET', path: of, query: { ...query, ...(perPage !== undefined && { per_page: perPage }) } },
       { by: 'page number', items: (body) => entriesOf(body, name), next: ({ body }) => nextPage(body) },
       task,
       limit,

@@ -28,7 +28,7 @@ export async function listItems<R extends Resource>(
   const path = pathOf(resource.collection, within);
   const entries = await api.list(
     resource.side,
-    { path, name: resource.many, query, limit, paged: resource.paged },
+    { path, name: resource.many, query, limit, ...(resource.paged && { perPage: resource.perPage }) },
     task,
   );
   return entries.map((entry) => readOne(resource, entry));

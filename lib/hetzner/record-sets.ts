@@ -1,7 +1,7 @@
 import { isObject } from '../json';
 import type { Task } from '../task';
 import type { HetznerApi } from './api';
-import { type Changed, changeItem, differences, type Manner, presentItem, unchanged } from './change';
+import { type Changed, changeItem, command, differences, type Manner, presentItem, unchanged } from './change';
 import { checkName, refuse } from './checks';
 import { createItem } from './create';
 import type { Item, Place } from './resource';
@@ -138,35 +138,41 @@ export function changeTtl(
   );
 }
 
-/** Adds to or takes from what is there; the others are not touched. */
-export function changeRecords(
+/** Adds to or takes from what is there; the others are not touched. A set whose last record goes is gone as well. */
+export async function changeRecords(
   api: HetznerApi,
   at: RecordSetPlace,
   how: 'add_records' | 'remove_records' | 'update_records',
-  { records: wanted, ttl }: RecordSetWish,
+  wish: RecordSetWish,
   manner: Manner,
   task: Task,
-): Promise<Changed<RecordSet>> {
+): Promise<Changed<RecordSet | undefined>> {
   const place = recordSetPlace(at);
-  const records = asSent(at.type, wanted);
+  const records = asSent(at.type, wish.records);
   if (records.length === 0) throw refuse('record set', 'No record was given', 'Give at least one record.');
-  return changeItem(
-    api,
-    recordSets,
-    {
-      place,
-      command: how,
-      body: present({ records, ttl: how === 'add_records' ? ttl : undefined }),
-      isDone: (item) => {
-        const has = new Map(valuesOf(item).map(({ value, comment }) => [value, comment ?? '']));
-        if (how === 'add_records') return records.every(({ value }) => has.has(value));
-        if (how === 'remove_records') return records.every(({ value }) => !has.has(value));
-        return records.every(({ value, comment }) => has.get(value) === (comment ?? ''));
-      },
-    },
-    manner,
-    task,
-  );
+  const before = await presentItem(api, recordSets, place, task);
+  if (before === undefined && how === 'add_records') return createRecordSet(api, at, wish, manner, task);
+  if (before === undefined && how === 'remove_records') return unchanged(undefined);
+  const body = present({
+    // Comments are no part of what is to be removed.
+    records: how === 'remove_records' ? records.map(({ value }) => ({ value })) : records,
+    ttl: how === 'add_records' ? wish.ttl : undefined,
+  });
+  const isDone = (item: RecordSet) => {
+    const has = new Map(valuesOf(item).map(({ value, comment }) => [value, comment ?? '']));
+    if (how === 'add_records') return records.every(({ value }) => has.has(value));
+    if (how === 'remove_records') return records.every(({ value }) => !has.has(value));
+    return records.every(({ value, comment }) => has.get(value) === (comment ?? ''));
+  };
+  const change = { place, command: how, body, isDone };
+  const gone = new Set(records.map(({ value }) => value));
+  const left = before === undefined ? [] : valuesOf(before).filter(({ value }) => !gone.has(value));
+  if (how !== 'remove_records' || left.length > 0 || manner.dryRun || before === undefined) {
+    return changeItem(api, recordSets, change, manner, task);
+  }
+  const { answer, actions } = await command(api, recordSets, change, manner, task);
+  const item = await presentItem(api, recordSets, place, task);
+  return { changed: true, item, changes: item === undefined ? [] : differences(before, item), actions, answer };
 }
 
 function asSent(type: string, records: readonly RecordValue[]): readonly { value: string; comment?: string }[] {

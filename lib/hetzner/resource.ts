@@ -24,13 +24,15 @@ export interface Resource<S extends Shape = Shape, C extends Commands = Commands
   readonly byName: boolean;
   /** Whether the list comes in pages; otherwise it is always whole. */
   readonly paged: boolean;
+  /** The most that a page of the list holds. */
+  readonly perPage: number;
 }
 
 export type Item<R extends Resource> = ItemOf<R['shape']>;
 export type CommandOf<R extends Resource> = keyof R['commands'] & string;
 
 type Facts<S extends Shape, C extends Commands> = Pick<Resource<S, C>, 'label' | 'one' | 'many' | 'shape'> &
-  Partial<Pick<Resource<S, C>, 'side' | 'collection' | 'member' | 'commands' | 'byName' | 'paged'>>;
+  Partial<Pick<Resource<S, C>, 'side' | 'collection' | 'member' | 'commands' | 'byName' | 'paged' | 'perPage'>>;
 
 export function resourceOf<const S extends Shape, const C extends Commands = Readonly<Record<string, never>>>(
   facts: Facts<S, C>,
@@ -43,6 +45,7 @@ export function resourceOf<const S extends Shape, const C extends Commands = Rea
     commands: {} as C,
     byName: true,
     paged: true,
+    perPage: 50,
     ...facts,
   };
 }

@@ -97,6 +97,7 @@ export function memoryDns(
       if (crashes && fault.when === 'before') throw new Error('the connection broke before');
       carryOut(write);
       if (crashes) throw new Error('the connection broke after');
+      return 1;
     },
   };
   return provider;

@@ -1,4 +1,5 @@
 import * as catalogue from './catalogue';
+import { type Rule, rules } from './record-sets';
 import { listOf, type State, type Thing, thingById } from './state';
 import { privateNet, shownRule, snapshotOf } from './things';
 
@@ -11,6 +12,8 @@ export interface Effect {
   readonly extra?: (thing: Thing, body: Thing, state: State) => Thing;
   /** The answer has a list of actions. */
   readonly many?: boolean;
+  /** Why it is refused. */
+  readonly rule?: Rule;
 }
 
 const set =
@@ -265,20 +268,37 @@ const recordSet: Readonly<Record<string, Effect>> = {
   change_ttl: effect(
     'change_rrset_ttl',
     set(({ ttl }) => ({ ttl })),
+    { rule: rules['change_ttl'] },
   ),
   set_records: effect(
     'set_rrset_records',
     set(({ records }) => ({ records })),
+    { rule: rules['set_records'] },
   ),
-  add_records: effect('add_rrset_records', (thing, body) => {
-    thing['records'] = [...byValue(thing['records'], body['records']), ...asList(body['records'])];
-  }),
-  remove_records: effect('remove_rrset_records', (thing, body) => {
-    thing['records'] = byValue(thing['records'], body['records']);
-  }),
-  update_records: effect('update_rrset_records', (thing, body) => {
-    thing['records'] = [...byValue(thing['records'], body['records']), ...asList(body['records'])];
-  }),
+  add_records: effect(
+    'add_rrset_records',
+    (thing, body) => {
+      thing['records'] = [...byValue(thing['records'], body['records']), ...asList(body['records'])];
+    },
+    { rule: rules['add_records'] },
+  ),
+  remove_records: effect(
+    'remove_rrset_records',
+    (thing, body, state) => {
+      const left = byValue(thing['records'], body['records']);
+      thing['records'] = left;
+      // An empty set is none.
+      if (left.length === 0) forget(state, 'rrsets', thing);
+    },
+    { rule: rules['remove_records'] },
+  ),
+  update_records: effect(
+    'update_rrset_records',
+    (thing, body) => {
+      thing['records'] = [...byValue(thing['records'], body['records']), ...asList(body['records'])];
+    },
+    { rule: rules['update_records'] },
+  ),
 };
 
 const access = (command: string) =>

@@ -17,6 +17,7 @@ import {
   type Thing,
   thingById,
 } from './state';
+import { refusedSet, zoneFileOf } from './record-sets';
 import { makers } from './things';
 
 export type { ActionPlan } from './state';
@@ -63,7 +64,7 @@ export async function startHetznerStandIn(settings: HetznerStandInSettings = {})
   const start = (side: Collection['side'], onExchange: OnExchange | undefined) =>
     startStandIn({
       basePath: '/v1',
-      routes: routesOf(side, state, settings.largestPage ?? 50),
+      routes: routesOf(side, state, settings.largestPage),
       around: guard(state, settings),
       unknown: () => failure(404, 'not_found', 'the requested path does not exist'),
       ...(onExchange !== undefined && { onExchange }),
@@ -126,7 +127,7 @@ function lockOf(state: State, path: string): boolean {
   return left > 0;
 }
 
-function routesOf(side: Collection['side'], state: State, largestPage: number): readonly Route[] {
+function routesOf(side: Collection['side'], state: State, largestPage: number | undefined): readonly Route[] {
   const own = collections.filter((one) => one.side === side);
   const prefix = side === 'cloud' ? '' : '/storage_boxes';
   return [
@@ -153,8 +154,9 @@ function actionById(state: State, { params }: Asked): Reply {
   return { status: 200, json: { action: shownAction(action) } };
 }
 
-function collectionRoutes(collection: Collection, state: State, largestPage: number): readonly Route[] {
+function collectionRoutes(collection: Collection, state: State, most: number | undefined): readonly Route[] {
   const { path, list } = collection;
+  const largestPage = most ?? (list === 'rrsets' ? 100 : 50);
   const member = list === 'rrsets' ? `${path}/{name}/{type}` : `${path}/{id}`;
   const found = (asked: Asked, use: (thing: Thing) => Reply): Reply => {
     const thing = thingAt(collection, state, asked);
@@ -172,7 +174,10 @@ function collectionRoutes(collection: Collection, state: State, largestPage: num
   const actions = Object.entries(effects[list] ?? {}).map(([name, effect]): Route => ({
     method: 'POST',
     template: `${member}/actions/${name}`,
-    handle: (asked) => found(asked, (thing) => act(collection, state, thing, effect, asked)),
+    handle: (asked) => {
+      if (list === 'rrsets' && name === 'add_records') ensureSet(collection, state, asked);
+      return found(asked, (thing) => act(collection, state, thing, effect, asked));
+    },
   }));
   return [
     ...actions,
@@ -199,6 +204,16 @@ function collectionRoutes(collection: Collection, state: State, largestPage: num
       handle: (asked) => found(asked, (thing) => removed(collection, state, thing)),
     },
   ];
+}
+
+/** Adding records to a set that is not there makes it. */
+function ensureSet(collection: Collection, state: State, asked: Asked): void {
+  if (thingAt(collection, state, asked) !== undefined) return;
+  const zone = byIdOrName(state, 'zones', asked.params['zone']);
+  const { name, type } = asked.params;
+  const { ttl } = bodyOf(asked);
+  if (zone !== undefined)
+    listOf(state, 'rrsets').push(makers['rrsets']?.({ name, type, ttl, records: [] }, state, zone) ?? {});
 }
 
 function bodyOf(asked: Asked): Thing {
@@ -274,6 +289,8 @@ function create(collection: Collection, state: State, asked: Asked): Reply {
     return failure(409, 'uniqueness_error', 'name is already used');
   }
   const thing = makers[collection.list]?.(body, state, outer) ?? {};
+  const refusal = collection.list === 'rrsets' ? refusedSet(thing, state) : undefined;
+  if (refusal !== undefined) return failure(refusal.status, refusal.code, refusal.message);
   listOf(state, collection.list).push(thing);
   const { one, created, terse } = collection;
   const shown = terse === true ? { id: thing['id'], storage_box: thing['storage_box'] } : thing;
@@ -309,6 +326,8 @@ function removed(collection: Collection, state: State, thing: Thing): Reply {
 
 function act(collection: Collection, state: State, thing: Thing, effect: Effect, asked: Asked): Reply {
   const body = bodyOf(asked);
+  const refusal = effect.rule?.(thing, body, state);
+  if (refusal !== undefined) return failure(refusal.status, refusal.code, refusal.message);
   const owner = collection.within === undefined ? thing['id'] : thing[collection.within.field];
   const type = collection.within === undefined ? collection.one : collection.within.field;
   const action: StoredAction = beginAction(state, effect.command, [{ id: owner as number, type }], () =>
@@ -355,7 +374,11 @@ function cloudRoutes(state: State): readonly Route[] {
     {
       method: 'GET',
       template: '/zones/{zone}/zonefile',
-      handle: ({ params }) => ({ status: 200, json: { zonefile: `$ORIGIN ${params['zone'] ?? ''}.\n$TTL 3600\n` } }),
+      handle: ({ params }) => {
+        const zone = byIdOrName(state, 'zones', params['zone']);
+        if (zone === undefined) return failure(404, 'not_found', 'zone not found');
+        return { status: 200, json: { zonefile: zoneFileOf(zone, state) } };
+      },
     },
     { method: 'GET', template: '/datacenters', handle: () => failure(410, 'deprecated_api_endpoint', 'use locations') },
   ];

@@ -45,6 +45,7 @@ export function cloudflareDns(api: CloudflareApi, zone: CloudflareZone): DnsProv
       };
       try {
         await batchRecords(api, zone.id, batch, task);
+        return 1;
       } catch (error) {
         throw refusalOf(error);
       }

@@ -35,6 +35,7 @@ export const recordSets = resourceOf({
   many: 'rrsets',
   collection: '/zones/{zone}/rrsets',
   member: '/zones/{zone}/rrsets/{name}/{type}',
+  perPage: 100,
   shape: {
     id: field('id', text),
     zoneId: field('zone', integer),

@@ -254,7 +254,7 @@ const recordOperation = (
     effect: how === 'remove_records' ? 'destroys' : 'changes',
     dryRun: true,
     input: { ...setFields, ...writing },
-    output: changeSchema(recordSets),
+    output: changeSchema(recordSets, { maybe: true }),
     run: async ({ input, api, task }): Promise<object> => {
       const { ttl } = input.options;
       const wish = { records: input.records, ...(ttl !== undefined && { ttl }) };

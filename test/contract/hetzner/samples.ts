@@ -167,7 +167,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, JsonObjec
     change_protection: change,
     change_ttl: { ttl: 600 },
     set_records: { records },
-    add_records: { ttl: 600, records },
+    add_records: { ttl: 300, records: [{ value: '203.0.113.9', comment: 'beside it' }] },
     update_records: { records },
     remove_records: { records },
   },

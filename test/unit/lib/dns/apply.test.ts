@@ -276,7 +276,7 @@ describe('when something breaks on the way', () => {
 
   it('does not believe a provider that accepts a write and does not do it', async () => {
     const provider = memoryDns(CLOUDFLARE_LIKE, []);
-    const lying = { ...provider, write: () => Promise.resolve() };
+    const lying = { ...provider, write: () => Promise.resolve(1) };
     const { message } = await failureOf(applyPlan(lying, plan(provider, [a('www')]), task));
     expect(message).toBe(
       '0 of 1 changes were made in kua.cl; the creation of the record www.kua.cl A 203.0.113.1 was not done: Memory DNS accepted it, but does not show it',

@@ -223,10 +223,22 @@ describe('record sets', () => {
     const change = (how: 'add_records' | 'remove_records') =>
       changeRecords(setting.api, www, how, { records: [{ value: '203.0.113.8' }] }, defaultManner, task);
     const results = [await change('add_records'), await change('add_records'), await change('remove_records')];
-    expect(results.map(({ changed, item }) => [changed, item.records])).toEqual([
+    expect(results.map(({ changed, item }) => [changed, item?.records])).toEqual([
       [true, [{ value: '203.0.113.7' }, { value: '203.0.113.8' }]],
       [false, [{ value: '203.0.113.7' }, { value: '203.0.113.8' }]],
       [true, [{ value: '203.0.113.7' }]],
+    ]);
+  });
+
+  test('a set is made by its first record, and gone with its last', async () => {
+    const one = { records: [{ value: '203.0.113.7' }], ttl: 300 };
+    const change = (how: 'add_records' | 'remove_records') =>
+      changeRecords(setting.api, www, how, one, defaultManner, task);
+    const results = [await change('add_records'), await change('remove_records'), await change('remove_records')];
+    expect(results.map(({ changed, item }) => [changed, item?.records])).toEqual([
+      [true, [{ value: '203.0.113.7' }]],
+      [true, undefined],
+      [false, undefined],
     ]);
   });
 
