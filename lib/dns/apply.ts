@@ -30,6 +30,8 @@ export interface ApplyReport {
 export interface ApplyOptions {
   /** Called before the first write, and waited for: keep the undo point where it outlives this process. */
   readonly keep?: (undo: UndoPoint) => Promise<void>;
+  /** Called right before each write; throws when nothing may be written any more. */
+  readonly beforeWrite?: () => void;
 }
 
 /** How long the zone may take to be read after a write went wrong, also when the execution was stopped. */
@@ -43,7 +45,7 @@ export async function applyPlan(
   provider: DnsProvider,
   plan: ZonePlan,
   task: Task,
-  { keep }: ApplyOptions = {},
+  { keep, beforeWrite }: ApplyOptions = {},
 ): Promise<ApplyReport> {
   refuseOtherPlans(provider, plan);
   const { zone } = plan;
@@ -57,7 +59,15 @@ export async function applyPlan(
   if (writes.length === 0) return { zone, changed: false, writes: 0, outcomes: [], undo };
   await keep?.(undo);
 
-  const run: Run = { provider, zone, task, state: groupBySet<RecordFields>(listed), outcomes: [], writes: 0 };
+  const run: Run = {
+    provider,
+    zone,
+    task,
+    beforeWrite,
+    state: groupBySet<RecordFields>(listed),
+    outcomes: [],
+    writes: 0,
+  };
   const total = changesOf(plan).length;
   try {
     for (const write of writes) {
@@ -84,6 +94,7 @@ interface Run {
   readonly provider: DnsProvider;
   readonly zone: string;
   readonly task: Task;
+  readonly beforeWrite: (() => void) | undefined;
   /** The zone as it is by now, by name and type. */
   readonly state: Map<string, RecordFields[]>;
   readonly outcomes: Outcome[];
@@ -97,6 +108,7 @@ async function send(run: Run, wanted: readonly Change[]): Promise<void> {
   const changes = withoutBlocked(run, wanted);
   if (changes.length === 0) return;
   const sets = setsOf(run.state, changes);
+  run.beforeWrite?.();
   try {
     run.writes += await provider.write(zone, { changes, sets }, task);
   } catch (error) {
@@ -227,5 +239,6 @@ async function interrupted(run: Run, planned: readonly Change[], undo: UndoPoint
       : { change, outcome: 'not done', reason: messageOf(error) };
   });
   const nothingDone = outcomes.every(({ outcome }) => outcome === 'not done');
-  return nothingDone && isFailure(error, 'cancelled') ? error : partly(run, outcomes, undo, error);
+  const stopped = isFailure(error, 'cancelled') || isFailure(error, 'lease_lost');
+  return nothingDone && stopped ? error : partly(run, outcomes, undo, error);
 }

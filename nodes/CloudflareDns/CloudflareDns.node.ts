@@ -1,5 +1,8 @@
 import { actionNode, resource } from '../declaration';
-import { pointNamesOperation } from './actions/address/point.operation';
+import { approvalDesk } from '../shared/approvals';
+import { controlCredentials } from '../shared/controls';
+import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { healthCheckOperations, monitorOperations, poolOperations } from './actions/balancing/balancing.operations';
 import { dnssecStatusOperation, dnssecSwitchOperations } from './actions/dnssec/dnssec.operations';
 import { lookUpOperation, waitOperation } from './actions/lookup/lookup.operations';
@@ -11,12 +14,7 @@ import {
   upsertRecordOperation,
 } from './actions/record/change.operations';
 import { getRecordOperation, listRecordsOperation } from './actions/record/read.operations';
-import {
-  applyZoneOperation,
-  planZoneOperation,
-  syncZoneOperation,
-  undoZoneOperation,
-} from './actions/zone/plan.operations';
+import { pointNamesOperation, recordPlanOperations } from './actions/zone/plan.operations';
 import { zoneOperations } from './actions/zone/zone.operations';
 import { cloudflareContext } from './context';
 import { cloudflareCredentialTest } from './methods/cloudflareCredentialTest';
@@ -27,7 +25,10 @@ export const CloudflareDns = actionNode<CloudflareContext>({
   displayName: 'Cloudflare DNS',
   description: 'Change DNS at Cloudflare safely: plan, apply exactly that plan, undo, fail over, and look it up',
   icon: { light: 'file:cloudflareDns.svg', dark: 'file:cloudflareDns.dark.svg' },
-  credentials: [{ name: 'selfhostCloudflare', required: true, testedBy: 'cloudflareCredentialTest' }],
+  credentials: [
+    { name: 'selfhostCloudflare', required: true, testedBy: 'cloudflareCredentialTest' },
+    ...controlCredentials,
+  ],
   resources: [
     resource({ name: 'address', label: 'Address', operations: [pointNamesOperation] }),
     resource({ name: 'dnssec', label: 'DNSSEC', operations: [dnssecStatusOperation, ...dnssecSwitchOperations] }),
@@ -51,9 +52,10 @@ export const CloudflareDns = actionNode<CloudflareContext>({
     resource({
       name: 'zone',
       label: 'Zone',
-      operations: [planZoneOperation, applyZoneOperation, syncZoneOperation, undoZoneOperation, ...zoneOperations],
+      operations: [...recordPlanOperations, ...zoneOperations],
     }),
   ],
-  methods: { credentialTest: { cloudflareCredentialTest } },
+  methods: { credentialTest: { cloudflareCredentialTest, planKeyCredentialTest, stateCredentialTest } },
+  approvals: approvalDesk,
   context: cloudflareContext,
 });

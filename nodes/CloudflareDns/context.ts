@@ -2,6 +2,7 @@ import { type CloudflareApi, cloudflareApi } from '../../lib/cloudflare/api';
 import { parseCloudflareCredential } from '../../lib/cloudflare/credential';
 import { type CloudflareZone, getZone, zoneNamed } from '../../lib/cloudflare/zones';
 import type { ContextQuestion } from '../declaration';
+import { controlsOf } from '../shared/controls';
 import type { CloudflareContext } from './operation';
 
 interface Shared {
@@ -29,6 +30,7 @@ export async function cloudflareContext({
   return {
     api,
     readOnly,
+    controls: await controlsOf(execute, itemIndex),
     findZone: (named) => {
       const known = zones.get(named);
       if (known !== undefined) return known;

@@ -1,4 +1,8 @@
 import { actionNode, resource } from '../declaration';
+import { approvalDesk } from '../shared/approvals';
+import { controlCredentials } from '../shared/controls';
+import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { actionOperations, estateOperations, pricingOperations } from './actions/estate.operations';
 import {
   imageOperations,
@@ -9,6 +13,7 @@ import {
   sshKeyOperations,
 } from './actions/image.operations';
 import { recordSetOperations, zoneOperations } from './actions/dns.operations';
+import { zonePlanOperations } from './actions/dnsPlan.operations';
 import {
   certificateOperations,
   loadBalancerOperations,
@@ -37,11 +42,11 @@ export const Hetzner = actionNode<HetznerContext>({
   displayName: 'Hetzner',
   description: 'Servers, snapshots, volumes, networks, firewalls, load balancers, storage boxes and DNS at Hetzner',
   icon: { light: 'file:hetzner.svg', dark: 'file:hetzner.dark.svg' },
-  credentials: [{ name: 'selfhostHetzner', required: true, testedBy: 'hetznerCredentialTest' }],
+  credentials: [{ name: 'selfhostHetzner', required: true, testedBy: 'hetznerCredentialTest' }, ...controlCredentials],
   resources: [
     resource({ name: 'action', label: 'Action', operations: actionOperations }),
     resource({ name: 'certificate', label: 'Certificate', operations: certificateOperations }),
-    resource({ name: 'zone', label: 'DNS Zone', operations: zoneOperations }),
+    resource({ name: 'zone', label: 'DNS Zone', operations: [...zonePlanOperations, ...zoneOperations] }),
     resource({ name: 'estate', label: 'Estate', operations: estateOperations }),
     resource({ name: 'firewall', label: 'Firewall', operations: firewallOperations }),
     resource({ name: 'floatingIp', label: 'Floating IP', operations: floatingIpOperations }),
@@ -68,6 +73,7 @@ export const Hetzner = actionNode<HetznerContext>({
     resource({ name: 'storageBoxType', label: 'Storage Box Type', operations: storageBoxTypeOperations }),
     resource({ name: 'volume', label: 'Volume', operations: volumeOperations }),
   ],
-  methods: { credentialTest: { hetznerCredentialTest } },
+  methods: { credentialTest: { hetznerCredentialTest, planKeyCredentialTest, stateCredentialTest } },
+  approvals: approvalDesk,
   context: hetznerContext,
 });

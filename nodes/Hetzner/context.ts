@@ -1,6 +1,7 @@
 import { sharedApi } from '../../lib/hetzner/api';
 import { parseHetznerCredential } from '../../lib/hetzner/credential';
 import type { ContextQuestion } from '../declaration';
+import { controlsOf } from '../shared/controls';
 import type { HetznerContext } from './operation';
 
 export async function hetznerContext({
@@ -8,5 +9,5 @@ export async function hetznerContext({
   itemIndex,
 }: ContextQuestion): Promise<HetznerContext & { readOnly: boolean }> {
   const { readOnly, ...settings } = parseHetznerCredential(await execute.getCredentials('selfhostHetzner', itemIndex));
-  return { api: sharedApi(settings), readOnly };
+  return { api: sharedApi(settings), readOnly, controls: await controlsOf(execute, itemIndex) };
 }

@@ -11,7 +11,7 @@ import type {
 import { executeItems } from './executeItems';
 import { toNodeError } from './errors';
 import type { Search } from './field';
-import type { ApprovalCheck } from './guards';
+import type { ApprovalDesk } from './guards';
 import { fieldsOf, propertiesOf } from './properties';
 import type { Operation } from './operation';
 import type { Resource } from './resource';
@@ -36,8 +36,8 @@ export interface NodeDeclaration<Context extends object> {
   readonly methods?: Omit<NonNullable<INodeType['methods']>, 'listSearch'>;
   /** What `run` gets beside its input, once per item. `readOnly: true` in it refuses everything that is not a read. */
   readonly context: (asked: ContextQuestion) => (Context & ReadOnlySwitch) | Promise<Context & ReadOnlySwitch>;
-  /** Needed as soon as an operation is marked `needsApproval`, see guards.ts. */
-  readonly checkApproval?: ApprovalCheck;
+  /** Without it an AI agent is refused every operation that is marked `needsApproval`, see guards.ts. */
+  readonly approvals?: ApprovalDesk;
 }
 
 export interface ContextQuestion {

@@ -44,11 +44,20 @@ export async function executeItems<Context extends object>(
     const dryRun = operation.dryRun && input['dryRun'] === true;
     const context = await declaration.context({ execute, itemIndex, input, operation, task });
     if (context.readOnly === true) refuseChanges(operation, dryRun);
-    await demandApproval(execute, operation, declaration.checkApproval, { input, dryRun, itemIndex });
-    const given = { input, task, binary: binaryOf(execute, itemIndex), itemIndex };
-    // Not spread: a context may find out a part of itself only when it is asked for it.
-    const call = Object.defineProperties(given, Object.getOwnPropertyDescriptors(context)) as typeof given & Context;
-    return itemsOf(await operation.run(call), itemIndex);
+    const run = (more: { readonly input: object; readonly approvedHash: string }) => {
+      const given = { ...more, task, binary: binaryOf(execute, itemIndex), itemIndex };
+      // Not spread: a context may find out a part of itself only when it is asked for it.
+      const call = Object.defineProperties(given, Object.getOwnPropertyDescriptors(context)) as typeof given & Context;
+      return operation.run(call);
+    };
+    const preview = async () => {
+      if (!operation.dryRun) return [];
+      const tried = await itemsOf(await run({ input: { ...input, dryRun: true }, approvedHash: '' }), itemIndex);
+      return tried.map(({ json }) => json);
+    };
+    const asked = { node: declaration.name, input, dryRun, itemIndex, task, preview };
+    const approvedHash = await demandApproval(execute, operation, declaration.approvals, asked);
+    return itemsOf(await run({ input, approvedHash }), itemIndex);
   };
 
   const { signal } = tasks(0);

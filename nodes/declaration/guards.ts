@@ -1,12 +1,39 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 import { Failure } from '../../lib/failure';
+import type { Task } from '../../lib/task';
 import type { Operation } from './operation';
 
-/** Checks a token that an AI agent's call came with, and burns it; throws a Failure for one that is not valid. */
-export type ApprovalCheck = (
-  execute: IExecuteFunctions,
-  approval: { readonly token: string; readonly operation: string; readonly input: unknown; readonly itemIndex: number },
-) => Promise<void>;
+/** A call by an AI agent that a person has to allow. */
+export interface ApprovalCall {
+  /** Name of the node in workflows. */
+  readonly node: string;
+  /** `zone.apply` */
+  readonly operation: string;
+  readonly action: string;
+  /** All values of the call but the token. */
+  readonly input: Readonly<Record<string, unknown>>;
+  /** Names of the values that are secrets. */
+  readonly secrets: readonly string[];
+  readonly itemIndex: number;
+  readonly task: Task;
+  /** What a dry run puts out; nothing where the operation has none. */
+  readonly preview: () => Promise<readonly unknown[]>;
+}
+
+/** Where calls are noted for a person to look at, and the tokens they were allowed with are used up. */
+export interface ApprovalDesk {
+  /** Notes the call and says under which id; undefined where it cannot be noted. */
+  readonly request: (execute: IExecuteFunctions, call: ApprovalCall) => Promise<string | undefined>;
+  /**
+   * Uses the token up, or throws a Failure where it does not allow exactly this call. `hash` is that of the plan that the
+   * dry run has shown, where it has one. Undefined where tokens cannot be checked.
+   */
+  readonly burn: (
+    execute: IExecuteFunctions,
+    token: string,
+    call: ApprovalCall,
+  ) => Promise<{ readonly hash: string } | undefined>;
+}
 
 /** Where nothing may be changed, only reading and dry runs pass. */
 export function refuseChanges(operation: Operation<never>, dryRun: boolean): void {
@@ -21,33 +48,56 @@ export function refuseChanges(operation: Operation<never>, dryRun: boolean): voi
   });
 }
 
-/** Destructive operations that an AI agent calls need a person's approval, whatever the prompt said. */
+/**
+ * Destructive operations that an AI agent calls need a person's approval, whatever the prompt said. Returns the hash of
+ * the plan that was approved, where the dry run has one; otherwise an empty text.
+ */
 export async function demandApproval(
   execute: IExecuteFunctions,
   operation: Operation<never>,
-  check: ApprovalCheck | undefined,
-  call: { readonly input: Readonly<Record<string, unknown>>; readonly dryRun: boolean; readonly itemIndex: number },
-): Promise<void> {
-  if (!operation.needsApproval || call.dryRun || !isCalledAsTool(execute)) return;
-  const token = call.input['approvalToken'];
+  desk: ApprovalDesk | undefined,
+  call: Omit<ApprovalCall, 'operation' | 'action' | 'secrets'> & { readonly dryRun: boolean },
+): Promise<string> {
+  if (!operation.needsApproval || call.dryRun || !isCalledAsTool(execute)) return '';
+  const { approvalToken: token, ...input } = call.input;
+  const { resource, name, action } = operation;
+  const whole: ApprovalCall = {
+    ...call,
+    input,
+    operation: `${resource}.${name}`,
+    action,
+    secrets: secretsOf(operation),
+  };
   if (typeof token !== 'string' || token === '') {
+    const id = await desk?.request(execute, whole);
     throw new Failure({
       code: 'approval_needed',
-      subject: operation.action,
-      message: `Refused: "${operation.action}" was called by an AI agent without an approval token`,
-      nextStep: 'Have a person approve it, and hand the approval token of that plan to the tool.',
+      subject: action,
+      message: `Refused: "${action}" was called by an AI agent without an approval token`,
+      nextStep:
+        id === undefined
+          ? 'Have a person approve it, and hand the approval token of that plan to the tool.'
+          : `Have a person look at request ${id} with the Approval node. Then call it again with the same values and the token.`,
+      ...(id !== undefined && { details: { request: id } }),
     });
   }
-  if (check === undefined) {
-    throw new Failure({
-      code: 'approval_not_possible',
-      subject: operation.action,
-      message: `Refused: "${operation.action}" cannot be approved for an AI agent, as this node has no way to check the token`,
-      nextStep: 'Run it from a workflow instead.',
-    });
-  }
-  const { resource, name } = operation;
-  await check(execute, { token, operation: `${resource}.${name}`, input: call.input, itemIndex: call.itemIndex });
+  const allowed = await desk?.burn(execute, token, whole);
+  if (allowed !== undefined) return allowed.hash;
+  throw new Failure({
+    code: 'approval_not_possible',
+    subject: action,
+    message: `Refused: "${action}" cannot be approved for an AI agent, as this node has no way to check the token`,
+    nextStep:
+      desk === undefined
+        ? 'Run it from a workflow instead.'
+        : 'Choose the credentials State (PostgreSQL) and Plan Key in the node, or run it from a workflow instead.',
+  });
+}
+
+function secretsOf({ input }: Operation<never>): string[] {
+  return Object.entries(input)
+    .filter(([, field]) => field.form.typeOptions?.password === true)
+    .map(([name]) => name);
 }
 
 /**

@@ -14,7 +14,7 @@ export { pick, searchable } from './fields/pick';
 export { secretText, text } from './fields/text';
 export { toggle } from './fields/toggle';
 export { when } from './fields/when';
-export type { ApprovalCheck } from './guards';
+export type { ApprovalCall, ApprovalDesk } from './guards';
 export { operation, operationsWith } from './operation';
 export type { Call, Effect, Operation } from './operation';
 export { withBinary } from './output';

@@ -18,6 +18,8 @@ export interface Call<Input> {
   readonly task: Task;
   readonly binary: Binary;
   readonly itemIndex: number;
+  /** Of the plan that a person has approved for an AI agent's call: no other may be carried out. Otherwise empty. */
+  readonly approvedHash: string;
 }
 
 export interface Declaration<

@@ -1,6 +1,8 @@
 import { isFailure } from '../../lib/failure';
 import type { Json } from '../../lib/json';
+import { withLease } from '../../lib/state/lease';
 import type { StateStore } from '../../lib/state/store';
+import { quietTask } from './task';
 
 export interface StatePlace {
   /** A store on the same place; several of them are several workers. */
@@ -328,6 +330,45 @@ export function stateContract(name: string, place: () => StatePlace): void {
         expect(answers.filter((answer) => answer)).toHaveLength(1);
         expect(answers.filter((answer) => !answer)).toHaveLength(49);
         await Promise.all(stores.map((one) => one.close()));
+      });
+    });
+
+    describe('a lease', () => {
+      const lease = (of: StateStore, work: () => Promise<void>, more: { ttlMs?: number; waitMs?: number } = {}) =>
+        withLease(of, `${domain}/lease`, { subject: 'zone kua.cl', ...more }, quietTask(), work);
+
+      test('lets one after the other work, whatever their process', async () => {
+        const stores = Array.from({ length: 4 }, () => place().open());
+        let inside = 0;
+        let most = 0;
+        const work = async () => {
+          inside += 1;
+          most = Math.max(most, inside);
+          await store.read(`${domain}/something`);
+          inside -= 1;
+        };
+        await Promise.all(stores.map((one) => lease(one, work)));
+        expect([most, inside]).toEqual([1, 0]);
+        expect(await store.read(`${domain}/lease`)).toBeUndefined();
+        await Promise.all(stores.map((one) => one.close()));
+      });
+
+      test('of somebody who died with it is free when its time is over', async () => {
+        await store.create(`${domain}/lease`, { holder: 'dead' }, { ttlMs: 700 });
+        let worked = false;
+        await lease(store, async () => void (worked = true));
+        expect(worked).toBe(true);
+      });
+
+      test('that another keeps is waited for no longer than allowed, and its holder is named', async () => {
+        const held = { holder: 'execution 7', since: '2026-01-31T02:00:00.000Z' };
+        await store.create(`${domain}/lease`, held);
+        const failure = await lease(store, () => Promise.reject(new Error('not reached')), { waitMs: 50 }).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        expect(failure).toMatchObject({ code: 'lease_busy', details: held });
+        expect((await store.read(`${domain}/lease`))?.value).toEqual(held);
       });
     });
 

@@ -88,7 +88,7 @@ export function zoneFileOf(zone: Thing, state: State): string {
     .flatMap(({ name, type, ttl, records }) =>
       entriesOf(records).map(({ value, comment }) => {
         const said = comment === undefined || comment === '' ? '' : ` ; ${comment}`;
-        return `${String(name)}\t${ttl === null ? '' : String(ttl)}\tIN\t${String(type)}\t${value}${said}`;
+        return `${String(name)}\t${typeof ttl === 'number' ? ttl : ''}\tIN\t${String(type)}\t${value}${said}`;
       }),
     );
   return [`$ORIGIN\t${String(zone['name'])}.`, `$TTL\t${String(zone['ttl'])}`, ...lines, ''].join('\n');

@@ -17,9 +17,9 @@ import type { Target } from '../build';
 import { changeOptions, labelsField, listOptions, mannerOf } from '../fields';
 import { operation } from '../operation';
 import { changeItemOf, changeSchema, itemSchema } from '../output';
-import { pickOne } from '../searches';
+import { zoneField as zonePick } from './dnsPlan.operations';
 
-const zoneField = { zone: pickOne('zone', { label: 'Zone', byHand: 'By Name or ID', placeholder: 'example.org' }) };
+const zoneField = { zone: zonePick };
 /** Zones are known by their name, too, so nothing needs to be looked up. */
 const zone: Target<typeof zones> = {
   ...target(zones, 'zone', 'DNS Zone'),

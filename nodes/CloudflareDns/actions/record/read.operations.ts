@@ -42,13 +42,23 @@ export const listRecordsOperation = operation({
         contentEndsWith: text({ label: 'Content Ends With' }),
         commentIs: text({ label: 'Comment Is' }),
         commentContains: text({ label: 'Comment Contains' }),
+        commentStartsWith: text({ label: 'Comment Starts With' }),
+        commentEndsWith: text({ label: 'Comment Ends With' }),
         hasComment: choice({ label: 'Has Comment', ...yesOrNo }),
         tagIs: text({ label: 'Tag Is', placeholder: 'team:ops' }),
+        tagContains: text({ label: 'Tag Contains' }),
+        tagStartsWith: text({ label: 'Tag Starts With' }),
+        tagEndsWith: text({ label: 'Tag Ends With' }),
         hasTag: text({ label: 'Has Tag', placeholder: 'team' }),
         lacksTag: text({ label: 'Lacks Tag' }),
         proxied: choice({ label: 'Proxied', ...yesOrNo }),
         search: text({ label: 'Search', description: 'Anywhere in name, content, comment and tags' }),
         match: choice({ label: 'Match', options: { all: 'All Filters', any: 'Any Filter' }, default: 'all' }),
+        tagMatch: choice({
+          label: 'Tag Match',
+          options: { all: 'All Tag Filters', any: 'Any Tag Filter' },
+          default: 'all',
+        }),
         order: choice({
           label: 'Order By',
           options: { name: 'Name', type: 'Type', content: 'Content', ttl: 'TTL', proxied: 'Proxied' },
@@ -74,8 +84,15 @@ export const listRecordsOperation = operation({
       proxied: switchOf(given.proxied),
       name: textFilter(given.nameIs, given.nameContains, given.nameStartsWith, given.nameEndsWith),
       content: textFilter(given.contentIs, given.contentContains, given.contentStartsWith, given.contentEndsWith),
-      comment: { ...textFilter(given.commentIs, given.commentContains), present: switchOf(given.hasComment) },
-      tag: { exact: said(given.tagIs), present: said(given.hasTag), absent: said(given.lacksTag) },
+      comment: {
+        ...textFilter(given.commentIs, given.commentContains, given.commentStartsWith, given.commentEndsWith),
+        present: switchOf(given.hasComment),
+      },
+      tag: {
+        ...textFilter(given.tagIs, given.tagContains, given.tagStartsWith, given.tagEndsWith),
+        present: said(given.hasTag),
+        absent: said(given.lacksTag),
+      },
       search: said(given.search),
     };
     return listRecords(api, (await findZone(input.zone)).id, filter, task);

@@ -197,7 +197,18 @@ describe('guards', () => {
   ])('%s cannot destroy without an approval token', async (_who, caller) => {
     const log: string[] = [];
     const error = await failure({ parameters: [scrap], ...caller }, { log });
-    expect([error.context['code'], log]).toEqual(['approval_needed', []]);
+    expect([error.context['code'], error.context['details'], log]).toEqual([
+      'approval_needed',
+      { request: 'request-1' },
+      ['request for part.scrap {"name":"wheel"} 0'],
+    ]);
+    expect(error.description).toContain('Have a person look at request request-1');
+  });
+
+  test('a token that cannot be checked allows nothing', async () => {
+    const log: string[] = [];
+    const error = await failure({ parameters: [{ ...scrap, approvalToken: 'unchecked' }], tool: true }, { log });
+    expect([error.context['code'], log]).toEqual(['approval_not_possible', ['approval unchecked for part.scrap']]);
   });
 
   test('an agent with a wrong token is refused, with a valid one it works', async () => {

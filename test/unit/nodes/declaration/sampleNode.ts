@@ -138,15 +138,22 @@ export function sampleNode(workshop: Partial<Workshop> = {}, approved: readonly 
       resource({ name: 'file', label: 'File', operations: [copyFile] }),
     ],
     context: () => ({ workshop: complete, readOnly: complete.readOnly }),
-    checkApproval: (_execute, { token, operation }) => {
-      complete.log.push(`approval ${token} for ${operation}`);
-      if (approved.includes(token)) return Promise.resolve();
-      throw new Failure({
-        code: 'approval_unknown',
-        subject: operation,
-        message: 'The approval token is not valid',
-        nextStep: 'Ask for a new approval.',
-      });
+    approvals: {
+      request: async (_execute, { operation, input, preview }) => {
+        complete.log.push(`request for ${operation} ${JSON.stringify(input)} ${(await preview()).length}`);
+        return 'request-1';
+      },
+      burn: (_execute, token, { operation }) => {
+        complete.log.push(`approval ${token} for ${operation}`);
+        if (token === 'unchecked') return Promise.resolve(undefined);
+        if (approved.includes(token)) return Promise.resolve({ hash: `hash of ${token}` });
+        throw new Failure({
+          code: 'approval_unknown',
+          subject: operation,
+          message: 'The approval token is not valid',
+          nextStep: 'Ask for a new approval.',
+        });
+      },
     },
   });
   return { Sample, workshop: complete };

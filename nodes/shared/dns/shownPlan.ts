@@ -1,19 +1,19 @@
-import { changesOf, type ZonePlan } from '../../../../lib/dns/plan';
-import type { Change } from '../../../../lib/dns/provider';
-import type { RecordFields } from '../../../../lib/dns/record';
-import { typeOf, writeRdata } from '../../../../lib/dns/value';
-import { schema } from '../../../declaration';
+import { changesOf, type ZonePlan } from '../../../lib/dns/plan';
+import type { Change } from '../../../lib/dns/provider';
+import type { RecordFields } from '../../../lib/dns/record';
+import { typeOf, writeRdata } from '../../../lib/dns/value';
+import { schema } from '../../declaration';
 
-const shownRecord = {
+const shownRecord = () => ({
   name: schema.string(),
   type: schema.string(),
   content: schema.string('As in a zone file'),
   ttl: schema.integer(),
   proxied: schema.boolean(),
   comment: schema.string(),
-};
+});
 
-export const planFacts = {
+export const planFacts = () => ({
   zone: schema.string(),
   mode: schema.string(),
   hash: schema.string('Of what is wanted and of the zone as it is: apply with it, and only this plan is applied'),
@@ -27,11 +27,11 @@ export const planFacts = {
     schema.object({
       action: schema.oneOf(['create', 'update', 'delete']),
       fields: schema.array(schema.string(), 'That differ, in an update'),
-      before: schema.nullable(schema.object(shownRecord)),
-      after: schema.nullable(schema.object(shownRecord)),
+      before: schema.nullable(schema.object(shownRecord())),
+      after: schema.nullable(schema.object(shownRecord())),
     }),
   ),
-};
+});
 
 /** A plan as an item: what somebody who approves it has to see. */
 export function shownPlan(plan: ZonePlan) {
@@ -65,22 +65,25 @@ function shown({ name, value, ttl, proxied, comment }: RecordFields) {
   return { name, type: typeOf(value), content: writeRdata(value), ttl, proxied, comment };
 }
 
-export const undoOutput = schema.object(
-  {
-    zone: schema.string(),
-    provider: schema.string(),
-    owner: schema.string(),
-    export: schema.string('The whole zone as it was, as a BIND zone file'),
-    touched: schema.array(schema.string()),
-    ignore: schema.array(schema.string()),
-  },
-  'Give this to Undo to go back',
-);
+const undoOutput = () =>
+  schema.object(
+    {
+      zone: schema.string(),
+      provider: schema.string(),
+      owner: schema.string(),
+      export: schema.string('The whole zone as it was, as a BIND zone file'),
+      touched: schema.array(schema.string()),
+      ignore: schema.array(schema.string()),
+    },
+    'Give this to Undo to go back',
+  );
 
-export const appliedOutput = schema.object({
-  ...planFacts,
-  changed: schema.boolean(),
-  dryRun: schema.boolean(),
-  writes: schema.integer('Requests that changed something'),
-  undo: schema.nullable(undoOutput),
-});
+export const appliedOutput = schema.lazy(() =>
+  schema.object({
+    ...planFacts(),
+    changed: schema.boolean('In a dry run: whether it would change'),
+    dryRun: schema.boolean(),
+    writes: schema.integer('Requests that changed something'),
+    undo: schema.nullable(undoOutput()),
+  }),
+);
