@@ -39,6 +39,8 @@ export type Message = { readonly id: string; readonly at: number; readonly text:
   | { readonly kind: 'resolved'; readonly lane: Lane; readonly incidents: readonly IncidentView[] }
   | {
       readonly kind: 'escalate';
+      /** `worse`: it was told as something lesser. */
+      readonly why: 'nobody took it' | 'worse';
       readonly lane: Lane;
       readonly level: number;
       readonly incidents: readonly IncidentView[];

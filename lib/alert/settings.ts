@@ -28,6 +28,8 @@ export interface AlertSettings {
   readonly repeatMs: number;
   readonly inhibitions: readonly Inhibition[];
   readonly hours: Hours;
+  /** A message waits to be confirmed, and is given again until it is. False: it is given once, whatever becomes of it. */
+  readonly confirmed: boolean;
 }
 
 /** A host that is down mutes what runs on it, a node its pods. */
@@ -48,4 +50,5 @@ export const USUAL_SETTINGS: AlertSettings = {
   repeatMs: 4 * 60 * MINUTE,
   inhibitions: USUAL_INHIBITIONS,
   hours: { zone: 'UTC', from: 8 * 60, to: 22 * 60, digest: 9 * 60 },
+  confirmed: true,
 };

@@ -212,6 +212,7 @@ function raise(memory: AlertMemory, settings: AlertSettings, messages: Message[]
     const view = viewOf(memory, incident);
     messages.push({
       kind: 'escalate',
+      why: 'worse',
       id: `${incident.number}-now-${worst}`,
       at: memory.now,
       text: `Now ${worst}: ${view.summary}`,
@@ -245,6 +246,7 @@ function remind(
       const view = viewOf(memory, incident);
       messages.push({
         kind: 'escalate',
+        why: 'nobody took it',
         id: `${incident.number}-escalate-${level}`,
         at: now,
         text: `Nobody has taken this for ${duration(waited)}: ${view.summary}`,

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../../lib/alert/report';
-import { USUAL_SETTINGS } from '../../lib/alert/settings';
 import { happen } from '../../lib/alert/store';
 import type { Database } from '../../lib/postgres/connection';
 import { postgresState } from '../../lib/state/postgres';
@@ -19,7 +18,7 @@ async function main([folder = '', index = '']: string[]): Promise<void> {
   const store = postgresState(database, quietTask());
   const given: string[] = [];
   for (const { now, reports } of batches) {
-    const messages = await happen(store, 'race', { kind: 'reports', reports }, USUAL_SETTINGS, () => now);
+    const messages = await happen(store, 'race', { kind: 'reports', reports }, () => now);
     given.push(...messages.map(({ id }) => id));
   }
   writeFileSync(join(folder, `answer-${index}.json`), JSON.stringify(given));

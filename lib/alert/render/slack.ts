@@ -1,7 +1,8 @@
 import type { Json } from '../../json';
 import { duration, type IncidentView, type Message, type Thing } from '../message';
 import { shorten } from '../report';
-import { headOf, type Spoken } from './words';
+import type { Spoken } from '../outbox';
+import { headOf } from './words';
 
 /** Slack takes 150 characters in a header, 50 blocks in a message, and few like to read more than this. */
 const LONGEST_HEADER = 150;

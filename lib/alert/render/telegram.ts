@@ -1,7 +1,8 @@
 import { duration, type IncidentView, type Thing } from '../message';
 import { shorten } from '../report';
 import { escapeHtml } from './html';
-import { headOf, type Spoken } from './words';
+import type { Spoken } from '../outbox';
+import { headOf } from './words';
 
 /** Telegram refuses a message with more characters than this, as they are shown. */
 const LONGEST = 4096;

@@ -1,7 +1,4 @@
-import type { Message } from '../message';
-
-/** A message for people: all but what was suppressed. */
-export type Spoken = Exclude<Message, { readonly kind: 'suppressed' }>;
+import type { Spoken } from '../outbox';
 
 export function headOf(message: Spoken): string {
   switch (message.kind) {
@@ -10,6 +7,6 @@ export function headOf(message: Spoken): string {
     case 'resolved':
       return 'Resolved';
     case 'escalate':
-      return 'Nobody has taken this';
+      return message.why === 'worse' ? 'Worse' : 'Nobody has taken this';
   }
 }

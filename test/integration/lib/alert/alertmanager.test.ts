@@ -8,7 +8,7 @@ import { makeMemory, memoryState } from '../../../../lab/memory-state';
 import { readAlertmanager } from '../../../../lib/alert/alertmanager';
 import type { Message } from '../../../../lib/alert/message';
 import { USUAL_SETTINGS } from '../../../../lib/alert/settings';
-import { happen } from '../../../../lib/alert/store';
+import { happen, keepSettings } from '../../../../lib/alert/store';
 import { quietTask } from '../../../shared/task';
 
 let alertmanager: Alertmanager;
@@ -19,12 +19,13 @@ const store = memoryState(makeMemory(), quietTask());
 const settings = { ...USUAL_SETTINGS, waitMs: 2_000, clearMs: 500 };
 
 beforeAll(async () => {
+  await keepSettings(store, 'alertmanager', settings);
   receiver = createServer((request, response) => {
     void text(request).then(async (body) => {
       const delivery: unknown = JSON.parse(body);
       deliveries.push(delivery);
       const { reports } = readAlertmanager(delivery, Date.now());
-      messages.push(...(await happen(store, 'alertmanager', { kind: 'reports', reports }, settings)));
+      messages.push(...(await happen(store, 'alertmanager', { kind: 'reports', reports })));
       response.end();
     });
   }).listen(0, '127.0.0.1');
@@ -58,7 +59,7 @@ const told = () => messages.filter(({ kind }) => kind !== 'suppressed').map(({ k
 
 async function untilTold(count: number): Promise<void> {
   await until(`${count} messages were told`, 20_000, async () => {
-    messages.push(...(await happen(store, 'alertmanager', { kind: 'tick' }, settings)));
+    messages.push(...(await happen(store, 'alertmanager', { kind: 'tick' })));
     return told().length >= count ? true : undefined;
   });
 }

@@ -1,7 +1,6 @@
 import { startPostgres, type PostgresServer } from '../../../../lab/postgres';
 import type { Report } from '../../../../lib/alert/report';
-import { USUAL_SETTINGS } from '../../../../lib/alert/settings';
-import { readMemory } from '../../../../lib/alert/store';
+import { readBook } from '../../../../lib/alert/store';
 import type { Database } from '../../../../lib/postgres/connection';
 import { postgresState } from '../../../../lib/state/postgres';
 import type { AlertRace } from '../../../shared/alert-racer';
@@ -53,7 +52,7 @@ test('of six processes that report one outage at once, one is given the firing a
   expect(new Set(all).size).toBe(all.length);
 
   const store = postgresState(database, quietTask());
-  const memory = await readMemory(store, 'race', USUAL_SETTINGS);
+  const { memory } = await readBook(store, 'race');
   expect(memory.incidents).toEqual([]);
   await store.close();
 });

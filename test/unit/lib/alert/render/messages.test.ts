@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { slackMessage } from '../../../../../lib/alert/render/slack';
 import { telegramMessage } from '../../../../../lib/alert/render/telegram';
 import type { Report } from '../../../../../lib/alert/report';
-import type { Spoken } from '../../../../../lib/alert/render/words';
+import type { Spoken } from '../../../../../lib/alert/outbox';
 import { MINUTE, host, services, simulate } from '../estate';
 
 function spoken(...reports: readonly Partial<Report>[]): Spoken {
