@@ -20,6 +20,8 @@ export interface Vantage {
   /** Nothing lies between: no answer to a connection is the target's. */
   readonly direct: boolean;
   readonly open: (address: Address, task: Task) => Promise<Duplex>;
+  /** Where a command can be run; absent for n8n itself. */
+  readonly host?: Host;
 }
 
 /** n8n itself. */
@@ -59,6 +61,7 @@ export function fromHost(host: Host): Vantage {
   return {
     name: host.target.name,
     direct: false,
+    host,
     open: async (address, task) => {
       try {
         return await openSocket(host, address, task);

@@ -2,8 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { messageOf } from '../failure';
 import type { Task } from '../task';
 import type { Finding, Sight } from './finding';
-import { watchLag, type LagWatch } from './lag';
-import { firstStanding, judge, type JudgingRules, type Standing, type Transition } from './standing';
+import { watchLag } from './lag';
+import { inMaintenance, type Window } from './maintenance';
+import { firstStanding, judge, verdict, type JudgingRules, type Standing, type Transition } from './standing';
 
 /** One target, and how it is looked at from each vantage point. */
 export interface Check {
@@ -12,6 +13,8 @@ export interface Check {
   /** For one look. */
   readonly deadlineMs: number;
   readonly rules: JudgingRules;
+  /** Bad rounds in these times do not count. */
+  readonly maintenance?: readonly Window[];
   readonly looks: readonly { readonly vantage: string; readonly look: (task: Task) => Promise<Finding> }[];
 }
 
@@ -19,6 +22,8 @@ export interface WatchSettings {
   /** How many checks are looked at at the same time. */
   readonly concurrency: number;
   readonly onTransition: (check: Check, transition: Transition) => void;
+  /** After every round that counted. */
+  readonly onRound?: (check: Check, standing: Standing, sights: readonly Sight[]) => void;
   /** What was believed before a restart, by id. */
   readonly remembered?: ReadonlyMap<string, Standing>;
   /** 0 to 1; where in its first interval each check begins. */
@@ -28,10 +33,14 @@ export interface WatchSettings {
 /** After a round that had to be thrown away it is looked again soon. */
 const AGAIN_MS = 1_000;
 
-/** Looks at everything, each at its own interval, until the task is stopped; says only what changes. */
+/**
+ * Looks at everything, each at its own interval, until the task is stopped; says only what changes. While the newest
+ * round and what is believed differ, rounds follow each other a little faster, so that also those that hang until their
+ * deadline are told within the interval times their number.
+ */
 export async function watchChecks(
   checks: readonly Check[],
-  { concurrency, onTransition, remembered, random = Math.random }: WatchSettings,
+  { concurrency, onTransition, onRound, remembered, random = Math.random }: WatchSettings,
   task: Task,
 ): Promise<void> {
   if (task.signal.aborted) return;
@@ -66,16 +75,24 @@ export async function watchChecks(
   };
   const work = async (check: Check) => {
     const begun = performance.now();
-    const sights = await lookAround(check, lag, task);
+    const seen = await lookAround(check, task);
     if (task.signal.aborted) return;
-    if (sights !== undefined) {
-      const before = standings.get(check) ?? remembered?.get(check.id) ?? firstStanding(Date.now());
-      const { standing, transition } = judge(before, sights, check.rules, Date.now());
-      standings.set(check, standing);
-      if (transition !== undefined) onTransition(check, transition);
-    }
-    const delay = sights === undefined ? Math.min(AGAIN_MS, check.intervalMs) : check.intervalMs;
-    plan(check, Math.max(0, begun + delay - performance.now()));
+    // When the event loop hung meanwhile, nobody knows who was slow.
+    const sights = lag.laggedSince(begun) ? undefined : seen;
+    const wait = sights === undefined ? Math.min(AGAIN_MS, check.intervalMs) : consider(check, sights);
+    plan(check, Math.max(0, begun + wait - performance.now()));
+  };
+  /** Judges a round, and says how long after its beginning the next one begins. */
+  const consider = (check: Check, sights: readonly Sight[]): number => {
+    const now = Date.now();
+    const round = verdict(sights, check.rules);
+    if (round === undefined || (round !== 'ok' && inMaintenance(check.maintenance ?? [], now))) return check.intervalMs;
+    const before = standings.get(check) ?? remembered?.get(check.id) ?? firstStanding(now);
+    const { standing, transition } = judge(before, sights, check.rules, now);
+    standings.set(check, standing);
+    onRound?.(check, standing, sights);
+    if (transition !== undefined) onTransition(check, transition);
+    return standing.status === round ? check.intervalMs : sooner(check);
   };
 
   for (const check of checks) plan(check, random() * check.intervalMs);
@@ -85,13 +102,15 @@ export async function watchChecks(
   lag.stop();
 }
 
-/** One round, or undefined when the event loop hung meanwhile: then nobody knows who was slow. */
-async function lookAround(check: Check, lag: LagWatch, task: Task): Promise<readonly Sight[] | undefined> {
-  const begun = performance.now();
-  const sights = await Promise.all(
+function sooner({ intervalMs, deadlineMs, rules }: Check): number {
+  return Math.max(Math.min(deadlineMs, intervalMs), intervalMs - deadlineMs / Math.max(1, rules.wrong - 1));
+}
+
+/** One round of looks from everywhere. */
+export async function lookAround(check: Check, task: Task): Promise<readonly Sight[]> {
+  return Promise.all(
     check.looks.map(async ({ vantage, look }) => ({ vantage, finding: await within(check.deadlineMs, look, task) })),
   );
-  return lag.laggedSince(begun) ? undefined : sights;
 }
 
 /** How long a look that was stopped may take to say what it has seen. */
@@ -102,10 +121,13 @@ export async function within(deadlineMs: number, look: (task: Task) => Promise<F
   const over = new AbortController();
   const stop = () => over.abort();
   task.signal.addEventListener('abort', stop, { once: true });
-  const timers: NodeJS.Timeout[] = [];
+  let timer: NodeJS.Timeout | undefined;
   const silent = new Promise<Finding>((resolve) => {
     const giveUp = () => resolve({ outcome: 'unknown', says: `the look did not end within ${deadlineMs} ms` });
-    timers.push(setTimeout(stop, deadlineMs), setTimeout(giveUp, deadlineMs + LAST_WORD_MS));
+    timer = setTimeout(() => {
+      stop();
+      timer = setTimeout(giveUp, LAST_WORD_MS);
+    }, deadlineMs);
   });
   try {
     const looked = look({ ...task, signal: over.signal }).catch((error: unknown): Finding => ({
@@ -114,7 +136,7 @@ export async function within(deadlineMs: number, look: (task: Task) => Promise<F
     }));
     return await Promise.race([looked, silent]);
   } finally {
-    for (const timer of timers) clearTimeout(timer);
+    clearTimeout(timer);
     task.signal.removeEventListener('abort', stop);
   }
 }

@@ -1,6 +1,10 @@
-import { askServers, sameList, type AskedType, type DnsServer } from '../../dns/lookup';
+import { ASKED_TYPES, askServers, sameList, type AskedType, type DnsServer } from '../../dns/lookup';
 import type { Task } from '../../task';
 import type { Finding } from '../finding';
+import type { Kind } from '../kind';
+
+/** The round of a watch has a deadline of its own, which is shorter. */
+const DEADLINE_MS = 10_000;
 
 export interface DnsTarget {
   readonly name: string;
@@ -33,3 +37,21 @@ export async function lookAtDns(target: DnsTarget, task: Task): Promise<Finding>
     }
   }
 }
+
+export const dnsKind: Kind = {
+  from: 'n8n',
+  prepare: (fields) => {
+    const name = fields.needText('domain');
+    const wanted = (fields.text('type') ?? 'A').toUpperCase();
+    const type = ASKED_TYPES.find((one) => one === wanted);
+    if (type === undefined) throw fields.refuse('type', `is not one of ${ASKED_TYPES.join(', ')}`);
+    const address = fields.needText('server');
+    const kind = fields.flag('authoritative') === true ? 'authoritative' : 'resolver';
+    const expected = fields.texts('expected');
+    const target = {
+      ...{ name, type, server: { address, kind } as const, deadlineMs: DEADLINE_MS },
+      ...(expected !== undefined && { expected: [...expected].sort() }),
+    };
+    return { secrets: {}, look: (_, __, task) => lookAtDns(target, task) };
+  },
+};

@@ -1,3 +1,4 @@
+import { addressOf, overStream, type Kind } from '../kind';
 import type { Address } from '../vantage';
 import { firstLine } from './lines';
 import { Wrong, type StreamProbe } from './probe';
@@ -11,3 +12,8 @@ export const ssh: StreamProbe<Address> = {
     return line;
   },
 };
+
+export const sshKind: Kind = overStream(ssh, (fields) => {
+  const address = addressOf(fields, 22);
+  return { target: () => address };
+});

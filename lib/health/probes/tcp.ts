@@ -1,3 +1,4 @@
+import { addressOf, overStream, type Kind } from '../kind';
 import type { Address } from '../vantage';
 import type { StreamProbe } from './probe';
 
@@ -6,3 +7,8 @@ export const tcp: StreamProbe<Address> = {
   kind: 'tcp',
   talk: () => Promise.resolve('it listens'),
 };
+
+export const tcpKind: Kind = overStream(tcp, (fields) => {
+  const address = addressOf(fields);
+  return { target: () => address };
+});

@@ -1,3 +1,4 @@
+import { addressOf, overStream, type Kind } from '../kind';
 import type { Address } from '../vantage';
 import { Wrong, type StreamProbe } from './probe';
 import { secure } from './secure';
@@ -24,3 +25,12 @@ export const tls: StreamProbe<TlsTarget> = {
     return `its certificate lasts ${left} days`;
   },
 };
+
+export const tlsKind: Kind = overStream(tls, (fields) => {
+  const address = addressOf(fields, 443);
+  const serverName = fields.text('serverName') ?? address.host;
+  const daysLeft = fields.number('daysLeft', 0, 10_000) ?? 14;
+  const authority = fields.text('authority');
+  const target = { ...address, serverName, daysLeft, ...(authority !== undefined && { authority }) };
+  return { target: () => target };
+});

@@ -4,12 +4,13 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { http } from '../../../../lib/health/probes/http';
+import { checkNow } from '../../../../lib/health/check-now';
 import { look } from '../../../../lib/health/probes/probe';
 import { redis } from '../../../../lib/health/probes/redis';
 import { ssh } from '../../../../lib/health/probes/ssh';
 import { tcp } from '../../../../lib/health/probes/tcp';
 import { tls } from '../../../../lib/health/probes/tls';
+import { parseTargets, USUAL_DEFAULTS } from '../../../../lib/health/target';
 import { here, type Vantage } from '../../../../lib/health/vantage';
 import { within } from '../../../../lib/health/watch';
 import { quietTask } from '../../../shared/task';
@@ -48,7 +49,7 @@ test('an SSH server is told from what only listens', async () => {
   const silent = await says((socket) => socket.end());
   expect(await look(ssh, real, here, quietTask())).toEqual(good('SSH-2.0-OpenSSH_9.2'));
   expect(await look(ssh, other, here, quietTask())).toMatchObject({ says: 'what listens there is no SSH server' });
-  expect(await look(ssh, silent, here, quietTask())).toMatchObject({ says: 'it hung up without a word' });
+  expect(await look(ssh, silent, here, quietTask())).toMatchObject({ says: 'it hung up' });
 });
 
 test.each([
@@ -61,23 +62,96 @@ test.each([
   expect(await look(redis, address, here, quietTask())).toEqual(expected);
 });
 
-const page = { method: 'GET', headers: {}, statuses: [200] } as const;
+/** An address, written as in a workflow. */
+function page(written: Readonly<Record<string, unknown>>) {
+  return prepared('http', written).look(here, {}, quietTask(AbortSignal.timeout(10_000)));
+}
 
-test('an address is judged by its status, its text and where it sends to', async () => {
-  const address = await listen(
-    createHttp((request, response) => {
-      if (request.url === '/public') response.writeHead(302, { location: 'https://login.example/?next=' });
-      response.end('hello');
-    }),
-  );
-  const url = `http://127.0.0.1:${address.port}`;
-  const at = (changes: object) => look(http, { ...address, ...page, url: `${url}/`, ...changes }, here, quietTask());
-  expect(await at({ contains: 'ell' })).toEqual(good('it answers 200'));
-  expect(await at({ contains: 'bye' })).toMatchObject({ says: 'its answer lacks the text that it must have' });
-  expect(await at({ url: `${url}/public` })).toMatchObject({ says: 'it answers 302' });
-  expect(await at({ url: `${url}/public`, statuses: [302] })).toEqual(good('it answers 302'));
-  expect(await at({ url: `${url}/public`, statuses: [302], forbiddenLocation: 'login.' })).toMatchObject({
-    says: 'it sends to https://login.example/?next=',
+function prepared(kind: string, written: Readonly<Record<string, unknown>>) {
+  const [target] = parseTargets({ name: 'it', kind, ...written }, USUAL_DEFAULTS);
+  if (target === undefined) throw new Error('no target');
+  return target;
+}
+
+describe('an address is judged by', () => {
+  let url = '';
+  beforeEach(async () => {
+    const { port } = await listen(
+      createHttp((request, response) => {
+        if (request.url === '/public') {
+          response.writeHead(302, { location: 'https://login.example/?next=' }).end();
+          return;
+        }
+        if (request.url === '/slow') {
+          setTimeout(() => response.end('late'), 60);
+          return;
+        }
+        response.setHeader('content-type', 'application/json');
+        response.end(
+          JSON.stringify({ says: 'hello', queue: { jobs: [{ waiting: 7 }] }, asked: request.headers.authorization }),
+        );
+      }),
+    );
+    url = `http://127.0.0.1:${port}`;
+  });
+
+  test.each([
+    [{}, 'it answers 200'],
+    [{ statuses: ['200', '204'] }, 'it answers 200'],
+    [{ contains: 'hello' }, 'it answers 200'],
+    [{ lacks: 'bye', matches: '"says":"h.llo"' }, 'it answers 200'],
+    [{ json: { path: 'says', equals: 'hello' } }, 'it answers 200'],
+    [{ json: { path: 'queue.jobs[0].waiting', max: 10, min: 1 } }, 'it answers 200'],
+    [{ mustHave: { 'Content-Type': '^application/json' }, mustNotHave: { server: '.' } }, 'it answers 200'],
+    [{ url: '/public', statuses: [301, 302] }, 'it answers 302'],
+    [{ url: '/public', statuses: ['3xx'], mustNotHave: { location: 'https://auth\\.' } }, 'it answers 302'],
+    [{ maxLatencyMs: 60_000 }, 'it answers 200'],
+  ])('%j: well', async (written, says) => {
+    const target = { ...written, url: `${url}${'url' in written ? written.url : '/'}` };
+    expect(await page(target)).toEqual(good(says));
+  });
+
+  test.each([
+    [{ statuses: [204] }, 'it answers 200'],
+    [{ contains: 'bye' }, 'its answer lacks the text that it must have'],
+    [{ lacks: 'hello' }, 'its answer has the text that it must not have'],
+    [{ matches: '^x' }, 'its answer does not match'],
+    [{ json: { path: 'says', equals: 'bye' } }, 'its says is hello'],
+    [{ json: { path: 'queue.jobs[0].waiting', max: 5 } }, 'its queue.jobs[0].waiting is 7'],
+    [{ json: { path: 'queue.jobs[3].waiting', max: 5 } }, 'it has no queue.jobs[3].waiting'],
+    [{ json: { path: 'says', max: 5 } }, 'its says is hello'],
+    [{ mustHave: { 'Content-Type': '^text/html' } }, 'its header content-type is application/json'],
+    [{ mustHave: { 'Strict-Transport-Security': '.' } }, 'its answer has no header strict-transport-security'],
+    [{ url: '/public' }, 'it answers 302'],
+    [
+      { url: '/public', statuses: ['3xx'], mustNotHave: { location: 'login' } },
+      'it sends to https://login.example/?next=',
+    ],
+    [{ url: '/slow', maxLatencyMs: 30 }, expect.stringMatching(/^it takes \d+ ms, and 30 are allowed$/) as string],
+  ])('%j: wrong', async (written, says) => {
+    const target = { ...written, url: `${url}${'url' in written ? written.url : '/'}` };
+    expect(await page(target)).toEqual({ outcome: 'wrong', says });
+  });
+
+  test('a secret header is sent, and its value is in no evidence', async () => {
+    const [target] = parseTargets(
+      {
+        name: 'it',
+        kind: 'http',
+        url,
+        secretHeaders: { authorization: 'credential:TOKEN' },
+        json: { path: 'asked', equals: 'something else' },
+      },
+      USUAL_DEFAULTS,
+    );
+    const surroundings = {
+      hostOf: () => {
+        throw new Error('no host is asked for');
+      },
+      secretOf: (reference: string) => Promise.resolve(`the value of ${reference}`),
+    };
+    const [news] = await checkNow(target === undefined ? [] : [target], surroundings, 1, quietTask());
+    expect(news).toMatchObject({ status: 'wrong', evidence: 'n8n: its asked is [secret]' });
   });
 });
 
@@ -93,8 +167,8 @@ test.each([
   const { port } = await listen(server);
   const target = { host: '127.0.0.1', port, serverName: 'localhost', daysLeft: 1, authority: fixture('authority.crt') };
   expect(await look(tls, target, here, quietTask())).toMatchObject(expected);
-  const url = `https://localhost:${port}/`;
-  const asked = await look(http, { ...target, ...page, url }, here, quietTask());
+  const { authority } = target;
+  const asked = await page({ url: `https://localhost:${port}/`, connectTo: '127.0.0.1', authority });
   expect(asked).toMatchObject(expected);
 });
 
