@@ -16,8 +16,7 @@ export interface Waiting {
 export type HandedOut = Message & { readonly attempt: number };
 
 const MINUTE = 60_000;
-/** So long an execution has to send it and say so. */
-const PATIENCE_MS = 2 * MINUTE;
+/** However often it was tried, it is tried again after this. */
 const LONGEST_PATIENCE_MS = 30 * MINUTE;
 /** What nobody could send for a day is old news; what is still wrong is told again by its repeats. */
 const KEPT_MS = 24 * 60 * MINUTE;
@@ -29,21 +28,27 @@ export interface Given {
   readonly messages: readonly HandedOut[];
 }
 
-/**
- * What this execution has to send: what was just made, and before it, in the order in which it was made, what an
- * earlier one was given and never confirmed. A suppressed message is for the log and is given once.
- */
-export function handOut(outbox: readonly Waiting[], made: readonly Message[], now: number): Given {
+/** Puts what was made behind what waits; whoever comes next is given it. A suppressed message is for the log only. */
+export function setAside(outbox: readonly Waiting[], made: readonly Message[], now: number): readonly Waiting[] {
   const kept = newest(outbox.filter(({ message }) => now - message.at < KEPT_MS));
-  const again = kept.filter(({ againAt }) => againAt <= now);
   const fresh = made.flatMap((message): Waiting[] =>
-    message.kind === 'suppressed' ? [] : [{ message, attempts: 1, againAt: now + PATIENCE_MS }],
+    message.kind === 'suppressed' ? [] : [{ message, attempts: 0, againAt: now }],
   );
+  return [...kept, ...fresh];
+}
+
+/**
+ * What this execution has to send: what was just made, and before it, in the order in which it was made, what nobody
+ * was given yet and what an earlier one was given and never confirmed.
+ */
+export function handOut(outbox: readonly Waiting[], made: readonly Message[], now: number, patienceMs: number): Given {
+  const all = setAside(outbox, made, now);
+  const due = all.filter(({ againAt }) => againAt <= now);
   return {
-    outbox: [...kept.map((waiting) => (waiting.againAt <= now ? lent(waiting, now) : waiting)), ...fresh],
+    outbox: all.map((waiting) => (waiting.againAt <= now ? lent(waiting, now, patienceMs) : waiting)),
     messages: [
-      ...again.map(({ message, attempts }) => ({ ...message, attempt: attempts + 1 })),
-      ...made.map((message) => ({ ...message, attempt: 1 })),
+      ...due.map(({ message, attempts }) => ({ ...message, attempt: attempts + 1 })),
+      ...made.flatMap((message) => (message.kind === 'suppressed' ? [{ ...message, attempt: 1 }] : [])),
     ],
   };
 }
@@ -57,8 +62,8 @@ function newest(outbox: readonly Waiting[]): readonly Waiting[] {
   return outbox.slice(first + 1);
 }
 
-function lent({ message, attempts }: Waiting, now: number): Waiting {
-  const patience = Math.min(PATIENCE_MS * 2 ** attempts, LONGEST_PATIENCE_MS);
+function lent({ message, attempts }: Waiting, now: number, patienceMs: number): Waiting {
+  const patience = Math.min(patienceMs * 2 ** attempts, Math.max(patienceMs, LONGEST_PATIENCE_MS));
   return { message, attempts: attempts + 1, againAt: now + patience };
 }
 

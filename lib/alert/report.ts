@@ -35,6 +35,15 @@ export function fingerprintOf({ target, labels }: Pick<Report, 'target' | 'label
   return createHash('sha256').update(canonicalJson({ target, labels })).digest('hex').slice(0, 16);
 }
 
+const MOST_REPORTS = 10_000;
+
+/** Reads one report or a list of them. A monitor that could not look has said nothing. */
+export function parseReports(input: unknown, now: number): readonly Report[] {
+  const all: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (all.length > MOST_REPORTS) throw notAReport(`there are ${all.length} at once, and ${MOST_REPORTS} are allowed`);
+  return all.filter((one) => !isObject(one) || one['status'] !== 'unknown').map((one) => parseReport(one, now));
+}
+
 /** Reads a report of any source. */
 export function parseReport(input: unknown, now: number): Report {
   if (!isObject(input)) throw notAReport('it is not an object');

@@ -30,6 +30,8 @@ export interface AlertSettings {
   readonly hours: Hours;
   /** A message waits to be confirmed, and is given again until it is. False: it is given once, whatever becomes of it. */
   readonly confirmed: boolean;
+  /** How long an execution has to send a message and confirm it; twice as long after each further attempt. */
+  readonly patienceMs: number;
 }
 
 /** A host that is down mutes what runs on it, a node its pods. */
@@ -51,4 +53,5 @@ export const USUAL_SETTINGS: AlertSettings = {
   inhibitions: USUAL_INHIBITIONS,
   hours: { zone: 'UTC', from: 8 * 60, to: 22 * 60, digest: 9 * 60 },
   confirmed: true,
+  patienceMs: 2 * MINUTE,
 };

@@ -4,7 +4,7 @@ import { isObject, type Json } from '../json';
 import type { StateStore } from '../state/store';
 import { latestDigest } from './hours';
 import { emptyMemory, type AlertMemory } from './memory';
-import { confirm, handOut, type HandedOut, type Waiting } from './outbox';
+import { confirm, handOut, setAside, type HandedOut, type Waiting } from './outbox';
 import { reduceAlerts, type AlertEvent } from './reduce';
 import { USUAL_SETTINGS, type AlertSettings } from './settings';
 
@@ -35,11 +35,29 @@ export async function happen(
   await change(store, name, clock, (book, now) => {
     const { settings = USUAL_SETTINGS } = book;
     const reduced = reduceAlerts(book.memory, event, now, settings);
-    const given = handOut(book.outbox, reduced.messages, reduced.memory.now);
+    const given = handOut(book.outbox, reduced.messages, reduced.memory.now, settings.patienceMs);
     messages = given.messages;
     return { ...book, memory: reduced.memory, outbox: settings.confirmed ? given.outbox : [] };
   });
   return messages;
+}
+
+/** The same for whoever does not send messages: what becomes due is left for the next that does. */
+export async function note(
+  store: StateStore,
+  name: string,
+  event: AlertEvent,
+  clock: () => number = Date.now,
+): Promise<AlertMemory> {
+  const noted: AlertMemory[] = [];
+  await change(store, name, clock, (book, now) => {
+    const { memory, messages } = reduceAlerts(book.memory, event, now, book.settings ?? USUAL_SETTINGS);
+    noted.push(memory);
+    return { ...book, memory, outbox: setAside(book.outbox, messages, memory.now) };
+  });
+  const [last] = noted.slice(-1);
+  if (last === undefined) throw unreadable(name);
+  return last;
 }
 
 /** What has arrived is not given to anybody again. True for those that were still waited for. */
@@ -57,14 +75,18 @@ export async function confirmMessages(
   return ids.map((id) => ({ id, confirmed: waiting.has(id) }));
 }
 
-/** From now on these rules hold, for every execution that uses the name. */
+/** From now on these rules hold, for every execution that uses the name. Undefined: the usual ones. */
 export async function keepSettings(
   store: StateStore,
   name: string,
-  settings: AlertSettings,
+  settings: AlertSettings | undefined,
   clock: () => number = Date.now,
 ): Promise<void> {
-  await change(store, name, clock, (book) => ({ ...book, settings }));
+  await change(store, name, clock, ({ memory, outbox }) => ({
+    memory,
+    outbox,
+    ...(settings !== undefined && { settings }),
+  }));
 }
 
 /** What is known now; nothing is changed. */

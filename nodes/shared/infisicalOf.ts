@@ -2,6 +2,11 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 import { type InfisicalApi, infisicalApi } from '../../lib/infisical/api';
 import { parseInfisicalCredential } from '../../lib/infisical/credential';
 
+/** An execution or a trigger, as far as credentials go. */
+export type SecretsAsker = Pick<IExecuteFunctions, 'getNode'> & {
+  getCredentials(type: string, itemIndex?: number): Promise<Readonly<Record<string, unknown>>>;
+};
+
 export interface InfisicalOfNode {
   readonly api: InfisicalApi;
   readonly readOnly: boolean;
@@ -11,7 +16,7 @@ export interface InfisicalOfNode {
 const shared = new WeakMap<object, Map<string, InfisicalOfNode>>();
 
 /** The API behind the Infisical credential of the node; undefined when it has none. */
-export async function infisicalOf(execute: IExecuteFunctions, itemIndex: number): Promise<InfisicalOfNode | undefined> {
+export async function infisicalOf(execute: SecretsAsker, itemIndex: number): Promise<InfisicalOfNode | undefined> {
   if (execute.getNode().credentials?.['selfhostInfisical'] === undefined) return undefined;
   const { readOnly, ...settings } = parseInfisicalCredential(
     await execute.getCredentials('selfhostInfisical', itemIndex),
