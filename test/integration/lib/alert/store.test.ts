@@ -1,6 +1,7 @@
 import { startPostgres, type PostgresServer } from '../../../../lab/postgres';
 import type { Report } from '../../../../lib/alert/report';
-import { readBook } from '../../../../lib/alert/store';
+import { USUAL_SETTINGS } from '../../../../lib/alert/settings';
+import { keepSettings, readBook } from '../../../../lib/alert/store';
 import type { Database } from '../../../../lib/postgres/connection';
 import { postgresState } from '../../../../lib/state/postgres';
 import type { AlertRace } from '../../../shared/alert-racer';
@@ -32,6 +33,9 @@ const cascade = (status: Report['status'], time: number): Report[] =>
   }));
 
 test('of six processes that report one outage at once, one is given the firing and one the resolved message', async () => {
+  const store = postgresState(database, quietTask());
+  // The racers play minutes in a moment, in which nobody can confirm anything.
+  await keepSettings(store, 'race', { ...USUAL_SETTINGS, patienceMs: 60 * MINUTE }, () => NOON);
   const plan: AlertRace = {
     database,
     batches: [
@@ -51,7 +55,6 @@ test('of six processes that report one outage at once, one is given the firing a
   const all = answers.flat();
   expect(new Set(all).size).toBe(all.length);
 
-  const store = postgresState(database, quietTask());
   const { memory } = await readBook(store, 'race');
   expect(memory.incidents).toEqual([]);
   await store.close();
