@@ -10,8 +10,8 @@ async function writeLiterals(folder, packFolder) {
     const { description, webhookMethods } = new pack[className]();
     // The plugins want n8n's own names for connection types, not their values.
     const literal = literalOf(description).replaceAll(
-      /\b((?:in|out)puts): \["main"\]/g,
-      '$1: [NodeConnectionTypes.Main]',
+      /\b((?:in|out)puts): \[("main"(?:, "main")*)\]/g,
+      (_, name, types) => `${name}: [${types.replaceAll('"main"', 'NodeConnectionTypes.Main')}]`,
     );
     await write(path.join(root, folder, file), [
       `import { NodeConnectionTypes } from 'n8n-workflow';`,

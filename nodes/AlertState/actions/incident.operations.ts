@@ -47,7 +47,7 @@ export const incidentOperations = [
     resource: 'incident',
     name: 'receive',
     label: 'Receive From Alertmanager',
-    action: 'Receive a webhook of Alertmanager',
+    action: 'Receive a webhook of alerts',
     description: 'Takes a webhook of Prometheus Alertmanager, and gives the messages that are due because of it',
     effect: 'changes',
     input: {
