@@ -50,11 +50,24 @@ export async function endMarked(mark: string): Promise<readonly Leftover[]> {
   return left;
 }
 
-/** On its way out a process loses its environment first and its ports later; as a zombie it has neither. */
+/**
+ * On its way out a process loses its environment first and its ports later; as a zombie it has neither. But its first
+ * thread may be a zombie while another one still holds the ports, so all of them count.
+ */
 function isEnding(pid: number): boolean {
+  return threadsOf(pid).some((thread) => {
+    try {
+      return /^State:\s+[^ZX]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+function threadsOf(pid: number): readonly string[] {
   try {
-    return /^State:\s+[^ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return readdirSync(`/proc/${pid}/task`);
   } catch {
-    return false;
+    return [];
   }
 }

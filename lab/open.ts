@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../lib/failure';
-import { isObject, type Json, type JsonObject } from '../lib/json';
+import { isObject, type Json } from '../lib/json';
 import { ownerAccount } from './account';
 import { debianPackages, installDebianPackages } from './debian-packages';
 import { labCredential } from './estate';
+import { keepCredentials } from './furniture';
+import { type LabHetzner, startLabHetzner } from './hetzner';
 import { startLabHosts, type LabHosts } from './hosts/lab-hosts';
 import { labFolder, repository } from './folders';
 import { endMarked, markWhatWeStart } from './leftovers';
@@ -44,11 +46,13 @@ export async function openLab(plan: LabPlan): Promise<number> {
   await step('The pack, installed into n8n', () => installPack(install, folder, tarball));
   const hosts = await step('Hosts to work on', () => startLabHosts(join(labFolder, 'hosts'), { log: say }));
   alsoStop(() => hosts.stop());
+  const hetzner = await step('A Hetzner to try things on', startLabHetzner);
+  alsoStop(() => hetzner.stop());
   const n8n = await step('n8n', () => plan.boot({ install, folder, logs, port }));
   const account = ownerAccount(join(folder, 'account.json'));
   await step('Account, credentials and the first workflow', async () => {
     if (account.isNew) await setUpOwner(n8n.url, account);
-    await furnish(await logIn(n8n.url, account), { n8n, folder, hosts });
+    await furnish(await logIn(n8n.url, account), { n8n, folder, hosts, hetzner });
   });
   say(`Ready: ${n8n.url}`);
   process.stdout.write(account.isNew ? `\n  ${account.email}\n  ${account.password}\n\n` : '');
@@ -91,47 +95,29 @@ interface Furniture {
   readonly n8n: N8n;
   readonly folder: string;
   readonly hosts: LabHosts;
+  readonly hetzner: LabHetzner;
 }
 
-/** What stands in n8n from the beginning: a credential that opens the hosts, kept true, and a first workflow. */
-async function furnish(api: N8nApi, { n8n, folder, hosts: { hosts } }: Furniture): Promise<void> {
-  const wanted = labCredential(hosts);
-  const kept = keptFurniture(join(folder, 'furniture.json'));
-  if (kept !== undefined) {
-    // The hosts keep their keys; a port may have been taken by somebody else in the meantime.
-    if (kept.credential !== JSON.stringify(wanted)) await api.updateCredential(kept.id, wanted);
-    keepFurniture(folder, kept.id, wanted);
-    return;
-  }
-  const { id } = await api.createCredential('Lab hosts', 'selfhostHost', wanted);
+/** What stands in n8n from the beginning: credentials that open what the lab started, and a first workflow. */
+async function furnish(api: N8nApi, { n8n, folder, hosts: { hosts }, hetzner }: Furniture): Promise<void> {
+  const isNew = !existsSync(join(folder, 'furniture.json'));
+  const credentials = await keepCredentials(api, folder, [
+    { name: labHosts, type: 'selfhostHost', data: labCredential(hosts) },
+    { name: 'Lab Hetzner', type: 'selfhostHetzner', data: hetzner.credential },
+  ]);
+  if (!isNew) return;
   const shipped: unknown = JSON.parse(readFileSync(join(repository, 'workflows', 'host-facts.json'), 'utf8'));
   const file = join(folder, 'first-workflow.json');
-  writeFileSync(file, JSON.stringify(withCredential(shipped, id)));
+  writeFileSync(file, JSON.stringify(withCredential(shipped, credentials.get(labHosts) ?? '')));
   await n8n.command(['import:workflow', `--input=${file}`]);
-  keepFurniture(folder, id, wanted);
 }
 
-interface KeptFurniture {
-  readonly id: string;
-  readonly credential: string;
-}
-
-function keptFurniture(file: string): KeptFurniture | undefined {
-  if (!existsSync(file)) return undefined;
-  const kept: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (!isObject(kept) || typeof kept.id !== 'string' || typeof kept.credential !== 'string') return undefined;
-  return { id: kept.id, credential: kept.credential };
-}
-
-function keepFurniture(folder: string, id: string, credential: JsonObject): void {
-  const kept: KeptFurniture = { id, credential: JSON.stringify(credential) };
-  writeFileSync(join(folder, 'furniture.json'), JSON.stringify(kept), { mode: 0o600 });
-}
+const labHosts = 'Lab hosts';
 
 /** A shipped workflow names its credentials; here it gets the id that n8n gave to ours. */
 function withCredential(value: unknown, id: string): Json {
   const text = JSON.stringify(value, (_key, field: unknown) =>
-    isObject(field) && field.name === 'Lab hosts' && field.id === '' ? { ...field, id } : field,
+    isObject(field) && field.name === labHosts && field.id === '' ? { ...field, id } : field,
   );
   return JSON.parse(text) as Json;
 }

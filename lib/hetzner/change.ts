@@ -1,4 +1,5 @@
 import { Failure, isFailure } from '../failure';
+import type { Query } from '../http/path';
 import { isObject, type Json, type JsonObject } from '../json';
 import type { Task } from '../task';
 import { type Action, actionsIn, readAction } from './action';
@@ -114,7 +115,6 @@ function notSeen({ label }: Resource, name: string): Failure {
   });
 }
 
-/** Things inside of others have no actions of their own: those of the outer one are looked at. */
 async function lastAction(
   api: HetznerApi,
   resource: Resource,
@@ -123,15 +123,42 @@ async function lastAction(
   since: () => number,
   task: Task,
 ): Promise<unknown> {
-  const [owner = ''] = /^\/[a-z_]+\/\{[a-z]+\}/.exec(resource.member) ?? [];
-  const path = pathOf(`${owner}/actions`, place);
-  const query = { sort: 'id:desc', per_page: 25 };
-  const { body } = await api.request(resource.side, { method: 'GET', path, query }, task);
-  return entriesOf(body, 'actions').find((entry) => {
+  const entries = await newestActions(api, resource, place, {}, task);
+  return entries.find((entry) => {
     if (!isObject(entry) || entry['command'] !== commandName || typeof entry['started'] !== 'string') return false;
     if (typeof entry['id'] === 'number' && api.claims.has(entry['id'])) return false;
     return Date.parse(entry['started']) >= since();
   });
+}
+
+/** What Hetzner still does about it, whoever began that. */
+export async function runningActions(
+  api: HetznerApi,
+  resource: Resource,
+  place: Place,
+  task: Task,
+): Promise<readonly Action[]> {
+  // What knows no commands has no list of actions either.
+  if (Object.keys(resource.commands).length === 0) return [];
+  return (await newestActions(api, resource, place, { status: 'running' }, task)).map(readAction);
+}
+
+/** Things inside of others have no actions of their own: those of the outer one are looked at. */
+async function newestActions(
+  api: HetznerApi,
+  resource: Resource,
+  place: Place,
+  filter: Query,
+  task: Task,
+): Promise<readonly unknown[]> {
+  const [owner = ''] = /^\/[a-z_]+\/\{[a-z]+\}/.exec(resource.member) ?? [];
+  const query = { ...filter, sort: 'id:desc', per_page: 25 };
+  const { body } = await api.request(
+    resource.side,
+    { method: 'GET', path: pathOf(`${owner}/actions`, place), query },
+    task,
+  );
+  return entriesOf(body, 'actions');
 }
 
 function secretLost(resource: Resource, name: string, action: Action): Failure {

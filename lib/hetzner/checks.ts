@@ -74,3 +74,10 @@ export function checkLabelSelector(selector: string): void {
     );
   }
 }
+
+/** Why one that is there is not the one that is wanted; an id tells nothing about a name. */
+export function otherThan(what: string, present: string, wanted: string): string | undefined {
+  return wanted === '' || wanted === present || /^\d+$/.test(wanted)
+    ? undefined
+    : `its ${what} is ${present}, not ${wanted}`;
+}

@@ -1,9 +1,9 @@
-import { Failure } from '../failure';
+import { Failure, isFailure } from '../failure';
 import { isObject, type JsonObject } from '../json';
 import type { Task } from '../task';
-import { actionsIn } from './action';
+import { type Action, actionsIn } from './action';
 import { type HetznerApi, pathOf } from './api';
-import { awaitActions, type Changed, type Manner, unchanged } from './change';
+import { awaitActions, type Changed, type Manner, runningActions, unchanged } from './change';
 import { checkLabels, checkName } from './checks';
 import { getItem, itemIn, listItems, nameOf } from './read';
 import type { Item, Place, Resource } from './resource';
@@ -36,32 +36,58 @@ export async function createItem<R extends Resource>(
   checkLabels(labels);
   const find = creation.find ?? (() => findByName(api, resource, name, within, task));
   const present = await find();
-  if (present !== undefined) {
-    refuseOther(resource, present, creation, labels);
-    return unchanged(present);
-  }
+  const adopted = async (item: Item<R>): Promise<Changed<Item<R>>> => {
+    refuseOther(resource, item, creation, labels);
+    if (manner.dryRun || !isUnsettled(item)) return unchanged(item);
+    // Somebody began it, perhaps an execution that was cut short, and it is not finished yet.
+    return unchanged((await settled(api, resource, creation, item, manner, task)).item);
+  };
+  if (present !== undefined) return adopted(present);
   const body = await creation.body();
   if (manner.dryRun) return { ...unchanged(undefined), changed: true };
   const path = pathOf(resource.collection, within);
-  const answer = await write(
-    api,
-    {
-      side: resource.side,
-      method: 'POST',
-      path,
-      body,
-      lockedMs: manner.lockedMs,
-      // It was not there before, so what is there now under this name is what this request made.
-      lookUp: async () => ((await find()) === undefined ? undefined : { lost: true }),
-    },
-    task,
-  );
-  const made = isObject(answer) && answer['lost'] === true ? await find() : madeIn(resource, answer);
+  // It was not there before, so what is there now under this name is what this request made.
+  const lookUp = async () => ((await find()) === undefined ? undefined : lost);
+  const sent = { side: resource.side, method: 'POST', path, body, lockedMs: manner.lockedMs, lookUp } as const;
+  let answer: unknown;
+  try {
+    answer = await write(api, sent, task);
+  } catch (error) {
+    // Somebody else was faster by a moment; what they made may be what is wanted here.
+    const other = isFailure(error, 'uniqueness_error') ? await find() : undefined;
+    if (other === undefined) throw error;
+    return adopted(other);
+  }
+  const made = answer === lost ? await find() : madeIn(resource, answer);
   if (made === undefined) throw gone(resource, name);
-  const actions = await awaitActions(api, resource, actionsIn(answer), manner, task);
-  const place = creation.placeOf?.(made) ?? { ...within, ...idOf(made) };
-  const item = await getItem(api, resource, place, task);
+  const begun = answer === lost ? undefined : actionsIn(answer);
+  const { item, actions } = await settled(api, resource, creation, made, manner, task, begun);
   return { changed: true, item, changes: [], actions, answer };
+}
+
+/** In place of an answer that never came: what was asked for is there. */
+const lost: unique symbol = Symbol('lost');
+
+/** How it is when what was begun has ended; the actions are looked for where no answer named them. */
+async function settled<R extends Resource>(
+  api: HetznerApi,
+  resource: R,
+  creation: Creation<R>,
+  made: Item<R>,
+  manner: Manner,
+  task: Task,
+  begun?: readonly Action[],
+): Promise<{ readonly item: Item<R>; readonly actions: readonly Action[] }> {
+  const place = creation.placeOf?.(made) ?? { ...creation.within, ...idOf(made) };
+  const running = begun ?? (await runningActions(api, resource, place, task));
+  const actions = await awaitActions(api, resource, running, manner, task);
+  return { item: await getItem(api, resource, place, task), actions };
+}
+
+const unsettledStates: readonly unknown[] = ['initializing', 'starting', 'creating', 'updating'];
+
+function isUnsettled(item: object): boolean {
+  return 'status' in item && unsettledStates.includes(item.status);
 }
 
 /** Some answers hold only the id and where it belongs; what is missing is read afterwards. */

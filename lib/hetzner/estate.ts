@@ -1,11 +1,15 @@
 import type { Task } from '../task';
 import type { HetznerApi } from './api';
-import { monthlyPriceIn, priceOf, readPrices } from './pricing';
+import { hostKeyLabel } from './host-key';
+import { monthlyPriceIn, type Price, priceOf, readPrices } from './pricing';
 import { listItems } from './read';
-import { images, servers } from './resources/compute';
-import { floatingIps, loadBalancers, primaryIps } from './resources/network';
+import type { Item, Resource } from './resource';
+import { images, placementGroups, servers, sshKeys } from './resources/compute';
+import { zones } from './resources/dns';
+import { certificates, firewalls, floatingIps, loadBalancers, networks, primaryIps } from './resources/network';
 import { storageBoxes, storageBoxTypes, volumes } from './resources/storage';
 import type { Labels } from './shape';
+import { usedPercent } from './storage-boxes';
 
 export interface EstateItem {
   readonly kind: string;
@@ -21,9 +25,7 @@ export interface EstateItem {
   readonly labels: Labels;
 }
 
-export interface CostOf {
-  /** `env=production`, or `no label`. */
-  readonly label: string;
+export interface Cost {
   readonly monthly: number;
   readonly items: number;
 }
@@ -33,106 +35,56 @@ export interface Estate {
   readonly monthly: number;
   /** Names of what has no known price and is not in the sum. */
   readonly unpriced: readonly string[];
-  readonly byLabel: readonly CostOf[];
+  readonly byKind: readonly (Cost & { readonly kind: string })[];
+  /** `env=production`, or `no label`. */
+  readonly byLabel: readonly (Cost & { readonly label: string })[];
   readonly items: readonly EstateItem[];
 }
 
-/** All that costs money, what it costs, and what is worth a look. Traffic and Hetzner's robots are not in it. */
+/** All there is, what it costs, and what is worth a look. Traffic and Hetzner's robots are not in it. */
 export async function readEstate(api: HetznerApi, task: Task): Promise<Estate> {
+  const all = <R extends Resource>(resource: R, filter = {}) => listItems(api, resource, { filter }, task);
   const prices = await readPrices(api, task);
-  const everything = {};
-  const allServers = await listItems(api, servers, everything, task);
-  const allVolumes = await listItems(api, volumes, everything, task);
-  const price = (item: string, location: string | null) => priceOf(prices, item, location) ?? null;
-  const times = (factor: number, one: number | null) => (one === null ? null : factor * one);
-
-  const ofServers = allServers.map((server): EstateItem => {
-    const plain = price(`server ${server.type}`, server.location);
-    const backups = server.backupWindow !== null;
-    const share = backups ? (price('server backup', null) ?? 0) / 100 : 0;
-    const outside = allVolumes.filter(({ serverId }) => serverId === server.id).map(({ name }) => name);
-    return {
-      kind: 'server',
-      id: server.id,
-      name: server.name,
-      location: server.location,
-      monthly: times(1 + share, plain),
-      deleteProtected: server.deleteProtected,
-      attached: true,
-      warnings: [
-        ...(server.deleteProtected ? [] : ['not protected from deletion']),
-        ...(server.status === 'off' ? ['switched off, and costs as if it ran'] : []),
-        ...(backups ? [] : ['no backups by Hetzner']),
-        ...(backups && outside.length > 0 ? [`its backups do not contain the volumes ${outside.join(', ')}`] : []),
-      ],
-      labels: server.labels,
-    };
-  });
-  const ofVolumes = allVolumes.map((volume): EstateItem => ({
-    ...common('volume', volume),
-    monthly: times(volume.sizeGb, price('volume', volume.location)),
-    attached: volume.serverId !== null,
-    warnings: warningsOf(volume.deleteProtected, volume.serverId !== null),
-  }));
-  const ofFloatingIps = (await listItems(api, floatingIps, everything, task)).map((ip): EstateItem => ({
-    ...common('floating IP', ip),
-    monthly: price(`floating IP ${ip.type}`, ip.location),
-    attached: ip.serverId !== null,
-    warnings: warningsOf(ip.deleteProtected, ip.serverId !== null),
-  }));
-  const ofPrimaryIps = (await listItems(api, primaryIps, everything, task)).map((ip): EstateItem => ({
-    ...common('primary IP', ip),
-    monthly: price(`primary IP ${ip.type}`, ip.location),
-    attached: ip.assigneeId !== null,
-    // Those of a server come and go with it; only one that stands alone is worth a word.
-    warnings: ip.assigneeId === null ? ['attached to nothing'] : [],
-  }));
-  const ofLoadBalancers = (await listItems(api, loadBalancers, everything, task)).map((balancer): EstateItem => ({
-    ...common('load balancer', balancer),
-    monthly: price(`load balancer ${balancer.type}`, balancer.location),
-    attached: balancer.targets.length > 0,
-    warnings: warningsOf(balancer.deleteProtected, balancer.targets.length > 0),
-  }));
-  const snapshots = await listItems(api, images, { filter: { type: 'snapshot' } }, task);
-  const ofSnapshots = snapshots.map((image): EstateItem => ({
-    kind: 'snapshot',
-    id: image.id,
-    name: image.description,
-    location: null,
-    monthly: image.sizeGb === null ? null : times(image.sizeGb, price('image', null)),
-    deleteProtected: image.deleteProtected,
-    attached: true,
-    warnings: [],
-    labels: image.labels,
-  }));
-  const types = await listItems(api, storageBoxTypes, everything, task);
-  const ofBoxes = (await listItems(api, storageBoxes, everything, task)).map((box): EstateItem => {
-    const used = box.usedBytes === null ? 0 : (100 * box.usedBytes) / box.sizeBytes;
-    return {
-      ...common('storage box', box),
-      monthly: monthlyPriceIn(types.find(({ name }) => name === box.type)?.prices ?? [], box.location) ?? null,
-      attached: true,
-      warnings: [
-        ...(box.deleteProtected ? [] : ['not protected from deletion']),
-        ...(box.snapshotPlan === null ? ['no snapshot plan'] : []),
-        ...(used >= 90 ? [`${Math.round(used)} % full`] : []),
-      ],
-    };
-  });
-  const items = [
-    ...ofServers,
-    ...ofVolumes,
-    ...ofFloatingIps,
-    ...ofPrimaryIps,
-    ...ofLoadBalancers,
-    ...ofSnapshots,
-    ...ofBoxes,
+  const allVolumes = await all(volumes);
+  const boxTypes = await all(storageBoxTypes);
+  const price = (item: string, location: string | null = null) => priceOf(prices, item, location) ?? null;
+  const now = api.theirTime(api.surroundings.now());
+  const items: readonly EstateItem[] = [
+    ...(await all(servers)).map((server) => serverItem(server, allVolumes, prices)),
+    ...allVolumes.map((volume) =>
+      costly('volume', volume, times(volume.sizeGb, price('volume', volume.location)), volume.serverId !== null),
+    ),
+    ...(await all(floatingIps)).map((ip) =>
+      costly('floating IP', ip, price(`floating IP ${ip.type}`, ip.location), ip.serverId !== null),
+    ),
+    ...(await all(primaryIps)).map((ip) => {
+      const item = costly('primary IP', ip, price(`primary IP ${ip.type}`, ip.location), ip.assigneeId !== null);
+      // One that goes with its server is not meant to outlive it.
+      return ip.autoDelete && item.attached ? { ...item, warnings: [] } : item;
+    }),
+    ...(await all(loadBalancers)).map((one) =>
+      costly('load balancer', one, price(`load balancer ${one.type}`, one.location), one.targets.length > 0),
+    ),
+    ...(await all(images, { type: 'snapshot' })).map((image) =>
+      itemOf('snapshot', { ...image, name: image.description }, { monthly: times(image.sizeGb, price('image')) }),
+    ),
+    ...(await all(storageBoxes)).map((box) => boxItem(box, boxTypes)),
+    ...(await all(networks)).map((network) => itemOf('network', network, { warnings: unprotected(network) })),
+    ...(await all(firewalls)).map((firewall) => {
+      const attached = firewall.appliedTo.length > 0;
+      return itemOf('firewall', firewall, { attached, warnings: warn(!attached, 'applied to nothing') });
+    }),
+    ...(await all(certificates)).map((one) => itemOf('certificate', one, { warnings: expiry(one.validUntil, now) })),
+    ...(await all(placementGroups)).map((group) => itemOf('placement group', group, {})),
+    ...(await all(sshKeys)).map((key) => itemOf('SSH key', key, {})),
+    ...(await all(zones)).map((zone) => itemOf('DNS zone', zone, { warnings: unprotected(zone) })),
   ];
   return {
     currency: prices[0]?.currency ?? 'EUR',
     monthly: sum(items),
     unpriced: items.filter(({ monthly }) => monthly === null).map(({ kind, name }) => `${kind} ${name}`),
-    byLabel: costsByLabel(items),
+    byKind: costsBy(items, ({ kind }) => [kind]).map(([kind, cost]) => ({ kind, ...cost })),
+    byLabel: costsBy(items, labelsOf).map(([label, cost]) => ({ label, ...cost })),
     items,
   };
 }
@@ -140,34 +92,96 @@ export async function readEstate(api: HetznerApi, task: Task): Promise<Estate> {
 interface Plain {
   readonly id: number;
   readonly name: string;
-  readonly location: string;
-  readonly deleteProtected: boolean;
+  readonly location?: string;
+  readonly deleteProtected?: boolean;
   readonly labels: Labels;
 }
 
-function common(kind: string, { id, name, location, deleteProtected, labels }: Plain) {
-  return { kind, id, name, location, deleteProtected, labels };
+/** Unless said otherwise it is free, in use, and all right. */
+function itemOf(
+  kind: string,
+  { id, name, location, deleteProtected = false, labels }: Plain,
+  facts: Partial<Pick<EstateItem, 'monthly' | 'attached' | 'warnings'>>,
+): EstateItem {
+  const plain = { kind, id, name, location: location ?? null, deleteProtected, labels };
+  return { ...plain, monthly: 0, attached: true, warnings: [], ...facts };
 }
 
-function warningsOf(isProtected: boolean, attached: boolean): readonly string[] {
-  return [
-    ...(isProtected ? [] : ['not protected from deletion']),
-    ...(attached ? [] : ['attached to nothing, and costs money']),
-  ];
+/** What is attached to something, and costs the same when it is not. */
+function costly(kind: string, item: Plain, monthly: number | null, attached: boolean): EstateItem {
+  const warnings = [...unprotected(item), ...warn(!attached, 'attached to nothing, and costs money')];
+  return itemOf(kind, item, { monthly, attached, warnings });
 }
 
-/** An item with two labels counts for both, so these do not add up to the total. */
-function costsByLabel(items: readonly EstateItem[]): readonly CostOf[] {
+function serverItem(
+  server: Item<typeof servers>,
+  allVolumes: readonly Item<typeof volumes>[],
+  prices: readonly Price[],
+): EstateItem {
+  const backups = server.backupWindow !== null;
+  const share = backups ? (priceOf(prices, 'server backup', null) ?? 0) / 100 : 0;
+  const outside = allVolumes.filter(({ serverId }) => serverId === server.id).map(({ name }) => name);
+  const isPublic = server.ipv4 !== null || server.ipv6 !== null;
+  return itemOf('server', server, {
+    monthly: times(1 + share, priceOf(prices, `server ${server.type}`, server.location) ?? null),
+    warnings: [
+      ...unprotected(server),
+      ...warn(isPublic && server.firewallIds.length === 0, 'behind no firewall of Hetzner'),
+      ...warn(server.status === 'off', 'switched off, and costs as if it ran'),
+      ...warn(!backups, 'no backups by Hetzner'),
+      ...warn(backups && outside.length > 0, `its backups do not contain the volumes ${outside.join(', ')}`),
+    ],
+  });
+}
+
+function boxItem(box: Item<typeof storageBoxes>, types: readonly Item<typeof storageBoxTypes>[]): EstateItem {
+  const used = usedPercent(box) ?? 0;
+  return itemOf('storage box', box, {
+    monthly: monthlyPriceIn(types.find(({ name }) => name === box.type)?.prices ?? [], box.location) ?? null,
+    warnings: [
+      ...unprotected(box),
+      ...warn(box.snapshotPlan === null, 'no snapshot plan'),
+      ...warn(used >= 90, `${Math.round(used)} % full`),
+    ],
+  });
+}
+
+function warn(when: boolean, sentence: string): readonly string[] {
+  return when ? [sentence] : [];
+}
+
+function unprotected({ deleteProtected }: { readonly deleteProtected?: boolean }): readonly string[] {
+  return warn(deleteProtected !== true, 'not protected from deletion');
+}
+
+const noticeMs = 14 * 24 * 3600 * 1000;
+
+function expiry(validUntil: string | null, now: number): readonly string[] {
+  return validUntil === null ? [] : warn(Date.parse(validUntil) - now < noticeMs, `valid only until ${validUntil}`);
+}
+
+function times(factor: number | null, one: number | null): number | null {
+  return factor === null || one === null ? null : factor * one;
+}
+
+/** The label of a host key names one server, and nothing that costs are added up for. */
+function labelsOf({ labels }: EstateItem): readonly string[] {
+  const entries = Object.entries(labels).filter(([key]) => key !== hostKeyLabel);
+  return entries.length === 0 ? ['no label'] : entries.map(([key, value]) => (value === '' ? key : `${key}=${value}`));
+}
+
+/** Most first. An item with two labels counts for both, so those do not add up to the total. */
+function costsBy(
+  items: readonly EstateItem[],
+  namesOf: (item: EstateItem) => readonly string[],
+): readonly (readonly [string, Cost])[] {
   const groups = new Map<string, EstateItem[]>();
   for (const item of items) {
-    const names = Object.entries(item.labels).map(([key, value]) => (value === '' ? key : `${key}=${value}`));
-    for (const name of names.length > 0 ? names : ['no label']) {
-      groups.set(name, [...(groups.get(name) ?? []), item]);
-    }
+    for (const name of namesOf(item)) groups.set(name, [...(groups.get(name) ?? []), item]);
   }
   return [...groups]
-    .map(([label, some]) => ({ label, monthly: sum(some), items: some.length }))
-    .sort((a, b) => b.monthly - a.monthly || a.label.localeCompare(b.label, 'en'));
+    .map(([name, some]) => [name, { monthly: sum(some), items: some.length }] as const)
+    .sort(([a, one], [b, other]) => other.monthly - one.monthly || a.localeCompare(b, 'en'));
 }
 
 function sum(items: readonly EstateItem[]): number {

@@ -3,7 +3,7 @@ import type { Task } from '../task';
 import { type Action, readAction } from './action';
 import { entriesOf, type HetznerApi, pathOf, type Side } from './api';
 import { awaitActions, type Manner } from './change';
-import { isObject } from '../json';
+import type { Place, Resource } from './resource';
 import type { Path } from '../http/path';
 
 const mostIds = 25;
@@ -36,10 +36,17 @@ export async function getActions(
   });
 }
 
-/** One action of the cloud, under its own address. */
-export async function getAction(api: HetznerApi, id: number, task: Task): Promise<Action> {
-  const { body } = await api.request('cloud', { method: 'GET', path: pathOf('/actions/{id}', { id }) }, task);
-  return readAction(isObject(body) ? body['action'] : undefined);
+/** What was done to one thing, the newest first. */
+export async function listActions(
+  api: HetznerApi,
+  resource: Resource,
+  place: Place,
+  { status, limit }: { readonly status?: string; readonly limit?: number },
+  task: Task,
+): Promise<readonly Action[]> {
+  const query = { sort: 'id:desc', status };
+  const wanted = { path: pathOf(`${resource.member}/actions`, place), name: 'actions', query, limit, paged: true };
+  return (await api.list(resource.side, wanted, task)).map(readAction);
 }
 
 export async function followActions(

@@ -1,5 +1,6 @@
 import { cancelled, type Task } from '../task';
 import { type Action, failed, subjectOfAction, tooSlow, vanished } from './action';
+import { isPassing } from './passing';
 
 export interface PollerSettings {
   /** Asks for up to `batch` actions; those that are gone are missing in the answer. */
@@ -56,7 +57,12 @@ export function createPoller({ fetch, wait, now }: PollerSettings): Poller {
       for (const one of some) if (waiting.has(one)) settle(one, found.get(one.action.id));
     } catch (error) {
       // What was thrown because nobody waits any more reaches nobody.
-      for (const one of some) if (waiting.has(one)) one.fail(error);
+      const stillWaiting = some.filter((one) => waiting.has(one));
+      for (const one of stillWaiting) {
+        // The action goes on at Hetzner while nobody can ask about it.
+        if (!isPassing(error) || now() >= one.endsAt) one.fail(error);
+        else one.task.progress({ message: `Waiting for ${one.action.command}; asking again, as ${error.message}` });
+      }
     }
   };
 

@@ -1,16 +1,19 @@
 import { Failure } from '../failure';
 import { isObject, type Json, type JsonObject } from '../json';
 import type { Task } from '../task';
+import { publicKeyOf } from '../host/new-host-key';
 import type { HetznerApi } from './api';
 import { type Changed, changeItem, command, differences, type Manner, unchanged } from './change';
-import { checkServerName, refuse } from './checks';
+import { checkLabels, checkName, checkServerName, refuse } from './checks';
 import { createItem } from './create';
+import { hostKeyLabel, hostKeyOf, type KnownHostKey, makeHostKey, noHostKey } from './host-key';
 import { findItem, getItem, listItems } from './read';
 import type { Item, Resource } from './resource';
 import { images, locations, placementGroups, servers, serverTypes, sshKeys } from './resources/compute';
 import { firewalls, networks, primaryIps } from './resources/network';
 import { volumes } from './resources/storage';
-import type { Labels } from './shape';
+import { integer, type Labels } from './shape';
+import { checkUserData, withHostKey } from './user-data';
 
 export type Server = Item<typeof servers>;
 
@@ -32,9 +35,16 @@ export interface ServerWish {
   readonly publicIpv6?: boolean;
   readonly primaryIpv4?: string;
   readonly primaryIpv6?: string;
+  /** Whether its host key is made here, so that the first connection to it is verified. */
+  readonly hostKey?: boolean;
 }
 
-const mostUserData = 32 * 1024;
+export interface EnsuredServer extends Changed<Server | undefined> {
+  /** Null where no host key was asked for, and in dry runs. */
+  readonly hostKey: KnownHostKey | null;
+  /** A secret. Null where the server was there before: then nobody has it but the server. */
+  readonly hostPrivateKey: string | null;
+}
 
 /** A server with this name and these labels: the one that is there, or a new one. */
 export async function ensureServer(
@@ -42,28 +52,41 @@ export async function ensureServer(
   wish: ServerWish,
   manner: Manner,
   task: Task,
-): Promise<Changed<Server | undefined>> {
+): Promise<EnsuredServer> {
   checkServerName(wish.name);
-  if (Buffer.byteLength(wish.userData ?? '') > mostUserData) {
-    throw refuse(`server ${wish.name}`, 'The user data is larger than 32 KiB', 'Let it fetch the rest from elsewhere.');
-  }
-  return createItem(
+  const made = wish.hostKey === true ? makeHostKey() : undefined;
+  const userData = made === undefined ? wish.userData : withHostKey(wish.userData, made.key);
+  checkUserData(wish.name, userData ?? '');
+  const changed = await createItem(
     api,
     servers,
     {
       name: wish.name,
       labels: wish.labels,
-      body: () => serverBody(api, wish, task),
-      mismatch: ({ type, location }) =>
-        type !== wish.type && !/^\d+$/.test(wish.type)
-          ? `it is a ${type}, not a ${wish.type}`
-          : wish.location !== undefined && wish.location !== location && !/^\d+$/.test(wish.location)
-            ? `it stands in ${location}, not in ${wish.location}`
-            : undefined,
+      body: () => serverBody(api, { ...wish, labels: { ...wish.labels, ...made?.labels }, userData }, task),
+      mismatch: (item) => mismatchOf(item, wish),
     },
     manner,
     task,
   );
+  if (made === undefined || changed.item === undefined) return { ...changed, hostKey: null, hostPrivateKey: null };
+  const hostKey = hostKeyOf(changed.item);
+  if (hostKey === undefined) throw noHostKey(wish.name);
+  // Where the answer was lost, it may be a server that somebody else made at the same moment, with another key.
+  const isOurs = hostKey.publicKey === publicKeyOf(made.key.raw);
+  return { ...changed, hostKey, hostPrivateKey: isOurs ? made.key.privateKey : null };
+}
+
+function mismatchOf({ type, location, labels }: Server, wish: ServerWish): string | undefined {
+  const isId = (text: string) => /^\d+$/.test(text);
+  if (type !== wish.type && !isId(wish.type)) return `it is a ${type}, not a ${wish.type}`;
+  if (wish.location !== undefined && wish.location !== location && !isId(wish.location)) {
+    return `it stands in ${location}, not in ${wish.location}`;
+  }
+  if (wish.hostKey === true && !(hostKeyLabel in labels)) {
+    return `its host key was not made here, as the label ${hostKeyLabel} is missing`;
+  }
+  return undefined;
 }
 
 async function serverBody(api: HetznerApi, wish: ServerWish, task: Task): Promise<JsonObject> {
@@ -241,4 +264,30 @@ export async function changeServerType(
     manner,
     task,
   );
+}
+
+export interface Snapshot extends Changed<Server> {
+  /** Null in dry runs. */
+  readonly imageId: number | null;
+}
+
+/** A snapshot of the disk. Its description is what it is found by when the answer was lost. */
+export async function snapshotServer(
+  api: HetznerApi,
+  id: number,
+  { description, labels }: { readonly description: string; readonly labels: Labels },
+  manner: Manner,
+  task: Task,
+): Promise<Snapshot> {
+  checkName(description, 'The description of the snapshot');
+  checkLabels(labels);
+  const body = { description, type: 'snapshot', labels };
+  const changed = await changeItem(api, servers, { place: { id }, command: 'create_image', body }, manner, task);
+  if (manner.dryRun) return { ...changed, imageId: null };
+  const image = isObject(changed.answer) ? changed.answer['image'] : undefined;
+  if (isObject(image)) return { ...changed, imageId: integer.read(image['id'], 'image.id') };
+  const snapshots = await listItems(api, images, { filter: { type: 'snapshot' } }, task);
+  const ids = snapshots.flatMap((one) => (one.createdFromId === id && one.description === description ? [one.id] : []));
+  // The newest has the highest id; times come in whole seconds.
+  return { ...changed, imageId: ids.length === 0 ? null : Math.max(...ids) };
 }

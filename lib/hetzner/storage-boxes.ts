@@ -2,11 +2,11 @@ import { isObject } from '../json';
 import type { Task } from '../task';
 import { actionsIn } from './action';
 import { entriesOf, type HetznerApi, pathOf } from './api';
-import { awaitActions, type Changed, type Manner, unchanged } from './change';
+import { awaitActions, type Changed, changeItem, type Manner, unchanged } from './change';
 import { checkLabels, checkName, refuse } from './checks';
 import { getItem, listItems } from './read';
-import type { Item } from './resource';
-import { type storageBoxes, storageBoxSnapshots } from './resources/storage';
+import type { Item, Place } from './resource';
+import { storageBoxes, storageBoxSnapshots, type storageBoxTypes } from './resources/storage';
 import { present } from './servers';
 import { integer, type Labels } from './shape';
 import { write } from './write';
@@ -63,6 +63,31 @@ export async function createSnapshot(
   const made = isObject(answer) && isObject(answer['snapshot']) ? answer['snapshot']['id'] : undefined;
   const item = await getItem(api, storageBoxSnapshots, { ...within, id: integer.read(made, 'snapshot.id') }, task);
   return { changed: true, item, changes: [], actions, answer: null };
+}
+
+export async function changeBoxType(
+  api: HetznerApi,
+  place: Place,
+  type: Item<typeof storageBoxTypes>,
+  manner: Manner,
+  task: Task,
+): Promise<Changed<StorageBox>> {
+  const gb = (bytes: number) => `${Math.round(bytes / 1e9)} GB`;
+  const change = {
+    place,
+    command: 'change_type',
+    body: { storage_box_type: type.name },
+    isDone: (box: StorageBox) => box.type === type.name,
+    check: ({ name, usedBytes }: StorageBox) => {
+      if ((usedBytes ?? 0) <= type.sizeBytes) return;
+      throw refuse(
+        `storage box ${name}`,
+        `${name} holds ${gb(usedBytes ?? 0)}, and ${type.name} has room for only ${gb(type.sizeBytes)}`,
+        'Choose a larger type, or delete data and snapshots first.',
+      );
+    },
+  } as const;
+  return changeItem(api, storageBoxes, change, manner, task);
 }
 
 export interface SnapshotPlan {

@@ -4,6 +4,7 @@ import type { Method } from '../http/request';
 import type { JsonObject } from '../json';
 import type { Task } from '../task';
 import type { HetznerApi, Side } from './api';
+import { isPassing } from './passing';
 
 export interface Write {
   readonly side: Side;
@@ -43,7 +44,10 @@ export async function write(api: HetznerApi, wanted: Write, task: Task): Promise
         task.progress({ message: `No answer to ${wanted.method} ${wanted.path}: looking whether it was done` });
         // A gateway that gave up may still have the request on its way.
         await wait(firstDelayMs, task.signal, subject);
-        const found = await wanted.lookUp(() => api.theirTime(sentAt) - granularityMs);
+        const found = await lookedUp(
+          error,
+          wanted.lookUp(() => api.theirTime(sentAt) - granularityMs),
+        );
         if (found !== undefined) return found;
         sendings += 1;
         continue;
@@ -58,6 +62,18 @@ export async function write(api: HetznerApi, wanted: Write, task: Task): Promise
       await wait(delayMs * (0.5 + random() / 2), task.signal, subject);
       delayMs = Math.min(longestDelayMs, delayMs * 2);
     }
+  }
+}
+
+/** Where looking fails as well, what counts is still that nobody knows whether it was done. */
+async function lookedUp(unknown: Failure, looking: Promise<unknown>): Promise<unknown> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    const { code, subject, message, nextStep, details } = unknown;
+    const why = `${message}; and it could not be looked up: ${error.message}`;
+    throw new Failure({ code, subject, message: why, nextStep, details, cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { EVENT_TYPES } from '../../lib/forgejo/webhook/event-types';
+import { alphabetical } from '../declaration/alphabetical';
 
 const globs =
   'Separated by commas. * is anything but a slash, ** anything, ! in front excludes; the last that fits decides.';
@@ -41,7 +42,7 @@ export const forgejoTriggerProperties: INodeProperties[] = [
     type: 'multiOptions',
     options: Object.entries(EVENT_TYPES)
       .map(([value, { label }]) => ({ name: label, value }))
-      .sort((one, other) => one.name.localeCompare(other.name, 'en')),
+      .sort((one, other) => alphabetical(one.name, other.name)),
     default: ['push'],
     required: true,
     description: 'What starts the workflow',

@@ -3,7 +3,8 @@ import { approvalDesk } from '../shared/approvals';
 import { controlCredentials } from '../shared/controls';
 import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
-import { actionOperations, estateOperations, pricingOperations } from './actions/estate.operations';
+import { actionOperations } from './actions/action.operations';
+import { estateOperations, pricingOperations } from './actions/estate.operations';
 import {
   imageOperations,
   isoOperations,
@@ -33,16 +34,38 @@ import {
   storageBoxSubaccountOperations,
   storageBoxTypeOperations,
 } from './actions/storageBox.operations';
+import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { hetznerContext } from './context';
 import { hetznerCredentialTest } from './methods/hetznerCredentialTest';
 import type { HetznerContext } from './operation';
+
+/** Where passwords and keys are given. */
+const withSecrets = ['certificate', 'storageBox', 'storageBoxSubaccount'];
 
 export const Hetzner = actionNode<HetznerContext>({
   name: 'hetzner',
   displayName: 'Hetzner',
   description: 'Servers, snapshots, volumes, networks, firewalls, load balancers, storage boxes and DNS at Hetzner',
   icon: { light: 'file:hetzner.svg', dark: 'file:hetzner.dark.svg' },
-  credentials: [{ name: 'selfhostHetzner', required: true, testedBy: 'hetznerCredentialTest' }, ...controlCredentials],
+  credentials: [
+    { name: 'selfhostHetzner', required: true, testedBy: 'hetznerCredentialTest' },
+    {
+      name: 'selfhostSecrets',
+      displayName: 'Named Secrets',
+      required: false,
+      testedBy: 'secretsCredentialTest',
+      displayOptions: { show: { resource: withSecrets } },
+    },
+    {
+      name: 'selfhostInfisical',
+      displayName: 'Infisical',
+      required: false,
+      testedBy: 'infisicalCredentialTest',
+      displayOptions: { show: { resource: withSecrets } },
+    },
+    ...controlCredentials,
+  ],
   resources: [
     resource({ name: 'action', label: 'Action', operations: actionOperations }),
     resource({ name: 'certificate', label: 'Certificate', operations: certificateOperations }),
@@ -73,7 +96,15 @@ export const Hetzner = actionNode<HetznerContext>({
     resource({ name: 'storageBoxType', label: 'Storage Box Type', operations: storageBoxTypeOperations }),
     resource({ name: 'volume', label: 'Volume', operations: volumeOperations }),
   ],
-  methods: { credentialTest: { hetznerCredentialTest, planKeyCredentialTest, stateCredentialTest } },
+  methods: {
+    credentialTest: {
+      hetznerCredentialTest,
+      infisicalCredentialTest,
+      planKeyCredentialTest,
+      secretsCredentialTest,
+      stateCredentialTest,
+    },
+  },
   approvals: approvalDesk,
   context: hetznerContext,
 });

@@ -10,12 +10,14 @@ import {
 } from '../../lib/hetzner/change';
 import { checkLabels, checkName } from '../../lib/hetzner/checks';
 import { createItem } from '../../lib/hetzner/create';
+import { readMetrics } from '../../lib/hetzner/metrics';
 import { findItem, getItem, listItems, nameOf } from '../../lib/hetzner/read';
 import type { CommandOf, Item, Place, Resource } from '../../lib/hetzner/resource';
 import type { Labels } from '../../lib/hetzner/shape';
 import type { JsonObject } from '../../lib/json';
+import type { SecretSources } from '../../lib/secrets/resolve';
 import type { Task } from '../../lib/task';
-import { optional, text, toggle, when } from '../declaration';
+import { choices, number, optional, schema, text, toggle, when } from '../declaration';
 import type { Effect, Fields, ValuesOf } from '../declaration';
 import type { Query } from '../../lib/http/path';
 import {
@@ -250,7 +252,7 @@ export interface CreateFacts<R extends Resource, F extends Fields, O extends Fie
   readonly fields: F;
   readonly options?: O;
   readonly body: (asked: CreateAsked<F, O>) => JsonObject | Promise<JsonObject>;
-  readonly mismatch?: (item: Item<R>, input: ValuesOf<F>) => string | undefined;
+  readonly mismatch?: (item: Item<R>, input: ValuesOf<F>, options: Partial<ValuesOf<O>>) => string | undefined;
 }
 
 export interface CreateAsked<F extends Fields, O extends Fields> {
@@ -259,6 +261,7 @@ export interface CreateAsked<F extends Fields, O extends Fields> {
   readonly input: ValuesOf<F>;
   readonly options: Partial<ValuesOf<O>>;
   readonly api: HetznerApi;
+  readonly secrets: SecretSources;
   readonly task: Task;
 }
 
@@ -285,7 +288,7 @@ export function createOf<R extends Resource, const F extends Fields, const O ext
     dryRun: true,
     input,
     output: changeSchema(on.resource, { maybe: true }),
-    run: async ({ input: values, api, task }): Promise<object> => {
+    run: async ({ input: values, api, secrets, task }): Promise<object> => {
       const name = values['name'] as string;
       const labels = values['labels'] as Labels;
       const given = values as unknown as ValuesOf<F>;
@@ -297,8 +300,8 @@ export function createOf<R extends Resource, const F extends Fields, const O ext
           within: await on.withinOf(values, api, task),
           name,
           labels,
-          body: () => body({ name, labels, input: given, options: rest, api, task }),
-          mismatch: (item) => mismatch?.(item, given),
+          body: () => body({ name, labels, input: given, options: rest, api, secrets, task }),
+          mismatch: (item) => mismatch?.(item, given, rest),
         },
         mannerOf(values['options'] as MannerOptions, values.dryRun),
         task,
@@ -328,6 +331,7 @@ export interface CommandFacts<R extends Resource, F extends Fields> {
 export interface CommandAsked<F extends Fields> {
   readonly input: ValuesOf<F>;
   readonly api: HetznerApi;
+  readonly secrets: SecretSources;
   readonly task: Task;
 }
 
@@ -353,9 +357,9 @@ export function commandOf<R extends Resource, const F extends Fields = Fields>(
     needsApproval: facts.needsApproval ?? false,
     input,
     output: changeSchema(on.resource, { ...(secrets !== undefined && { secrets }) }),
-    run: async ({ input: values, api, task }): Promise<object> => {
+    run: async ({ input: values, api, secrets: sources, task }): Promise<object> => {
       const options = values['options'] as MannerOptions & { readonly returnSecrets?: boolean };
-      const body = await facts.body?.({ input: values as unknown as ValuesOf<F>, api, task });
+      const body = await facts.body?.({ input: values as unknown as ValuesOf<F>, api, secrets: sources, task });
       const change: Change<R> = {
         place: await on.placeOf(values, api, task),
         command: facts.command,
@@ -381,6 +385,40 @@ export function commandOf<R extends Resource, const F extends Fields = Fields>(
       });
     },
   });
+}
+
+/** Measured values, one item for each point of each series. */
+export function metricsOf<R extends Resource>(on: Target<R>, kinds: Readonly<Record<string, string>>) {
+  const input: Fields = {
+    ...on.choose,
+    metricTypes: choices({ label: 'Metrics', options: kinds, default: Object.keys(kinds).slice(0, 1) }),
+    start: text({ label: 'Start', required: true, default: '={{ $now.minus({ hours: 1 }).toISO() }}' }),
+    end: text({ label: 'End', required: true, default: '={{ $now.toISO() }}' }),
+    options: optional({ stepSeconds: number({ label: 'Step (Seconds)', default: 60, min: 1, integer: true }) }),
+  };
+  return operation({
+    resource: on.name,
+    name: 'metrics',
+    label: 'Get Metrics',
+    action: `Get the metrics of ${on.a}`,
+    description: 'Gives measured values as one row for each point of each series, ready to plot',
+    effect: 'reads',
+    input,
+    output: schema.object({ series: schema.string(), time: schema.string(), value: schema.number() }),
+    run: async ({ input: values, api, task }) => {
+      const { metricTypes, start, end, options } = values as unknown as Measured;
+      const { id } = await on.placeOf(values, api, task);
+      const times = { start: new Date(start), end: new Date(end) };
+      return readMetrics(api, on.resource, { id: Number(id), types: metricTypes, ...times, ...options }, task);
+    },
+  });
+}
+
+interface Measured {
+  readonly metricTypes: readonly string[];
+  readonly start: string;
+  readonly end: string;
+  readonly options: { readonly stepSeconds?: number };
 }
 
 /** Deletion protection, as most resources have it. */

@@ -113,5 +113,5 @@ export function emptyItem({ shape }: Resource): Record<string, null> {
 }
 
 export function deletedSchema(resource: Resource): Schema<object> {
-  return schema.object({ ...changeFields, ...fieldsOf(resource.shape, { maybe: true }) });
+  return schema.lazy(() => schema.object({ ...changeFields, ...fieldsOf(resource.shape, { maybe: true }) }));
 }

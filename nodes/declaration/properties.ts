@@ -1,4 +1,5 @@
 import type { IDisplayOptions, INodeProperties, NodeParameterValue } from 'n8n-workflow';
+import { alphabetical } from './alphabetical';
 import { labelOf, titleCase } from './field';
 import type { Field, Fields } from './field';
 import { number } from './fields/number';
@@ -74,7 +75,7 @@ function resourceProperty(resources: readonly Resource<never>[]): INodePropertie
     name: 'resource',
     type: 'options',
     noDataExpression: true,
-    options: options.sort((a, b) => a.name.localeCompare(b.name, 'en')),
+    options: options.sort((a, b) => alphabetical(a.name, b.name)),
     default: resources[0]?.name ?? '',
   };
 }
@@ -92,7 +93,7 @@ function operationProperty({ name, operations }: Resource<never>): INodeProperti
     type: 'options',
     noDataExpression: true,
     displayOptions: { show: { resource: [name] } },
-    options: options.sort((a, b) => a.name.localeCompare(b.name, 'en')),
+    options: options.sort((a, b) => alphabetical(a.name, b.name)),
     default: operations[0]?.name ?? '',
   };
 }
@@ -111,30 +112,44 @@ interface SharedProperty {
  */
 function inputProperties(resources: readonly Resource<never>[]): INodeProperties[] {
   const known = new Map<string, SharedProperty>();
-  const ordered: SharedProperty[] = [];
+  const forms: SharedProperty[][] = [];
   for (const { name: resource, operations } of resources) {
     for (const operation of operations) {
-      const fields = Object.entries(fieldsOf(operation)).map(([name, field]) => {
+      const form = Object.entries(fieldsOf(operation)).map(([name, field]) => {
         const facts = rendered(name, field);
-        return { ...facts, key: JSON.stringify(facts) };
-      });
-      let after: number | undefined;
-      for (const [index, { key, property, condition }] of fields.entries()) {
-        let shared = known.get(key);
-        if (shared === undefined) {
-          shared = { property, condition, users: new Map() };
-          known.set(key, shared);
-          // Beside its neighbours in its own operation, so that forms keep the order they were declared in.
-          const following = fields.slice(index + 1).find((field) => known.has(field.key));
-          const before = following && ordered.findIndex((one) => one === known.get(following.key));
-          ordered.splice(after ?? before ?? ordered.length, 0, shared);
-        }
+        const key = JSON.stringify(facts);
+        const shared = known.get(key) ?? { ...facts, users: new Map<string, Set<string>>() };
+        known.set(key, shared);
         shared.users.set(resource, (shared.users.get(resource) ?? new Set()).add(operation.name));
-        after = Math.max(after ?? 0, ordered.indexOf(shared) + 1);
-      }
+        return shared;
+      });
+      if (form.length > 0) forms.push(form);
     }
   }
-  return ordered.flatMap((shared) => placed(shared, resources));
+  return inOrder([...known.values()], forms).flatMap((shared) => placed(shared, resources));
+}
+
+/** One order in which every form keeps the order it was declared in, as far as the forms do not contradict each other. */
+function inOrder<One>(all: readonly One[], forms: readonly (readonly One[])[]): readonly One[] {
+  const before = new Map(all.map((one) => [one, new Set<One>()]));
+  for (const form of forms) {
+    form.reduce((previous, one) => {
+      before.get(one)?.add(previous);
+      return one;
+    });
+  }
+  const left = new Set(all);
+  const ordered: One[] = [];
+  while (left.size > 0) {
+    const isNext = (one: One) => [...(before.get(one) ?? [])].every((other) => !left.has(other));
+    // Where two forms contradict each other, the one that was declared first has its way.
+    const [first] = left;
+    const next = [...left].find(isNext) ?? first;
+    if (next === undefined) break;
+    left.delete(next);
+    ordered.push(next);
+  }
+  return ordered;
 }
 
 function rendered(name: string, field: Field<unknown>): Pick<SharedProperty, 'property' | 'condition'> {

@@ -258,17 +258,21 @@ function listed(collection: Collection, state: State, asked: Asked, largestPage:
   const { query } = asked;
   const things = sorted(filtered(insideOf(collection, state, asked), query), query);
   if (!collection.paged) return { status: 200, json: { [collection.list]: things } };
+  return pageOf(collection.list, things, query, largestPage);
+}
+
+function pageOf(list: string, things: readonly Thing[], query: URLSearchParams, largestPage: number): Reply {
   const perPage = Math.min(largestPage, Number(query.get('per_page') ?? 25));
   const page = Number(query.get('page') ?? 1);
   const some = things.slice((page - 1) * perPage, page * perPage);
-  return { status: 200, json: { [collection.list]: some, meta: metaOf(page, perPage, things.length) } };
+  return { status: 200, json: { [list]: some, meta: metaOf(page, perPage, things.length) } };
 }
 
 function actionsOf(state: State, asked: Asked, { list, one }: Collection): Reply {
   const owner = list === 'zones' ? byIdOrName(state, list, asked.params['id'])?.['id'] : Number(asked.params['id']);
   const found = state.actions.filter(({ resources }) => resources.some(({ id, type }) => id === owner && type === one));
-  const shown = sorted(found.map(shownAction), asked.query).slice(0, 25);
-  return { status: 200, json: { actions: shown, meta: metaOf(1, 25, found.length) } };
+  const all = sorted(filtered(found.map(shownAction), asked.query), asked.query);
+  return pageOf('actions', all, asked.query, 50);
 }
 
 function create(collection: Collection, state: State, asked: Asked): Reply {
@@ -291,6 +295,7 @@ function create(collection: Collection, state: State, asked: Asked): Reply {
   const thing = makers[collection.list]?.(body, state, outer) ?? {};
   const refusal = collection.list === 'rrsets' ? refusedSet(thing, state) : undefined;
   if (refusal !== undefined) return failure(refusal.status, refusal.code, refusal.message);
+  if (collection.list === 'servers') thing['status'] = 'initializing';
   listOf(state, collection.list).push(thing);
   const { one, created, terse } = collection;
   const shown = terse === true ? { id: thing['id'], storage_box: thing['storage_box'] } : thing;
@@ -298,7 +303,8 @@ function create(collection: Collection, state: State, asked: Asked): Reply {
   if (created !== undefined) {
     const owner = outer ?? thing;
     const type = collection.within === undefined ? one : collection.within.field;
-    answer['action'] = shownAction(beginAction(state, created, [{ id: owner['id'] as number, type }]));
+    const begun = beginAction(state, created, [{ id: owner['id'] as number, type }], () => settle(thing, body));
+    answer['action'] = shownAction(begun);
   }
   if (collection.list === 'servers') {
     Object.assign(answer, {
@@ -309,6 +315,12 @@ function create(collection: Collection, state: State, asked: Asked): Reply {
   if (collection.list === 'volumes') answer['next_actions'] = [];
   if (collection.list === 'firewalls') answer['actions'] = [];
   return { status: 201, json: answer };
+}
+
+/** A server is made before it is there. */
+function settle(thing: Thing, body: Thing): void {
+  if (thing['status'] !== 'initializing') return;
+  thing['status'] = body['start_after_create'] === false ? 'off' : 'running';
 }
 
 function removed(collection: Collection, state: State, thing: Thing): Reply {

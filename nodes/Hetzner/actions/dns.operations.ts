@@ -230,7 +230,7 @@ const setOperation = (name: 'create' | 'set', action: string, description: strin
     description,
     effect: name === 'create' ? 'creates' : 'changes',
     dryRun: true,
-    input: { ...setFields, ...writing, labels: labelsField },
+    input: { ...setFields, labels: labelsField, ...writing },
     output: changeSchema(recordSets, { maybe: true }),
     run: async ({ input, api, task }): Promise<object> => {
       const { ttl } = input.options;

@@ -29,10 +29,12 @@ const keepNewest = operation({
     keep: number({ label: 'Keep', default: 7, min: 1, integer: true }),
     options: changeOptions({}),
   },
-  output: schema.object({
-    fate: schema.oneOf(['kept', 'deleted', 'would be deleted', 'protected']),
-    ...fieldsOf(images.shape),
-  }),
+  output: schema.lazy(() =>
+    schema.object({
+      fate: schema.oneOf(['kept', 'deleted', 'would be deleted', 'protected']),
+      ...fieldsOf(images.shape),
+    }),
+  ),
   run: async ({ input, api, task }) => {
     const { labelSelector, keep, options, dryRun } = input;
     const found = await keepNewestSnapshots(api, { labelSelector, keep }, mannerOf(options, dryRun), task);

@@ -1,23 +1,12 @@
-import { refuse } from '../../../lib/hetzner/checks';
-import { readMetrics } from '../../../lib/hetzner/metrics';
+import { changeItem } from '../../../lib/hetzner/change';
+import { otherThan, refuse } from '../../../lib/hetzner/checks';
+import { contains } from '../../../lib/hetzner/contains';
 import { findItem } from '../../../lib/hetzner/read';
 import { locations, servers } from '../../../lib/hetzner/resources/compute';
 import { certificates, loadBalancers, loadBalancerTypes, networks } from '../../../lib/hetzner/resources/network';
 import { present } from '../../../lib/hetzner/servers';
 import { isObject, type Json, type JsonObject } from '../../../lib/json';
-import {
-  choice,
-  choices,
-  json,
-  list,
-  number,
-  optional,
-  schema,
-  secretText,
-  text,
-  toggle,
-  when,
-} from '../../declaration';
+import { choice, json, list, number, optional, secretText, text, toggle, when } from '../../declaration';
 import type { CommandAsked } from '../build';
 import {
   commandOf,
@@ -26,12 +15,15 @@ import {
   getOf,
   idOf,
   listOf,
+  metricsOf,
   protectionOf,
   reverseDnsOf,
   target,
   updateOf,
 } from '../build';
-import { operation } from '../operation';
+import { changeOptions, mannerOf } from '../fields';
+import { operation, reveal } from '../operation';
+import { changeItemOf, changeSchema } from '../output';
 import { pickOne } from '../searches';
 
 const balancer = target(loadBalancers, 'loadBalancer', 'Load Balancer');
@@ -47,61 +39,100 @@ const algorithm = choice({
 });
 const typeField = { loadBalancerType: pickOne('loadBalancerType', { label: 'Load Balancer Type' }) };
 
+const protocol = choice({ label: 'Protocol', options: { tcp: 'TCP', http: 'HTTP', https: 'HTTPS' }, default: 'tcp' });
+const settings = {
+  proxyProtocol: toggle({
+    label: 'PROXY Protocol',
+    description: 'Whether targets learn the address of the client by it',
+  }),
+  checkIntervalSeconds: number({ label: 'Check Interval (Seconds)', default: 15, min: 3, max: 60, integer: true }),
+  checkTimeoutSeconds: number({ label: 'Check Timeout (Seconds)', default: 10, min: 1, max: 60, integer: true }),
+  checkRetries: number({ label: 'Check Retries', default: 3, min: 1, max: 5, integer: true }),
+  checkPath: text({ label: 'Check Path', placeholder: '/health', description: 'Makes the check one of HTTP' }),
+  http: json({
+    label: 'HTTP Settings',
+    description: 'As in the API: certificates, redirect_http, sticky_sessions, cookie_name, cookie_lifetime',
+    parse: (value) => {
+      if (!isObject(value)) throw new Error('it is an object');
+      return value as Readonly<Record<string, Json>>;
+    },
+  }),
+};
 const service = {
-  protocol: choice({ label: 'Protocol', options: { tcp: 'TCP', http: 'HTTP', https: 'HTTPS' }, default: 'tcp' }),
+  protocol,
   listenPort: port('Listen Port', 443),
   destinationPort: port('Destination Port', 443),
-  service: optional(
-    {
-      proxyProtocol: toggle({
-        label: 'PROXY Protocol',
-        description: 'Whether targets learn the address of the client by it',
-      }),
-      checkIntervalSeconds: number({ label: 'Check Interval (Seconds)', default: 15, min: 3, max: 60, integer: true }),
-      checkTimeoutSeconds: number({ label: 'Check Timeout (Seconds)', default: 10, min: 1, max: 60, integer: true }),
-      checkRetries: number({ label: 'Check Retries', default: 3, min: 1, max: 5, integer: true }),
-      checkPath: text({ label: 'Check Path', placeholder: '/health', description: 'Makes the check one of HTTP' }),
-      http: json({
-        label: 'HTTP Settings',
-        description: 'As in the API: certificates, redirect_http, sticky_sessions, cookie_name, cookie_lifetime',
-        parse: (value) => {
-          if (!isObject(value)) throw new Error('it is an object');
-          return value as Readonly<Record<string, Json>>;
-        },
-      }),
-    },
-    { label: 'Service Settings', add: 'Add Setting' },
+  service: optional(settings, { label: 'Service Settings', add: 'Add Setting' }),
+};
+const serviceChange = {
+  listenPort: port('Listen Port', 443),
+  changes: optional(
+    { protocol, destinationPort: port('Destination Port', 443), ...settings },
+    { label: 'Changes', add: 'Add Change' },
   ),
 };
 
-function serviceBody({ input }: CommandAsked<typeof service>): JsonObject {
-  const { checkIntervalSeconds = 15, checkTimeoutSeconds = 10, checkRetries = 3, checkPath = '', http } = input.service;
-  if (checkTimeoutSeconds > checkIntervalSeconds) {
+interface Settings {
+  readonly protocol?: string;
+  readonly destinationPort?: number;
+  readonly proxyProtocol?: boolean;
+  readonly checkIntervalSeconds?: number;
+  readonly checkTimeoutSeconds?: number;
+  readonly checkRetries?: number;
+  readonly checkPath?: string;
+  readonly http?: JsonObject;
+}
+
+/** What was given, in the words of the API. The health check goes to the port that is served. */
+function serviceBody(listenPort: number, given: Settings): JsonObject {
+  const { checkPath = '', checkIntervalSeconds: interval, checkTimeoutSeconds: timeout } = given;
+  if (interval !== undefined && timeout !== undefined && timeout > interval) {
     throw refuse(
       'health check',
       'The timeout of the health check is longer than its interval',
       'Make the timeout shorter, or the interval longer.',
     );
   }
+  const check = present({
+    protocol: checkPath === '' ? undefined : 'http',
+    port: given.destinationPort,
+    interval,
+    timeout,
+    retries: given.checkRetries,
+    http: checkPath === '' ? undefined : { path: checkPath },
+  });
   return present({
-    protocol: input.protocol,
-    listen_port: input.listenPort,
-    destination_port: input.destinationPort,
-    proxyprotocol: input.service.proxyProtocol ?? false,
-    health_check: present({
-      protocol: checkPath === '' ? 'tcp' : 'http',
-      port: input.destinationPort,
-      interval: checkIntervalSeconds,
-      timeout: checkTimeoutSeconds,
-      retries: checkRetries,
-      http: checkPath === '' ? undefined : { domain: null, path: checkPath },
-    }),
-    http,
+    protocol: given.protocol,
+    listen_port: listenPort,
+    destination_port: given.destinationPort,
+    proxyprotocol: given.proxyProtocol,
+    health_check: Object.keys(check).length === 0 ? undefined : check,
+    http: given.http,
   });
 }
 
+/** A new one has them all. */
+function newServiceBody({ input }: CommandAsked<typeof service>): JsonObject {
+  const { listenPort, service: given, ...rest } = input;
+  const usual = { proxyProtocol: false, checkIntervalSeconds: 15, checkTimeoutSeconds: 10, checkRetries: 3 };
+  const body = serviceBody(listenPort, { ...usual, ...rest, ...given });
+  const check = given.checkPath === undefined ? { protocol: 'tcp' } : { http: { domain: null } };
+  return { ...body, health_check: merged(check, body['health_check'] ?? {}) };
+}
+
+/** The present values where nothing else was given: a health check can only be sent as a whole. */
+function merged(present: unknown, given: Json): Json {
+  if (!isObject(present) || !isObject(given)) return given;
+  const entries = Object.entries(given).map(([name, value]) => [name, merged(present[name], value)] as const);
+  return { ...(present as JsonObject), ...Object.fromEntries(entries) };
+}
+
+function serviceOn(services: readonly unknown[], body: JsonObject | undefined): unknown {
+  return services.find((one) => isObject(one) && one['listen_port'] === body?.['listen_port']);
+}
+
 const hasService = (services: readonly unknown[], body: JsonObject | undefined) =>
-  services.some((one) => isObject(one) && one['listen_port'] === body?.['listen_port']);
+  serviceOn(services, body) !== undefined;
 
 const targetFields = {
   targetType: choice({
@@ -135,47 +166,55 @@ async function targetBody({ input, api, task }: CommandAsked<typeof targetFields
 const hasTarget = (targets: readonly unknown[], body: JsonObject | undefined) => {
   const type = body?.['type'];
   if (typeof type !== 'string') return false;
-  return targets.some((one) => isObject(one) && one['type'] === type && containsAll(one[type], body?.[type]));
+  return targets.some((one) => isObject(one) && one['type'] === type && contains(one[type], body?.[type]));
 };
-
-function containsAll(one: unknown, wanted: unknown): boolean {
-  return isObject(one) && isObject(wanted) && Object.entries(wanted).every(([name, value]) => one[name] === value);
-}
 
 const networkField = { network: pickOne('network', { label: 'Network' }) };
 const isInNetwork = (nets: readonly unknown[], body: JsonObject | undefined) =>
   nets.some((one) => isObject(one) && one['network'] === body?.['network']);
 
-const metrics = operation({
+const metrics = metricsOf(balancer, {
+  open_connections: 'Open Connections',
+  connections_per_second: 'Connections per Second',
+  requests_per_second: 'Requests per Second',
+  bandwidth: 'Bandwidth',
+});
+
+const updateService = operation({
   resource: 'loadBalancer',
-  name: 'metrics',
-  label: 'Get Metrics',
-  action: 'Get the metrics of a load balancer',
-  description: 'Gives measured values as one row for each point of each series, ready to plot',
-  effect: 'reads',
+  name: 'updateService',
+  action: 'Update a service of a load balancer',
+  description: 'Changes what listens on a port. What is not given stays.',
+  effect: 'changes',
+  dryRun: true,
   input: {
     loadBalancer: pickOne('loadBalancer', { label: 'Load Balancer' }),
-    metricTypes: choices({
-      label: 'Metrics',
-      options: {
-        open_connections: 'Open Connections',
-        connections_per_second: 'Connections per Second',
-        requests_per_second: 'Requests per Second',
-        bandwidth: 'Bandwidth',
-      },
-      default: ['open_connections'],
-    }),
-    start: text({ label: 'Start', required: true, default: '={{ $now.minus({ hours: 1 }).toISO() }}' }),
-    end: text({ label: 'End', required: true, default: '={{ $now.toISO() }}' }),
-    options: optional({ stepSeconds: number({ label: 'Step (Seconds)', default: 60, min: 1, integer: true }) }),
+    ...serviceChange,
+    options: changeOptions({}),
   },
-  output: schema.object({ series: schema.string(), time: schema.string(), value: schema.number() }),
-  run: async ({ input, api, task }) => {
-    const { id } = await idOf(api, loadBalancers, input.loadBalancer, task);
-    const { stepSeconds } = input.options;
-    const times = { start: new Date(input.start), end: new Date(input.end) };
-    const question = { id, types: input.metricTypes, ...times, ...(stepSeconds !== undefined && { stepSeconds }) };
-    return readMetrics(api, loadBalancers, question, task);
+  output: changeSchema(loadBalancers),
+  run: async ({ input, api, task }): Promise<object> => {
+    const { listenPort, changes, options, dryRun } = input;
+    const { id, name, services } = await findItem(api, loadBalancers, input.loadBalancer, task);
+    const given = serviceBody(listenPort, changes);
+    const before = serviceOn(services, given);
+    if (!isObject(before)) {
+      throw refuse(
+        `load balancer ${name}`,
+        `${name} has no service on port ${listenPort}`,
+        'Add the service first, or correct the port.',
+      );
+    }
+    const check = given['health_check'];
+    const body = { ...given, ...(check !== undefined && { health_check: merged(before['health_check'], check) }) };
+    const change = {
+      place: { id },
+      command: 'update_service',
+      body,
+      isDone: (now: { readonly services: readonly unknown[] }) => contains(serviceOn(now.services, body), body),
+    } as const;
+    const changed = await changeItem(api, loadBalancers, change, mannerOf(options, dryRun), task);
+    return changeItemOf(loadBalancers, changed, { dryRun });
   },
 });
 
@@ -189,6 +228,8 @@ export const loadBalancerOperations = [
       location: (await findItem(api, locations, input.location, task)).name,
       algorithm: { type: input.algorithm },
     }),
+    mismatch: ({ type, location }, input) =>
+      otherThan('type', type, input.loadBalancerType) ?? otherThan('location', location, input.location),
   }),
   getOf(balancer),
   listOf(balancer),
@@ -200,25 +241,19 @@ export const loadBalancerOperations = [
     description: 'Lets it listen on a port and pass on what comes',
     command: 'add_service',
     input: service,
-    body: serviceBody,
-    isDone: ({ services }, body) => hasService(services, body),
-  }),
-  commandOf(balancer, {
-    name: 'updateService',
-    action: 'Update a service of a load balancer',
-    description: 'Changes what listens on a port',
-    command: 'update_service',
-    input: service,
-    body: serviceBody,
+    body: newServiceBody,
+    isDone: ({ services }, body) => contains(serviceOn(services, body), body),
     check: ({ name, services }, body) => {
-      if (hasService(services, body)) return;
+      if (!hasService(services, body)) return;
       throw refuse(
         `load balancer ${name}`,
-        `${name} has no service on port ${String(Number(body?.['listen_port']))}`,
-        'Add the service first, or correct the port.',
+        `${name} has another service on port ${String(Number(body?.['listen_port']))} already`,
+        'Update that service, or choose another port.',
+        'uniqueness_error',
       );
     },
   }),
+  updateService,
   commandOf(balancer, {
     name: 'deleteService',
     action: 'Delete a service of a load balancer',
@@ -337,7 +372,7 @@ const certificateFields = {
 export const certificateOperations = [
   createOf(certificate, {
     fields: certificateFields,
-    body: ({ name, labels, input }): JsonObject =>
+    body: async ({ name, labels, input, secrets, task }): Promise<JsonObject> =>
       input.certificateType === 'managed'
         ? { name, labels, type: 'managed', domain_names: input.domainNames ?? [] }
         : {
@@ -345,12 +380,14 @@ export const certificateOperations = [
             labels,
             type: 'uploaded',
             certificate: input.pem ?? '',
-            private_key: input.privateKey ?? '',
+            private_key: await reveal(input.privateKey ?? '', secrets, task),
           },
-    mismatch: (item, input) =>
-      input.domainNames === undefined || same(item.domainNames, input.domainNames)
-        ? undefined
-        : `it is for ${item.domainNames.join(', ')}`,
+    mismatch: (item, { domainNames, pem }) => {
+      if (domainNames !== undefined && !same(item.domainNames, domainNames)) {
+        return `it is for ${item.domainNames.join(', ')}`;
+      }
+      return pem === undefined || pem.trim() === item.certificate?.trim() ? undefined : 'it is another certificate';
+    },
   }),
   getOf(certificate),
   listOf(certificate, {

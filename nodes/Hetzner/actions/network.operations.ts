@@ -1,10 +1,11 @@
-import { asSent, changeRules, readRule, targetsOf } from '../../../lib/hetzner/firewall-rules';
-import { checkLabelSelector, refuse } from '../../../lib/hetzner/checks';
+import { asSent, changeRules, planRules, readRule, targetsOf } from '../../../lib/hetzner/firewall-rules';
+import { checkLabelSelector, otherThan, refuse } from '../../../lib/hetzner/checks';
+import { contains } from '../../../lib/hetzner/contains';
 import { findItem } from '../../../lib/hetzner/read';
 import { locations, servers } from '../../../lib/hetzner/resources/compute';
 import { firewalls, floatingIps, networks, primaryIps } from '../../../lib/hetzner/resources/network';
 import { present } from '../../../lib/hetzner/servers';
-import { isObject, type JsonObject } from '../../../lib/json';
+import type { JsonObject } from '../../../lib/json';
 import { choice, json, list, schema, text, toggle } from '../../declaration';
 import {
   commandOf,
@@ -38,10 +39,8 @@ const bodyOfRoute = ({ input }: CommandAsked<typeof route>): JsonObject => ({
   destination: input.destination,
   gateway: input.gateway,
 });
-const holds = (entries: readonly unknown[], wanted: JsonObject | undefined): boolean =>
-  entries.some(
-    (entry) => isObject(entry) && Object.entries(wanted ?? {}).every(([name, value]) => entry[name] === value),
-  );
+const holds = (entries: readonly unknown[], wanted: unknown): boolean =>
+  entries.some((entry) => contains(entry, wanted));
 
 export const networkOperations = [
   createOf(network, {
@@ -199,15 +198,6 @@ async function targetsFrom({ input, api, task }: CommandAsked<typeof targets>) {
   );
 }
 
-const isAppliedTo = (appliedTo: readonly unknown[], wanted: unknown): boolean =>
-  appliedTo.some(
-    (one) =>
-      isObject(one) &&
-      isObject(wanted) &&
-      (wanted['type'] === 'server'
-        ? JSON.stringify(one['server']) === JSON.stringify(wanted['server'])
-        : JSON.stringify(one['label_selector']) === JSON.stringify(wanted['label_selector'])),
-  );
 const listIn = (body: JsonObject | undefined, name: string): readonly unknown[] => {
   const value = body?.[name];
   return Array.isArray(value) ? value : [];
@@ -217,6 +207,8 @@ export const firewallOperations = [
   createOf(firewall, {
     fields: { rules },
     body: ({ name, labels, input }) => ({ name, labels, rules: input.rules.map(asSent) }),
+    mismatch: ({ rules: present }, input) =>
+      planRules(present.map(readRule), { kind: 'set', rules: input.rules }).same ? undefined : 'its rules are others',
   }),
   getOf(firewall),
   listOf(firewall),
@@ -230,7 +222,7 @@ export const firewallOperations = [
     command: 'apply_to_resources',
     input: targets,
     body: async (asked) => ({ apply_to: await targetsFrom(asked) }),
-    isDone: ({ appliedTo }, body) => listIn(body, 'apply_to').every((one) => isAppliedTo(appliedTo, one)),
+    isDone: ({ appliedTo }, body) => listIn(body, 'apply_to').every((one) => holds(appliedTo, one)),
   }),
   commandOf(firewall, {
     name: 'remove',
@@ -240,7 +232,7 @@ export const firewallOperations = [
     command: 'remove_from_resources',
     input: targets,
     body: async (asked) => ({ remove_from: await targetsFrom(asked) }),
-    isDone: ({ appliedTo }, body) => listIn(body, 'remove_from').every((one) => !isAppliedTo(appliedTo, one)),
+    isDone: ({ appliedTo }, body) => listIn(body, 'remove_from').every((one) => !holds(appliedTo, one)),
   }),
 ];
 
@@ -269,7 +261,8 @@ export const floatingIpOperations = [
         home_location: location === '' ? undefined : (await findItem(api, locations, location, task)).name,
       });
     },
-    mismatch: ({ type }, input) => (type === input.addressType ? undefined : `it is ${type}`),
+    mismatch: ({ type, location }, { addressType: wanted }, { location: place = '' }) =>
+      otherThan('type', type, wanted) ?? otherThan('location', location, place),
   }),
   getOf(floatingIp),
   listOf(floatingIp),
@@ -312,7 +305,8 @@ export const primaryIpOperations = [
         location: (await findItem(api, locations, input.location, task)).name,
         auto_delete: options.autoDelete ?? false,
       }),
-    mismatch: ({ type }, input) => (type === input.addressType ? undefined : `it is ${type}`),
+    mismatch: ({ type, location }, input) =>
+      otherThan('type', type, input.addressType) ?? otherThan('location', location, input.location),
   }),
   getOf(primaryIp),
   listOf(primaryIp, { ip: text({ label: 'IP Address' }) }),

@@ -1,12 +1,22 @@
-import { changeItem } from '../../../lib/hetzner/change';
 import { refuse } from '../../../lib/hetzner/checks';
-import { readMetrics } from '../../../lib/hetzner/metrics';
+import { findItem } from '../../../lib/hetzner/read';
 import { images, placementGroups, servers, sshKeys } from '../../../lib/hetzner/resources/compute';
 import { networks } from '../../../lib/hetzner/resources/network';
-import { changeServerType, ensureServer, present, shutDownServer } from '../../../lib/hetzner/servers';
+import { changeServerType, ensureServer, present, shutDownServer, snapshotServer } from '../../../lib/hetzner/servers';
 import { isObject } from '../../../lib/json';
-import { choice, choices, list, number, optional, schema, text, toggle } from '../../declaration';
-import { commandOf, deleteOf, getOf, idOf, listOf, newNameField, reverseDnsOf, target, updateOf } from '../build';
+import { choice, list, number, schema, text, toggle } from '../../declaration';
+import {
+  commandOf,
+  deleteOf,
+  getOf,
+  idOf,
+  listOf,
+  metricsOf,
+  newNameField,
+  reverseDnsOf,
+  target,
+  updateOf,
+} from '../build';
 import { changeOptions, labelsField, mannerOf, secretOption } from '../fields';
 import { operation } from '../operation';
 import { changeItemOf, changeSchema } from '../output';
@@ -14,6 +24,7 @@ import { pickOne } from '../searches';
 
 const server = target(servers, 'server', 'Server');
 const rootPassword = { root_password: 'rootPassword' };
+const hostPrivateKey = { host_private_key: 'hostPrivateKey' };
 
 const create = operation({
   resource: 'server',
@@ -43,6 +54,12 @@ const create = operation({
         placeholder: '#cloud-config',
         description: 'For cloud-init, at most 32 KiB. Hetzner keeps it readable: no secrets in it.',
       }),
+      hostKey: toggle({
+        label: 'Host Key',
+        default: true,
+        description:
+          'Whether to make its SSH host key here and hand it over by cloud-init, so that the very first connection is verified',
+      }),
       start: toggle({ label: 'Start', default: true, description: 'Whether to start it once it is created' }),
       publicIpv4: toggle({ label: 'Public IPv4', default: true, description: 'Whether it has a public IPv4 address' }),
       publicIpv6: toggle({ label: 'Public IPv6', default: true, description: 'Whether it has a public IPv6 network' }),
@@ -50,7 +67,15 @@ const create = operation({
       primaryIpv6: text({ label: 'Primary IPv6', description: 'ID or name of a primary IP to use' }),
     }),
   },
-  output: changeSchema(servers, { maybe: true, secrets: rootPassword }),
+  output: changeSchema(servers, {
+    maybe: true,
+    secrets: { ...rootPassword, ...hostPrivateKey },
+    more: {
+      hostKeyFingerprint: schema.nullable(schema.string('Null without Host Key')),
+      hostKeyPin: schema.nullable(schema.string('A line for the host list of a Host credential, or for its pins')),
+      knownHosts: schema.nullable(schema.string('A line for a known_hosts file')),
+    },
+  }),
   run: async ({ input, api, task }): Promise<object> => {
     const { name, serverType: type, image, location, labels, dryRun, options } = input;
     const { wait: _, timeoutSeconds: __, lockedSeconds: ___, returnSecrets, start, ...rest } = options;
@@ -64,8 +89,19 @@ const create = operation({
       ...(location !== '' && { location }),
       ...(start !== undefined && { startAfterCreate: start }),
     };
-    const changed = await ensureServer(api, wish, mannerOf(options, dryRun), task);
-    return changeItemOf(servers, changed, { dryRun, secrets: rootPassword, reveal: returnSecrets === true });
+    const {
+      hostKey,
+      hostPrivateKey: hidden,
+      ...changed
+    } = await ensureServer(api, wish, mannerOf(options, dryRun), task);
+    const answer = { ...(isObject(changed.answer) && changed.answer), host_private_key: hidden };
+    const secrets = { ...rootPassword, ...hostPrivateKey };
+    return {
+      ...changeItemOf(servers, { ...changed, answer }, { dryRun, secrets, reveal: returnSecrets === true }),
+      hostKeyFingerprint: hostKey?.fingerprint ?? null,
+      hostKeyPin: hostKey?.pinLine ?? null,
+      knownHosts: hostKey?.knownHosts ?? null,
+    };
   },
 });
 
@@ -147,47 +183,21 @@ const createImage = operation({
   },
   output: changeSchema(servers, { more: { imageId: schema.nullable(schema.integer('Of the new snapshot')) } }),
   run: async ({ input, api, task }): Promise<object> => {
-    const place = await idOf(api, servers, input.server, task);
-    const body = { description: input.imageDescription, type: 'snapshot', labels: input.labels };
-    const manner = mannerOf(input.options, input.dryRun);
-    const changed = await changeItem(api, servers, { place, command: 'create_image', body }, manner, task);
-    const image = isObject(changed.answer) ? changed.answer['image'] : undefined;
-    const imageId = isObject(image) && typeof image['id'] === 'number' ? image['id'] : null;
+    const { id } = await idOf(api, servers, input.server, task);
+    const wish = { description: input.imageDescription, labels: input.labels };
+    const { imageId, ...changed } = await snapshotServer(api, id, wish, mannerOf(input.options, input.dryRun), task);
     return { ...changeItemOf(servers, changed, { dryRun: input.dryRun }), imageId };
   },
 });
 
-const metrics = operation({
-  resource: 'server',
-  name: 'metrics',
-  label: 'Get Metrics',
-  action: 'Get the metrics of a server',
-  description: 'Gives measured values as one row for each point of each series, ready to plot',
-  effect: 'reads',
-  input: {
-    ...serverChoice(),
-    metricTypes: choices({
-      label: 'Metrics',
-      options: { cpu: 'CPU', disk: 'Disk', network: 'Network' },
-      default: ['cpu'],
-    }),
-    start: text({ label: 'Start', required: true, default: '={{ $now.minus({ hours: 1 }).toISO() }}' }),
-    end: text({ label: 'End', required: true, default: '={{ $now.toISO() }}' }),
-    options: optional({ stepSeconds: number({ label: 'Step (Seconds)', default: 60, min: 1, integer: true }) }),
-  },
-  output: schema.object({ series: schema.string(), time: schema.string(), value: schema.number() }),
-  run: async ({ input, api, task }) => {
-    const { id } = await idOf(api, servers, input.server, task);
-    const { stepSeconds } = input.options;
-    const times = { start: new Date(input.start), end: new Date(input.end) };
-    const question = { id, types: input.metricTypes, ...times, ...(stepSeconds !== undefined && { stepSeconds }) };
-    return readMetrics(api, servers, question, task);
-  },
-});
+const metrics = metricsOf(server, { cpu: 'CPU', disk: 'Disk', network: 'Network' });
 
 const networkField = { network: pickOne('network', { label: 'Network' }) };
 const hasNetwork = (item: { readonly networkIds: readonly number[] }, id: unknown) =>
   item.networkIds.includes(Number(id));
+
+const isAt = ({ privateIps }: { readonly privateIps: readonly string[] }, ip: unknown) =>
+  ip === undefined || privateIps.some((one) => one === ip);
 
 export const serverOperations = [
   create,
@@ -239,7 +249,11 @@ export const serverOperations = [
     needsApproval: true,
     command: 'rebuild',
     input: { image: pickOne('image', { label: 'Image' }) },
-    body: async ({ input, api, task }) => ({ image: String((await idOf(api, images, input.image, task)).id) }),
+    // A name is left as it is: Hetzner takes the image of that name for the architecture of the server.
+    body: async ({ input, api, task }) => {
+      await findItem(api, images, input.image, task);
+      return { image: input.image };
+    },
     check: ({ name, rebuildProtected }) => {
       if (!rebuildProtected) return;
       throw refuse(
@@ -325,7 +339,16 @@ export const serverOperations = [
         ip: input.privateIp === '' ? undefined : input.privateIp,
         alias_ips: input.aliasIps.length === 0 ? undefined : input.aliasIps,
       }),
-    isDone: (item, body) => hasNetwork(item, body?.['network']),
+    isDone: (item, body) => hasNetwork(item, body?.['network']) && isAt(item, body?.['ip']),
+    check: (item, body) => {
+      if (!hasNetwork(item, body?.['network'])) return;
+      throw refuse(
+        `server ${item.name}`,
+        `${item.name} is in this network already, at another address: ${item.privateIps.join(', ')}`,
+        'Detach it from the network first.',
+        'uniqueness_error',
+      );
+    },
   }),
   commandOf(server, {
     name: 'detachNetwork',

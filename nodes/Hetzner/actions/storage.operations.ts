@@ -1,4 +1,4 @@
-import { refuse } from '../../../lib/hetzner/checks';
+import { otherThan, refuse } from '../../../lib/hetzner/checks';
 import { findItem } from '../../../lib/hetzner/read';
 import { locations, servers } from '../../../lib/hetzner/resources/compute';
 import { volumes } from '../../../lib/hetzner/resources/storage';
@@ -38,7 +38,8 @@ export const volumeOperations = [
         automount: server === '' ? undefined : automount,
       });
     },
-    mismatch: ({ sizeGb }, { size }) => (sizeGb === size ? undefined : `it has ${sizeGb} GB, not ${size} GB`),
+    mismatch: ({ sizeGb, location }, { size }, { location: place = '' }) =>
+      sizeGb === size ? otherThan('location', location, place) : `it has ${sizeGb} GB, not ${size} GB`,
   }),
   getOf(volume),
   listOf(volume, {

@@ -1,4 +1,6 @@
 import { changeItem } from '../../../lib/hetzner/change';
+import { otherThan } from '../../../lib/hetzner/checks';
+import { contains } from '../../../lib/hetzner/contains';
 import { findItem, listItems } from '../../../lib/hetzner/read';
 import type { Resource } from '../../../lib/hetzner/resource';
 import { locations } from '../../../lib/hetzner/resources/compute';
@@ -9,14 +11,23 @@ import {
   storageBoxTypes,
 } from '../../../lib/hetzner/resources/storage';
 import { present } from '../../../lib/hetzner/servers';
-import { checkPassword, createSnapshot, listFolders, planBody, usedPercent } from '../../../lib/hetzner/storage-boxes';
+import {
+  changeBoxType,
+  checkPassword,
+  createSnapshot,
+  listFolders,
+  planBody,
+  usedPercent,
+} from '../../../lib/hetzner/storage-boxes';
 import { createItem } from '../../../lib/hetzner/create';
+import type { SecretSources } from '../../../lib/secrets/resolve';
+import type { Task } from '../../../lib/task';
 import { list, number, optional, schema, secretText, text, toggle } from '../../declaration';
 import type { Fields } from '../../declaration';
 import { commandOf, createOf, deleteOf, getOf, idOf, listOf, protectionOf, target, updateOf } from '../build';
 import type { Target } from '../build';
 import { changeOptions, labelsField, mannerOf } from '../fields';
-import { operation } from '../operation';
+import { operation, reveal } from '../operation';
 import { changeItemOf, changeSchema } from '../output';
 import { pickOne } from '../searches';
 
@@ -60,6 +71,12 @@ const password = secretText({
   required: true,
   description: '12 to 128 characters, with small and capital letters, digits and special characters',
 });
+async function passwordOf(input: { readonly password: string }, secrets: SecretSources, task: Task): Promise<string> {
+  const value = await reveal(input.password, secrets, task);
+  checkPassword(value);
+  return value;
+}
+
 const access = {
   reachableExternally: toggle({
     label: 'Reachable Externally',
@@ -197,13 +214,31 @@ const setPlan = operation({
     });
     const place = await idOf(api, storageBoxes, input.storageBox, task);
     const wanted = { day_of_week: null, day_of_month: null, ...body };
-    const isDone = ({ snapshotPlan }: { readonly snapshotPlan: unknown }) => {
-      const plan = (snapshotPlan ?? {}) as Readonly<Record<string, unknown>>;
-      return Object.entries(wanted).every(([name, value]) => (plan[name] ?? null) === value);
-    };
+    const isDone = ({ snapshotPlan }: { readonly snapshotPlan: unknown }) => contains(snapshotPlan, wanted);
     const change = { place, command: 'enable_snapshot_plan', body, isDone } as const;
     const changed = await changeItem(api, storageBoxes, change, mannerOf(options, dryRun), task);
     return changeItemOf(storageBoxes, changed, { dryRun });
+  },
+});
+
+const changeType = operation({
+  resource: 'storageBox',
+  name: 'changeType',
+  action: 'Change the type of a storage box',
+  description: 'Makes a storage box larger, or smaller where the data fits',
+  effect: 'changes',
+  dryRun: true,
+  input: {
+    ...boxField,
+    storageBoxType: pickOne('storageBoxType', { label: 'Storage Box Type' }),
+    options: changeOptions({}),
+  },
+  output: changeSchema(storageBoxes),
+  run: async ({ input, api, task }): Promise<object> => {
+    const place = await idOf(api, storageBoxes, input.storageBox, task);
+    const type = await findItem(api, storageBoxTypes, input.storageBoxType, task);
+    const changed = await changeBoxType(api, place, type, mannerOf(input.options, input.dryRun), task);
+    return changeItemOf(storageBoxes, changed, { dryRun: input.dryRun });
   },
 });
 
@@ -215,18 +250,18 @@ export const storageBoxOperations = [
       password,
     },
     options: { ...boxAccess, sshKeys: list({ label: 'SSH Keys', description: 'Public keys' }) },
-    body: async ({ name, labels, input, options, api, task }) => {
-      checkPassword(input.password);
-      return present({
+    body: async ({ name, labels, input, options, api, secrets, task }) =>
+      present({
         name,
         labels,
         storage_box_type: (await findItem(api, storageBoxTypes, input.storageBoxType, task)).name,
         location: (await findItem(api, locations, input.location, task)).name,
-        password: input.password,
+        password: await passwordOf(input, secrets, task),
         ssh_keys: options.sshKeys,
         access_settings: accessBody(options),
-      });
-    },
+      }),
+    mismatch: ({ type, location }, input) =>
+      otherThan('type', type, input.storageBoxType) ?? otherThan('location', location, input.location),
   }),
   getOf(box),
   listOf(box),
@@ -234,17 +269,7 @@ export const storageBoxOperations = [
   deleteOf(box, 'Deletes a storage box with all data on it, unless it is protected'),
   usage,
   folders,
-  commandOf(box, {
-    name: 'changeType',
-    action: 'Change the type of a storage box',
-    description: 'Makes a storage box larger, or smaller where the data fits',
-    command: 'change_type',
-    input: { storageBoxType: pickOne('storageBoxType', { label: 'Storage Box Type' }) },
-    body: async ({ input, api, task }) => ({
-      storage_box_type: (await findItem(api, storageBoxTypes, input.storageBoxType, task)).name,
-    }),
-    isDone: ({ type }, body) => type === body?.['storage_box_type'],
-  }),
+  changeType,
   commandOf(box, {
     name: 'changeAccess',
     action: 'Change the access settings of a storage box',
@@ -260,10 +285,7 @@ export const storageBoxOperations = [
     description: 'Gives the main account a new password',
     command: 'reset_password',
     input: { password },
-    body: ({ input }) => {
-      checkPassword(input.password);
-      return { password: input.password };
-    },
+    body: async ({ input, secrets, task }) => ({ password: await passwordOf(input, secrets, task) }),
   }),
   commandOf(box, {
     name: 'rollback',
@@ -343,9 +365,9 @@ const createSubaccount = operation({
     options: changeOptions({ ...subaccountAccess, description: descriptionField }),
   },
   output: changeSchema(storageBoxSubaccounts, { maybe: true }),
-  run: async ({ input, api, task }): Promise<object> => {
+  run: async ({ input, api, secrets, task }): Promise<object> => {
     const { name, homeDirectory, labels, options, dryRun } = input;
-    checkPassword(input.password);
+    const newPassword = await passwordOf(input, secrets, task);
     const { id } = await idOf(api, storageBoxes, input.storageBox, task);
     const within = { box: id };
     const named = async () => {
@@ -356,7 +378,7 @@ const createSubaccount = operation({
       name,
       labels,
       home_directory: homeDirectory,
-      password: input.password,
+      password: newPassword,
       description: options.description,
       access_settings: accessBody(options),
     });
@@ -398,10 +420,7 @@ export const storageBoxSubaccountOperations = [
     description: 'Gives it a new password',
     command: 'reset_subaccount_password',
     input: { password },
-    body: ({ input }) => {
-      checkPassword(input.password);
-      return { password: input.password };
-    },
+    body: async ({ input, secrets, task }) => ({ password: await passwordOf(input, secrets, task) }),
   }),
   commandOf(subaccount, {
     name: 'changeHome',

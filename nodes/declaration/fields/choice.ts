@@ -1,4 +1,5 @@
 import type { INodePropertyOptions } from 'n8n-workflow';
+import { alphabetical } from '../alphabetical';
 import { invalid, isAbsent, missing, shown } from '../field';
 import type { Field, FieldFacts } from '../field';
 import { textFrom } from './text';
@@ -61,5 +62,5 @@ function formOptions(options: Readonly<Record<string, ChoiceLabel>>): INodePrope
   const rendered = Object.entries(options).map(([value, label]) =>
     typeof label === 'string' ? { name: label, value } : { name: label.label, value, description: label.description },
   );
-  return rendered.length < 5 ? rendered : rendered.sort((a, b) => a.name.localeCompare(b.name, 'en'));
+  return rendered.length < 5 ? rendered : rendered.sort((a, b) => alphabetical(a.name, b.name));
 }

@@ -1,5 +1,6 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { isObject } from '../../../lib/json';
+import { alphabetical } from '../alphabetical';
 import { invalid, isAbsent, labelOf, shown } from '../field';
 import type { Field, FieldFacts, Fields, ValuesOf } from '../field';
 
@@ -12,7 +13,7 @@ export interface OptionalFacts extends FieldFacts {
 export function optional<F extends Fields>(fields: F, facts: OptionalFacts = {}): Field<Partial<ValuesOf<F>>> {
   const options = Object.entries(fields)
     .map(([name, field]): INodeProperties => ({ displayName: labelOf(name, field), name, ...field.form }))
-    .sort((a, b) => a.displayName.localeCompare(b.displayName, 'en'));
+    .sort((a, b) => alphabetical(a.displayName, b.displayName));
   return {
     ...(facts.label !== undefined && { label: facts.label }),
     kind: Object.entries(fields)

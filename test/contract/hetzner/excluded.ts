@@ -27,6 +27,7 @@ export const cloudExcluded: Excluded = {
       [`GET /${list}/{id}/actions/{action_id}`, retired],
     ]),
   ),
+  'GET /actions/{id}': byIds,
   'GET /zones/actions': oneList,
   'GET /zones/actions/{id}': oneList,
   'GET /zones/{id_or_name}/actions/{action_id}': retired,

@@ -1,8 +1,6 @@
-import { coverageOf } from '../../../lab/standins/contract';
 import { actionsIn } from '../../../lib/hetzner/action';
 import { pathOf } from '../../../lib/hetzner/api';
 import { command, defaultManner, deleteItem, updateItem } from '../../../lib/hetzner/change';
-import { getAction } from '../../../lib/hetzner/get-action';
 import { readMetrics } from '../../../lib/hetzner/metrics';
 import { readPrices } from '../../../lib/hetzner/pricing';
 import { getItem, listItems } from '../../../lib/hetzner/read';
@@ -14,13 +12,11 @@ import { write } from '../../../lib/hetzner/write';
 import { exportZone } from '../../../lib/hetzner/zones';
 import { type HetznerSetting, hetznerSetting } from '../../shared/hetzner';
 import { quietTask } from '../../shared/task';
-import { coverageTable, pageShows } from './documented';
-import { cloudExcluded, storageExcluded } from './excluded';
 import { commands, creations, resources, updates } from './samples';
 import { contracts } from './standin';
 
 const task = quietTask();
-const { cloud, storage, listening, takeViolations } = contracts();
+const { listening, takeViolations } = contracts();
 let setting: HetznerSetting;
 
 beforeAll(async () => {
@@ -150,8 +146,6 @@ test('the rest is asked for as the descriptions say', async () => {
   const server = put(servers);
   const balancer = put(loadBalancers);
   const times = { start: new Date('2026-11-20T00:00:00Z'), end: new Date('2026-11-20T01:00:00Z') };
-  const { actions } = await command(api, servers, { place: server, command: 'reboot' }, defaultManner, task);
-  expect(await getAction(api, actions[0]?.id ?? 0, task)).toEqual(actions[0]);
   expect(await listFolders(api, Number(box['id']), 'backups', task)).toEqual(['backups', 'photos']);
   expect(await exportZone(api, Number(zone['id']), task)).toContain('$ORIGIN');
   expect(await readPrices(api, task)).not.toHaveLength(0);
@@ -165,26 +159,4 @@ test('the rest is asked for as the descriptions say', async () => {
     await readMetrics(api, loadBalancers, { ...times, id: Number(balancer['id']), types: ['bandwidth'] }, task),
   ];
   expect(series.map((points) => points.length)).toEqual([4, 2]);
-});
-
-describe('coverage', () => {
-  test('every operation of the cloud is reached, or excluded with a reason', () => {
-    const { reached, ...rest } = coverageOf(cloud, cloudExcluded);
-    expect(rest).toEqual({ forgotten: [], reachedAnyway: [], unknown: [] });
-    expect(reached.length + Object.keys(cloudExcluded).length).toBe(189);
-  });
-
-  test('every operation of the storage boxes is reached, or excluded with a reason', () => {
-    const { reached, ...rest } = coverageOf(storage, storageExcluded);
-    expect(rest).toEqual({ forgotten: [], reachedAnyway: [], unknown: [] });
-    expect(reached.length + Object.keys(storageExcluded).length).toBe(32);
-  });
-
-  test('the page of the node shows all of it; if it does not, run this file with REWRITE=coverage', () => {
-    const tables = [
-      coverageTable('Cloud and DNS', cloud, cloudExcluded),
-      coverageTable('Storage boxes', storage, storageExcluded),
-    ];
-    expect(pageShows(tables)).toBe(true);
-  });
 });

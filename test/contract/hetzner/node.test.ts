@@ -1,15 +1,17 @@
-import type { ICredentialTestFunctions, IDataObject, ILoadOptionsFunctions } from 'n8n-workflow';
+import type { ICredentialTestFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
 
 import { type HetznerStandIn, startHetznerStandIn } from '../../../lab/standins/hetzner';
-import type { Thing } from '../../../lab/standins/hetzner/state';
+import { beginAction, type Thing } from '../../../lab/standins/hetzner/state';
 import { assertMatches } from '../../../nodes/declaration/schema';
 import { Hetzner } from '../../../nodes/Hetzner/Hetzner.node';
 import { hetznerCredentialTest } from '../../../nodes/Hetzner/methods/hetznerCredentialTest';
-import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
-import { creations } from './samples';
+import { coverageOf } from '../../../lab/standins/contract';
+import { coverageTable, pageShows } from './documented';
+import { cloudExcluded, storageExcluded } from './excluded';
+import { build, credentialOf, type Estate, runNode, writesTo } from './node-setting';
 import { contracts } from './standin';
 
-const { listening, takeViolations } = contracts();
+const { cloud, storage, listening, takeViolations } = contracts();
 let standIn: HetznerStandIn;
 let estate: Estate;
 
@@ -23,56 +25,11 @@ afterEach(async () => {
   expect(takeViolations()).toEqual([]);
 });
 
-/** One of everything. */
-function build({ add }: HetznerStandIn) {
-  const make = (list: string, one: string, changes: Thing = {}, within?: Thing) =>
-    add(list, creations[one] ?? {}, changes, within);
-  const storageBox = make('storage_boxes', 'storage_box', {
-    stats: { size: 2 ** 39, size_data: 2 ** 39, size_snapshots: 0 },
-  });
-  const zone = make('zones', 'zone');
-  return {
-    server: add('servers', { name: 'bruno', server_type: 'cx23', image: '101' }),
-    volume: add('volumes', { name: 'data', size: 10 }),
-    network: make('networks', 'network', {
-      subnets: [{ type: 'cloud', ip_range: '10.0.1.0/24', network_zone: 'eu-central', gateway: '10.0.0.1' }],
-    }),
-    firewall: add('firewalls', { name: 'web' }),
-    floatingIp: make('floating_ips', 'floating_ip'),
-    primaryIp: make('primary_ips', 'primary_ip'),
-    loadBalancer: make('load_balancers', 'load_balancer'),
-    certificate: make('certificates', 'certificate'),
-    sshKey: make('ssh_keys', 'ssh_key'),
-    placementGroup: make('placement_groups', 'placement_group'),
-    zone,
-    recordSet: make('rrsets', 'rrset', {}, zone),
-    storageBox,
-    snapshot: make('snapshots', 'snapshot', {}, storageBox),
-    subaccount: make('subaccounts', 'subaccount', {}, storageBox),
-  };
-}
-
-type Estate = ReturnType<typeof build>;
 type Parameters = Readonly<Record<string, unknown>>;
 
-const credential = (more: object = {}) => ({
-  apiToken: 'good-token',
-  cloudUrl: standIn.cloud.url,
-  storageUrl: standIn.storage.url,
-  ...more,
-});
-
-async function run(parameters: Parameters, as: object = credential()): Promise<IDataObject[]> {
-  const { execute } = fakeExecute({ parameters: [parameters] });
-  Object.assign(execute, { getCredentials: () => Promise.resolve(as) });
-  const outputs = await new Hetzner().execute.call(execute);
-  return Array.isArray(outputs) ? outputs.flat().map(({ json }) => json) : [];
-}
-
-const writes = () =>
-  [...standIn.cloud.seen, ...standIn.storage.seen]
-    .filter(({ method }) => method !== 'GET')
-    .map(({ url, body }) => [url, body]);
+const credential = (more: object = {}) => ({ ...credentialOf(standIn), ...more });
+const run = (parameters: Parameters, as: object = credential()) => runNode(parameters, as);
+const writes = () => writesTo(standIn);
 
 /** A value for every field there is. */
 function everyField(): Parameters {
@@ -119,6 +76,7 @@ function everyField(): Parameters {
     listenPort: 443,
     destinationPort: 8443,
     service: { checkPath: '/health' },
+    changes: { destinationPort: 9443 },
     targetType: 'server',
     algorithm: 'round_robin',
     domainNames: ['kua.cl'],
@@ -131,6 +89,7 @@ function everyField(): Parameters {
     values: { labels: { env: 'test' } },
     graceSeconds: 5,
     actionIds: ['1'],
+    thing: String(estate.server['id']),
     options: {},
   };
 }
@@ -185,6 +144,9 @@ const snapshots = () =>
 const cases: Readonly<Record<string, Case>> = {
   'action.get': { at: anAction },
   'action.wait': { at: anAction },
+  'action.list': {
+    at: () => void beginAction(standIn.state, 'reboot_server', [{ id: Number(estate.server['id']), type: 'server' }]),
+  },
   'server.powerOn': { at: () => void (estate.server['status'] = 'off') },
   'server.changeType': { at: () => void (estate.server['status'] = 'off') },
   'server.disableBackups': { at: () => void (estate.server['backup_window'] = '22-02') },
@@ -205,6 +167,7 @@ const cases: Readonly<Record<string, Case>> = {
         userData: '#cloud-config',
         primaryIpv4: 'bruno-v4',
         publicIpv6: false,
+        hostKey: true,
       },
     }),
   },
@@ -296,6 +259,28 @@ test.each(operations.map((one) => [`${one.resource}.${one.name}`, one] as const)
   },
 );
 
+test.each([
+  ...['server', 'volume', 'network', 'firewall', 'floatingIp', 'primaryIp', 'loadBalancer', 'certificate', 'zone'],
+  ...['storageBox', 'image'],
+] as const)('the actions of a %s are listed, the newest first', async (kind) => {
+  const thing = kind === 'image' ? '101' : String((estate as Record<string, Thing>)[kind]?.['id']);
+  const type = kind.replace(/[A-Z]+/, (capital) => `_${capital.toLowerCase()}`);
+  for (let count = 0; count < 60; count += 1)
+    beginAction(standIn.state, `action_${count}`, [{ id: Number(thing), type }]);
+  const all = await run({ resource: 'action', operation: 'list', kind, thing, returnAll: true, options: {} });
+  expect(all.map(({ command }) => command)).toEqual(Array.from({ length: 60 }, (_, index) => `action_${59 - index}`));
+  const one = { resource: 'action', operation: 'list', kind, thing, returnAll: false, limit: 1 };
+  expect(await run({ ...one, options: { status: 'success' } })).toEqual(all.slice(0, 1));
+  expect(await run({ ...one, options: { status: 'running' } })).toEqual([]);
+});
+
+test('actions of storage boxes are asked for at their own address', async () => {
+  const { id } = beginAction(standIn.state, 'update_access_settings', [{ id: 1, type: 'storage_box' }]);
+  const get = { resource: 'action', operation: 'get', actionIds: [String(id)], side: 'storage' };
+  expect(await run(get)).toMatchObject([{ id, status: 'success' }]);
+  expect(standIn.storage.seen.map(({ url }) => url)).toEqual([`/storage_boxes/actions?id=${id}`]);
+});
+
 test('a read-only credential changes nothing, and may look and try', async () => {
   const id = String(estate.server['id']);
   const as = credential({ readOnly: true });
@@ -314,6 +299,46 @@ test('a root password is put out only when that was asked for, and is marked the
   expect(JSON.stringify(await run({ ...parameters, options: {} }))).not.toContain('YItygq1v3GYjjMomLaKc');
 });
 
+test('passwords and keys come by reference, and only Hetzner sees them', async () => {
+  const byName = { password: 'credential:BOX_PASSWORD', privateKey: 'credential:CERTIFICATE_KEY' };
+  const box = { storageBox: 'vault', labels: {}, options: {}, ...byName };
+  const certificate = { certificateType: 'uploaded', name: 'own', pem: 'a certificate', labels: {}, options: {} };
+  const items = [
+    ...(await run({ resource: 'storageBox', operation: 'setPassword', ...box })),
+    ...(await run({ resource: 'storageBoxSubaccount', operation: 'create', name: 'a', homeDirectory: 'a', ...box })),
+    ...(await run({ resource: 'certificate', operation: 'create', ...certificate, ...byName })),
+  ];
+  const sent = writes().map(([, body]) => body);
+  expect(sent).toMatchObject([
+    { private_key: 'a private key' },
+    { password: 'Named-horse-8-Named' },
+    { password: 'Named-horse-8-Named' },
+  ]);
+  expect(JSON.stringify(items)).not.toMatch(/Named-horse|a private key/);
+});
+
+test('a host key goes to the server alone: out comes what verifies it, and the private half only when asked for', async () => {
+  const create = async (name: string, options: object) => {
+    const parameters = { resource: 'server', operation: 'create', name, serverType: 'cx23', image: '101' };
+    const [item] = await run({ ...parameters, location: '', labels: {}, options: { hostKey: true, ...options } });
+    return item ?? {};
+  };
+  const quiet = await create('one', {});
+  expect(quiet).toMatchObject({
+    hostKeyFingerprint: expect.stringMatching(/^SHA256:[A-Za-z0-9+/]{43}$/) as string,
+    hostKeyPin: `one=${quiet['ipv4'] as string}:22 ssh-ed25519 ${quiet['hostKeyFingerprint'] as string}`,
+    knownHosts: expect.stringMatching(/^[0-9.]+ ssh-ed25519 AAAA[A-Za-z0-9+/]+$/) as string,
+    hostPrivateKey: null,
+    sensitiveFields: [],
+  });
+  const open = await create('two', { returnSecrets: true });
+  expect(open).toMatchObject({
+    hostPrivateKey: expect.stringMatching(/^-----BEGIN OPENSSH PRIVATE KEY-----\n/) as string,
+    sensitiveFields: ['rootPassword', 'hostPrivateKey'],
+  });
+  expect(JSON.stringify(quiet)).not.toContain('PRIVATE KEY');
+});
+
 test('without waiting, an item tells which action still runs, and it can be waited for later', async () => {
   await standIn.close();
   standIn = await startHetznerStandIn(listening);
@@ -329,55 +354,6 @@ test('without waiting, an item tells which action still runs, and it can be wait
     timeoutSeconds: 60,
   });
   expect(waited).toMatchObject([{ status: 'success', progress: 100 }]);
-});
-
-test.each([
-  [
-    'a volume that would shrink',
-    { resource: 'volume', operation: 'resize', volume: 'data', size: 10 },
-    { at: 20 },
-    'data has 20 GB, and volumes cannot shrink to 10 GB',
-  ],
-  [
-    'a volume without a place',
-    { resource: 'volume', operation: 'create', name: 'new', size: 10 },
-    {},
-    'A volume is created at a server or in a location: exactly one of the two must be given',
-  ],
-  [
-    'an empty label selector',
-    { resource: 'firewall', operation: 'apply', firewall: 'web', servers: [], labelSelectors: [] },
-    {},
-    'Neither a server nor a label selector was given',
-  ],
-  [
-    'a weak password',
-    { resource: 'storageBox', operation: 'setPassword', storageBox: 'vault', password: 'secret' },
-    {},
-    'The password is too weak for Hetzner',
-  ],
-  [
-    'a name of 10,000 characters',
-    { resource: 'network', operation: 'create', name: 'x'.repeat(10_000), ipRange: '10.0.0.0/16' },
-    {},
-    'The name of the network has 10000 characters, and at most 255 are possible',
-  ],
-  [
-    'a duplicate name',
-    { resource: 'network', operation: 'create', name: 'inner', ipRange: '192.168.0.0/16' },
-    {},
-    'There is another network called inner already: its range is 10.0.0.0/16, not 192.168.0.0/16',
-  ],
-  [
-    'an unknown server',
-    { resource: 'server', operation: 'reboot', server: 'brno' },
-    {},
-    'There is no server called "brno" at Hetzner in this project',
-  ],
-])('%s gets a clear sentence, and nothing is sent', async (_, parameters, { at }: { at?: number }, message) => {
-  if (at !== undefined) estate.volume['size'] = at;
-  await expect(run({ labels: {}, options: {}, ...parameters })).rejects.toThrow(message);
-  expect(writes()).toEqual([]);
 });
 
 test('lists offer everything, from all pages, with what it is', async () => {
@@ -426,5 +402,27 @@ describe('the test of the credential', () => {
       status: 'Error',
       message: 'The Hetzner credential has no API token',
     });
+  });
+});
+
+describe('coverage', () => {
+  test('every operation of the cloud is reached by the node, or excluded with a reason', () => {
+    const { reached, ...rest } = coverageOf(cloud, cloudExcluded);
+    expect(rest).toEqual({ forgotten: [], reachedAnyway: [], unknown: [] });
+    expect(reached.length + Object.keys(cloudExcluded).length).toBe(189);
+  });
+
+  test('every operation of the storage boxes is reached by the node, or excluded with a reason', () => {
+    const { reached, ...rest } = coverageOf(storage, storageExcluded);
+    expect(rest).toEqual({ forgotten: [], reachedAnyway: [], unknown: [] });
+    expect(reached.length + Object.keys(storageExcluded).length).toBe(32);
+  });
+
+  test('the page of the node shows all of it; if it does not, run this file with REWRITE=coverage', () => {
+    const tables = [
+      coverageTable('Cloud and DNS', cloud, cloudExcluded),
+      coverageTable('Storage boxes', storage, storageExcluded),
+    ];
+    expect(pageShows(tables)).toBe(true);
   });
 });

@@ -7,7 +7,7 @@ import { repository } from '../../../lab/folders';
 import { marked } from '../../../lab/leftovers';
 import { freePort } from '../../../lab/ports';
 import { waitFor } from '../../../lab/processes';
-import { logIn } from '../../../lab/n8n/api';
+import { logIn, type N8nApi } from '../../../lab/n8n/api';
 import { installN8n } from '../../../lab/n8n/install';
 import { bootN8n } from '../../../lab/n8n/instance';
 import { sharedN8n } from '../harness';
@@ -55,6 +55,14 @@ async function ready(command: Command): Promise<string> {
 
 const ofLab = (folder: string) => marked(`${folder}:start`).filter(({ command }) => !command.includes('bootstrap.mjs'));
 
+/** What the only credential for the lab's Hetzner says when it is tested. */
+async function hetznerOf(api: N8nApi): Promise<unknown> {
+  const { body } = await api.request('GET', '/rest/credentials');
+  const { data } = body as { data: readonly { id: string; name: string }[] };
+  const found = data.filter(({ name }) => name === 'Lab Hetzner');
+  return found.length === 1 ? api.testCredential(found[0]?.id ?? '') : found;
+}
+
 test('npm start shows a new account once and a first workflow that works, Ctrl-C stops all it started, and a second start is ready within 20 s with the same account', async () => {
   const folder = join(root, 'lab');
   const port = String(await freePort());
@@ -73,6 +81,7 @@ test('npm start shows a new account once and a first workflow that works, Ctrl-C
   expect(facts.error).toBeUndefined();
   expect(facts.runs['Host facts']?.[0]?.outputs[0]).toEqual([expect.objectContaining({ host: 'bruno' })]);
   expect(ofLab(folder).length).toBeGreaterThan(0);
+  expect(await hetznerOf(api)).toEqual({ status: 'OK', message: 'The token may read and write' });
 
   const another = lab('start', folder, { SELFHOST_LAB_PORT: port });
   expect(await another.exit).toBe(1);
@@ -89,7 +98,8 @@ test('npm start shows a new account once and a first workflow that works, Ctrl-C
   await ready(second);
   const secondTook = Date.now() - begunSecond;
   expect(second.output()).not.toContain(account.password);
-  await logIn(url, account);
+  // Another port by now, and the same credential.
+  expect(await hetznerOf(await logIn(url, account))).toMatchObject({ status: 'OK' });
 
   // Killed without a chance to tidy up: the next start ends what it left behind, and takes its port again.
   second.process.kill('SIGKILL');

@@ -1,3 +1,4 @@
+import { failure as answer } from '../../../../lab/standins/hetzner';
 import { command, defaultManner } from '../../../../lib/hetzner/change';
 import { servers } from '../../../../lib/hetzner/resources/compute';
 import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
@@ -73,6 +74,32 @@ test('an action that does not end in time is a failure that says how far it was'
     code: 'action_timeout',
     message: 'reboot_server was not finished after 60 s; it was at 0 %',
   });
+});
+
+test('trouble on the way to Hetzner does not end the waiting, and is told', async () => {
+  const told: unknown[] = [];
+  const id = addServer();
+  setting.standIn.plan({ command: 'reboot_server', ending: { kind: 'success' }, questions: 2 });
+  const away = answer(502, 'bad_gateway', 'bad gateway');
+  setting.standIn.cloud.fail({ kind: 'answer', path: /^\/actions\?/, times: 9, reply: away });
+  const { actions } = await reboot(id, defaultManner, { ...task, progress: ({ message }) => told.push(message) });
+  expect(actions).toMatchObject([{ status: 'success' }]);
+  expect(told).toContainEqual(
+    expect.stringMatching(/^Waiting for reboot_server; asking again, as .* 502 .*bad gateway$/),
+  );
+});
+
+test('trouble that lasts ends the waiting at its deadline', async () => {
+  const away = answer(502, 'bad_gateway', 'bad gateway');
+  const id = addServer();
+  setting.standIn.cloud.fail({ kind: 'answer', path: /^\/actions\?/, times: 10_000, reply: away });
+  expect(await failureOf(reboot(id, { ...defaultManner, timeoutMs: 60_000 }))).toMatchObject({ code: 'bad_gateway' });
+});
+
+test('a token that was withdrawn meanwhile ends the waiting at once', async () => {
+  const id = addServer();
+  setting.standIn.cloud.fail({ kind: 'answer', path: /^\/actions\?/, reply: answer(401, 'unauthorized', 'no') });
+  expect(await failureOf(reboot(id))).toMatchObject({ code: 'unauthorized' });
 });
 
 test('Stop ends the waiting at once, and nobody is asked any more', async () => {

@@ -276,41 +276,93 @@ describe('storage boxes', () => {
   });
 });
 
-test('the estate is what it costs, by label and in total, with what is worth a look', async () => {
-  const { standIn } = setting;
-  const server = addServer('bruno', {
-    labels: { env: 'production' },
-    backup_window: '22-02',
-    protection: { delete: true, rebuild: true },
+test('the estate is all there is and what it costs, by label and in total, with what is worth a look', async () => {
+  const { add } = setting.standIn;
+  const safe = { protection: { delete: true } };
+  const production = { labels: { env: 'production' } };
+  const firewall = add('firewalls', { name: 'web', apply_to: [{ type: 'label_selector' }] });
+  const behind = { public_net: { ipv4: null, ipv6: null, floating_ips: [], firewalls: [{ id: firewall['id'] }] } };
+  const server = addServer('bruno', { ...production, ...safe, ...behind, backup_window: '22-02' });
+  Object.assign(server['protection'] as object, { rebuild: true });
+  addServer('eva', {
+    labels: { 'ssh-host-key': 'ed25519.AAAA' },
+    status: 'off',
+    protection: { delete: false, rebuild: false },
   });
-  standIn.add(
-    'volumes',
-    { name: 'data', size: 100, location: 'fsn1', server: server['id'] },
-    { protection: { delete: true } },
+  add('volumes', { name: 'data', size: 100, location: 'fsn1', server: server['id'] }, safe);
+  add('volumes', { name: 'old', size: 10, location: 'fsn1' });
+  add('floating_ips', { name: 'www', type: 'ipv4', home_location: 'fsn1' }, safe);
+  add('primary_ips', { name: 'kept', type: 'ipv4', location: 'fsn1' });
+  add('primary_ips', { name: 'goes', type: 'ipv4', location: 'fsn1', auto_delete: true, assignee_id: server['id'] });
+  add('load_balancers', { name: 'front', load_balancer_type: 'lb11', location: 'fsn1' }, safe);
+  const full = { stats: { size: Math.round(2 ** 40 * 0.95), size_data: 0, size_snapshots: 0 } };
+  add('storage_boxes', { name: 'vault', storage_box_type: 'bx11', location: 'fsn1', ...production }, full);
+  add('networks', { name: 'inner', ip_range: '10.0.0.0/16' });
+  add('firewalls', { name: 'unused' });
+  add(
+    'certificates',
+    { name: 'kua', type: 'uploaded' },
+    { not_valid_after: new Date(Date.now() + 864e5).toISOString() },
   );
-  standIn.add('volumes', { name: 'old', size: 10, location: 'fsn1' });
-  standIn.add('floating_ips', { name: 'www', type: 'ipv4', home_location: 'fsn1' }, { protection: { delete: true } });
-  standIn.add('storage_boxes', {
-    name: 'vault',
-    storage_box_type: 'bx11',
-    location: 'fsn1',
-    labels: { env: 'production' },
-  });
-  const { currency, monthly, unpriced, byLabel, items } = await readEstate(setting.api, task);
-  expect({ currency, monthly, unpriced, byLabel }).toEqual({
+  add('zones', { name: 'kua.cl', mode: 'primary' }, safe);
+  add('ssh_keys', { name: 'daniel', public_key: 'ssh-ed25519 AAAA' });
+  const { currency, monthly, unpriced, byLabel, byKind, items } = await readEstate(setting.api, task);
+  expect({ currency, monthly, unpriced, byKind, byLabel }).toEqual({
     currency: 'EUR',
-    monthly: 3.6 + 4.4 + 0.44 + 3 + 3.2,
+    // bruno costs a fifth more for its backups.
+    monthly: 24.14,
     unpriced: [],
+    byKind: [
+      { kind: 'server', monthly: 3.6 + 3, items: 2 },
+      { kind: 'load balancer', monthly: 5.5, items: 1 },
+      { kind: 'volume', monthly: 4.84, items: 2 },
+      { kind: 'storage box', monthly: 3.2, items: 1 },
+      { kind: 'floating IP', monthly: 3, items: 1 },
+      { kind: 'primary IP', monthly: 1, items: 2 },
+      { kind: 'certificate', monthly: 0, items: 1 },
+      { kind: 'DNS zone', monthly: 0, items: 1 },
+      { kind: 'firewall', monthly: 0, items: 2 },
+      { kind: 'network', monthly: 0, items: 1 },
+      { kind: 'SSH key', monthly: 0, items: 1 },
+    ],
     byLabel: [
-      { label: 'no label', monthly: 7.84, items: 3 },
+      { label: 'no label', monthly: 17.34, items: 13 },
       { label: 'env=production', monthly: 6.8, items: 2 },
     ],
   });
   expect(items.map(({ kind, name, warnings }) => [kind, name, warnings])).toEqual([
     ['server', 'bruno', ['its backups do not contain the volumes data']],
+    [
+      'server',
+      'eva',
+      [
+        'not protected from deletion',
+        'behind no firewall of Hetzner',
+        'switched off, and costs as if it ran',
+        'no backups by Hetzner',
+      ],
+    ],
     ['volume', 'data', []],
     ['volume', 'old', ['not protected from deletion', 'attached to nothing, and costs money']],
     ['floating IP', 'www', ['attached to nothing, and costs money']],
-    ['storage box', 'vault', ['not protected from deletion', 'no snapshot plan']],
+    ['primary IP', 'kept', ['not protected from deletion', 'attached to nothing, and costs money']],
+    ['primary IP', 'goes', []],
+    ['load balancer', 'front', ['attached to nothing, and costs money']],
+    ['storage box', 'vault', ['not protected from deletion', 'no snapshot plan', '95 % full']],
+    ['network', 'inner', ['not protected from deletion']],
+    ['firewall', 'web', []],
+    ['firewall', 'unused', ['applied to nothing']],
+    ['certificate', 'kua', [expect.stringMatching(/^valid only until 20/)]],
+    ['SSH key', 'daniel', []],
+    ['DNS zone', 'kua.cl', []],
   ]);
+});
+
+test('what the price list does not know is named, and is not in the sum', async () => {
+  const { add, state } = setting.standIn;
+  const types = state.things.get('server_types') ?? [];
+  addServer('bruno', { server_type: { ...types[0], name: 'cx99' } });
+  add('volumes', { name: 'data', size: 100, location: 'fsn1' });
+  const { monthly, unpriced } = await readEstate(setting.api, task);
+  expect({ monthly, unpriced }).toEqual({ monthly: 4.4, unpriced: ['server bruno'] });
 });

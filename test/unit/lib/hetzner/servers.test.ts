@@ -1,5 +1,13 @@
 import { defaultManner } from '../../../../lib/hetzner/change';
-import { changeServerType, ensureServer, type ServerWish, shutDownServer } from '../../../../lib/hetzner/servers';
+import {
+  changeServerType,
+  ensureServer,
+  type ServerWish,
+  shutDownServer,
+  snapshotServer,
+} from '../../../../lib/hetzner/servers';
+import { parsePins } from '../../../../lib/host/pins';
+import { handedKeys } from '../../../shared/cloud-init';
 import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
 
@@ -103,7 +111,7 @@ test.each([
   [
     'user data that is too large',
     { userData: 'x'.repeat(40_000) },
-    'The user data is larger than 32 KiB',
+    'The user data has 40000 bytes, and at most 32768 are possible',
     'Let it fetch the rest from elsewhere.',
   ],
 ])('%s gets a clear sentence before anything is sent', async (_, more, message, nextStep) => {
@@ -117,6 +125,79 @@ test('a server of the same name that is another one is not taken for it', async 
     code: 'uniqueness_error',
     message: 'There is another server called bruno already: it is a cx23, not a cx33',
   });
+});
+
+describe('the host key of a server', () => {
+  const sent = () => writes().map(({ body }) => body as { user_data: string; labels: Record<string, string> });
+
+  test('goes to the server by cloud-init, and is known again by its label when the server is there already', async () => {
+    const first = await ensure({ hostKey: true });
+    const second = await ensure({ hostKey: true });
+    const { privateKey, publicKey } = handedKeys(sent()[0]?.user_data ?? '');
+    const address = first.item?.ipv4 ?? '';
+    expect(first.hostKey).toEqual({
+      keyType: 'ssh-ed25519',
+      publicKey,
+      fingerprint: expect.stringMatching(/^SHA256:/) as string,
+      pinLine: `bruno=${address}:22 ssh-ed25519 ${first.hostKey?.fingerprint}`,
+      knownHosts: `${address} ${publicKey}`,
+    });
+    expect([first.hostPrivateKey, second.hostPrivateKey]).toEqual([privateKey, null]);
+    expect([second.changed, second.hostKey]).toEqual([false, first.hostKey]);
+    expect(sent()).toHaveLength(1);
+    // Hetzner takes such a value for a label, and the private half is in none.
+    expect(sent()[0]?.labels['ssh-host-key']).toMatch(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/i);
+  });
+
+  test('is that of the server that was made, when the answer was lost', async () => {
+    setting.standIn.cloud.fail({ kind: 'break after', method: 'POST' });
+    const { hostKey, hostPrivateKey, item } = await ensure({ hostKey: true });
+    expect(handedKeys(sent()[0]?.user_data ?? '')).toMatchObject({
+      privateKey: hostPrivateKey,
+      publicKey: hostKey?.publicKey,
+    });
+    // Its action is found and awaited, too.
+    expect(item).toMatchObject({ status: 'running' });
+    expect(sent()).toHaveLength(1);
+  });
+
+  test('is that of the other one, when somebody else made the server at the same moment and our answer was lost', async () => {
+    setting.standIn.cloud.fail({ kind: 'break before', method: 'POST' });
+    const [first, second] = await Promise.all([ensure({ hostKey: true }), ensure({ hostKey: true })]);
+    expect(setting.standIn.state.things.get('servers')).toHaveLength(1);
+    expect(first.hostKey).toEqual(second.hostKey);
+    expect([first.hostPrivateKey, second.hostPrivateKey].filter((one) => one !== null)).toHaveLength(1);
+  });
+
+  test('of a server without IPv4 is pinned at its first IPv6 address', async () => {
+    const { hostKey, item } = await ensure({ hostKey: true, publicIpv4: false });
+    const address = item?.ipv6?.replace('::/64', '::1') ?? '';
+    expect(hostKey?.pinLine).toBe(`bruno=[${address}]:22 ssh-ed25519 ${hostKey?.fingerprint}`);
+    expect(parsePins(hostKey?.pinLine ?? '')).toMatchObject([{ name: 'bruno', address, port: 22 }]);
+    expect(hostKey?.knownHosts).toBe(`${address} ${hostKey?.publicKey}`);
+  });
+
+  test('cannot be had for a server that was created without', async () => {
+    await ensure();
+    expect(await failureOf(ensure({ hostKey: true }))).toMatchObject({
+      code: 'uniqueness_error',
+      message:
+        'There is another server called bruno already: its host key was not made here, as the label ssh-host-key is missing',
+    });
+  });
+
+  test('is not made in a dry run', async () => {
+    const dry = await ensure({ hostKey: true }, { ...defaultManner, dryRun: true });
+    expect(dry).toMatchObject({ changed: true, item: undefined, hostKey: null, hostPrivateKey: null });
+    expect(writes()).toEqual([]);
+  });
+});
+
+test('a creation that was cut short is waited for by the next one', async () => {
+  const begun = await ensure({}, { ...defaultManner, wait: false });
+  const again = await ensure();
+  expect([begun.item?.status, again.changed, again.item?.status]).toEqual(['initializing', false, 'running']);
+  expect(writes()).toHaveLength(1);
 });
 
 async function server(labels: Record<string, string> = {}) {
@@ -154,6 +235,17 @@ test('a server that is off is left alone', async () => {
   const result = await shutDownServer(setting.api, id, { graceMs: 1000, powerOff: true }, defaultManner, task);
   expect(result).toMatchObject({ changed: false, actions: [] });
   expect(writes()).toEqual([]);
+});
+
+test('a snapshot is known by its id, also when the answer with it was lost', async () => {
+  const { id } = await server();
+  const wish = { description: 'before the upgrade', labels: { app: 'immich' } };
+  const snapshot = () => snapshotServer(setting.api, id, wish, defaultManner, task);
+  const { imageId } = await snapshot();
+  setting.standIn.cloud.fail({ kind: 'break after', method: 'POST' });
+  const lost = await snapshot();
+  const made = (setting.standIn.state.things.get('images') ?? []).filter(({ type }) => type === 'snapshot');
+  expect(made.map((image) => image['id'])).toEqual([imageId, lost.imageId]);
 });
 
 test('a type with less disk is refused, as disks cannot shrink', async () => {

@@ -1,5 +1,6 @@
-import { changeItem, command, defaultManner, deleteItem } from '../../../../lib/hetzner/change';
+import { changeItem, command, defaultManner, deleteItem, updateItem } from '../../../../lib/hetzner/change';
 import { createItem } from '../../../../lib/hetzner/create';
+import { getItem } from '../../../../lib/hetzner/read';
 import { servers } from '../../../../lib/hetzner/resources/compute';
 import { volumes } from '../../../../lib/hetzner/resources/storage';
 import { createSnapshot } from '../../../../lib/hetzner/storage-boxes';
@@ -28,6 +29,50 @@ test('a conflict is tried again until it is over', async () => {
   expect(actions).toMatchObject([{ status: 'success' }]);
   expect(posts()).toHaveLength(4);
 });
+
+const passing = [
+  [409, 'conflict'],
+  [429, 'rate_limit_exceeded'],
+  [502, 'bad_gateway'],
+  [504, 'timeout'],
+  [503, 'unavailable'],
+] as const;
+
+test.each(passing.slice(1))('%i %s to a read passes', async (status, code) => {
+  const id = addServer();
+  setting.standIn.cloud.fail({ kind: 'answer', method: 'GET', times: 2, reply: answer(status, code, 'later') });
+  expect(await getItem(setting.api, servers, { id }, task)).toMatchObject({ name: 'bruno' });
+  expect(setting.standIn.cloud.seen).toHaveLength(3);
+});
+
+test.each(passing.slice(0, 4))(
+  '%i %s to a command, an update and a creation passes, and each is made once',
+  async (status, code) => {
+    const id = addServer();
+    const trouble = (method: string) =>
+      setting.standIn.cloud.fail({ kind: 'answer', method, reply: answer(status, code, 'later') });
+    trouble('POST');
+    await command(setting.api, servers, { place: { id }, command: 'reboot' }, defaultManner, task);
+    trouble('PUT');
+    const labels = { env: 'test' };
+    await updateItem(
+      setting.api,
+      servers,
+      { id },
+      () => ({ labels }),
+      defaultManner,
+      () => false,
+      task,
+    );
+    trouble('POST');
+    await createItem(setting.api, volumes, volumeWish, defaultManner, task);
+    expect(setting.standIn.state.actions.map((action) => action.command)).toEqual(['reboot_server', 'create_volume']);
+    expect(setting.standIn.state.things.get('servers')).toMatchObject([{ labels }]);
+    expect(setting.standIn.state.things.get('volumes')).toHaveLength(1);
+    const sent = setting.standIn.cloud.seen.filter(({ method }) => method !== 'GET').map(({ method }) => method);
+    expect(sent).toEqual(['POST', 'POST', 'PUT', 'PUT', 'POST', 'POST']);
+  },
+);
 
 test('a conflict that stays is a failure after a minute', async () => {
   const id = addServer();
@@ -97,6 +142,19 @@ test('an action of somebody else that looks alike is found out by how things are
   });
 });
 
+test('when looking fails as well, nobody is told that the command can be repeated', async () => {
+  const id = addServer();
+  setting.standIn.cloud.fail({ kind: 'break after', method: 'POST' });
+  setting.standIn.cloud.fail({ kind: 'answer', method: 'GET', times: 100, reply: answer(503, 'unavailable', 'away') });
+  const attempt = command(setting.api, servers, { place: { id }, command: 'reboot' }, defaultManner, task);
+  expect(await failureOf(attempt)).toMatchObject({
+    code: 'outcome_unknown',
+    message: expect.stringMatching(/is not known: .*; and it could not be looked up: .*away$/) as string,
+    nextStep: 'Look whether it took effect before you do it again: repeating it may do it twice.',
+  });
+  expect(posts()).toHaveLength(1);
+});
+
 test('a password that was lost with its answer is said to be lost, and not asked for twice', async () => {
   const id = addServer();
   setting.standIn.cloud.fail({ kind: 'break after', method: 'POST' });
@@ -135,6 +193,27 @@ test('what is there with the same name and labels is not made again', async () =
   const second = await createItem(setting.api, volumes, volumeWish, defaultManner, task);
   expect(second).toMatchObject({ changed: false, item: { id: first.item?.id } });
   expect(posts()).toHaveLength(1);
+});
+
+test('two that create the same at the same moment make one thing, and neither fails', async () => {
+  // Both have looked before either has sent.
+  let looking = 0;
+  let bothLooked: () => void = () => undefined;
+  const both = new Promise<void>((resolve) => (bothLooked = resolve));
+  const wish = {
+    ...volumeWish,
+    body: async () => {
+      looking += 1;
+      if (looking === 2) bothLooked();
+      await both;
+      return volumeWish.body();
+    },
+  };
+  const create = () => createItem(setting.api, volumes, wish, defaultManner, task);
+  const [one, other] = await Promise.all([create(), create()]);
+  expect([one.changed, other.changed].sort()).toEqual([false, true]);
+  expect(one.item?.id).toBe(other.item?.id);
+  expect(posts()).toHaveLength(2);
 });
 
 test('a thing of the same name with other labels is another thing, and nothing is sent', async () => {

@@ -45,9 +45,9 @@ test('hundreds of operations that share their fields stay a handful of propertie
     ['timeout', undefined],
     ['name', undefined],
     ['reason', undefined],
-    ['special2', 7],
-    ['special1', 7],
     ['special0', 8],
+    ['special1', 7],
+    ['special2', 7],
   ]);
 });
 
