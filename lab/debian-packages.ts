@@ -65,6 +65,9 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'rclone', purpose: 'carries backups to their destinations, and plays one', neededBy: 'tests' },
   { name: 'zstd', purpose: 'compresses backups', neededBy: 'tests' },
   { name: 'sqlite3', purpose: 'a source of backups', neededBy: 'tests' },
+  { name: 'mariadb-server', purpose: 'a source of backups', neededBy: 'tests', services: ['mariadb'] },
+  { name: 'restic', purpose: 'keeps the versions of trees', neededBy: 'tests' },
+  { name: 'age', purpose: 'closes the recovery kit, and opens it as a human would', neededBy: 'tests' },
 ];
 
 export async function missingPackages(packages: readonly DebianPackage[]): Promise<readonly DebianPackage[]> {

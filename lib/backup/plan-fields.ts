@@ -87,6 +87,8 @@ function sourceFields(source: Source): Fields {
   switch (source.kind) {
     case 'postgres':
     case 'redis':
+    case 'mysql':
+    case 'mysql-accounts':
     case 'postgres-globals': {
       const { name: _, ...fields } = source;
       return fields;
@@ -94,9 +96,12 @@ function sourceFields(source: Source): Fields {
     case 'sqlite':
       return { kind: source.kind, path: source.path, scratch: source.scratch };
     case 'directory':
+    case 'docker-volume':
       return {
         kind: source.kind,
-        path: source.path,
+        ...(source.kind === 'directory'
+          ? { path: source.path }
+          : { volume: source.volume, dockerSocket: source.dockerSocket }),
         marker: source.marker,
         tolerateChanges: source.tolerateChanges === true ? 'yes' : undefined,
         excludes: source.excludes?.length,

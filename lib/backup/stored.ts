@@ -115,6 +115,10 @@ export function partFields({ parts, facts }: Manifest): Fields {
     parts: parts.length,
     kind: typeof facts.kind === 'string' ? facts.kind : undefined,
     server: typeof facts.server === 'number' ? facts.server : undefined,
+    // Written into the configuration of a throwaway server, so nothing that could end a line or a quoted text.
+    preload: plain(facts.preload, /^[A-Za-z0-9_$./, -]+$/),
+    charset: plain(facts.charset, /^[A-Za-z0-9_]+$/),
+    collation: plain(facts.collation, /^[A-Za-z0-9_]+$/),
   };
   parts.forEach(({ name, size, sha256 }, index) => {
     fields[`part.${index}.name`] = name;
@@ -126,6 +130,10 @@ export function partFields({ parts, facts }: Manifest): Fields {
     }
   });
   return fields;
+}
+
+function plain(value: unknown, pattern: RegExp): string | undefined {
+  return typeof value === 'string' && pattern.test(value) ? value : undefined;
 }
 
 export interface TableCount {

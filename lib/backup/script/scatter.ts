@@ -29,13 +29,15 @@ main() {
     exit 5
   fi
   open_config
-  hide_passwords
+  for ((i = 0; i < source_count; i++)); do hide_password "$i"; done
   forget_old_runs
   if [ -n "\${P[retry]-}" ]; then
     [ -e "$work/queue" ] || refuse "nothing of run $run is left in the spool: take a good copy as the source instead"
+    recall_sources
   else
     mkdir -- "$work" "$work/new" "$work/ready" "$work/legs" || refuse "the spool folder $work cannot be made"
     : > "$work/queue"; : > "$work/cut"; : > "$work/hashed"
+    for ((i = 0; i < source_count; i++)); do printf '%s\\n' "\${P[source.$i.id]}"; done > "$work/sources"
   fi
   mkfifo -- "$work/bell" && exec {bell}<>"$work/bell" && rm -f -- "$work/bell" || refuse "no fifo can be made in $work"
   trap stop_all TERM INT HUP
@@ -72,21 +74,13 @@ stop_all() {
   exit 143
 }
 
-# Passwords leave the plan for memory that the user who needs them may read.
-hide_passwords() {
-  for ((i = 0; i < source_count; i++)); do
-    [ -n "\${P[source.$i.password]-}" ] || continue
-    local user=\${P[source.$i.runAs]-}
-    [ "$EUID" = 0 ] || user=
-    case \${P[source.$i.kind]} in
-      postgres*) hide "*:*:*:*:$(pgpass "\${P[source.$i.password]}")" "$user" ;;
-      *) hide "\${P[source.$i.password]}" "$user" ;;
-    esac
-    P[source.$i.passfile]=$REPLY
-    unset "P[source.$i.password]"
-  done
+# The queue knows sources by their number in the run; the plan may have others by now.
+recall_sources() {
+  local ids
+  mapfile -t ids < "$work/sources"
+  source_count=\${#ids[@]}
+  for ((i = 0; i < source_count; i++)); do P[source.$i.id]=\${ids[i]}; done
 }
-pgpass() { local s=$1; s=\${s//'\\'/'\\\\'}; printf %s "\${s//:/'\\:'}"; }
 
 # A run that ended is kept for its retry until it is too old; of one that was killed nothing is any use.
 forget_old_runs() {
@@ -215,7 +209,7 @@ write_manifest() {
     printf '"hashes":{%s}\\n' "$hashes"
     echo "\\"plainBytes\\":$plain"
     [ -z "\${P[source.$i.database]-}" ] || { json "\${P[source.$i.database]}"; echo "\\"database\\":$REPLY"; }
-    case \${P[source.$i.kind]} in postgres | sqlite) printf '"tables":[%s]\\n' "$tables" ;; esac
+    case \${P[source.$i.kind]} in postgres | sqlite | mysql) printf '"tables":[%s]\\n' "$tables" ;; esac
   } | sort | paste -sd ,)
   json "\${P[source.$i.id]}"
   text="\\"facts\\":{$facts},\\"finishedAt\\":\\"$finished\\",\\"format\\":\\"selfhost-backup\\",\\"parts\\":[$parts],\\"producers\\":[$producers],\\"runId\\":\\"$run\\",\\"source\\":$REPLY,\\"startedAt\\":\\"$began\\",\\"version\\":1}"
