@@ -37,12 +37,14 @@ main() {
   else
     mkdir -- "$work" "$work/new" "$work/ready" "$work/legs" || refuse "the spool folder $work cannot be made"
     : > "$work/queue"; : > "$work/cut"; : > "$work/hashed"
+    # Given up when the disk is full, so that there is room to write down what happened.
+    head -c 262144 /dev/urandom > "$work/ballast" || refuse "the spool $work cannot be written"
     for ((i = 0; i < source_count; i++)); do printf '%s\\n' "\${P[source.$i.id]}"; done > "$work/sources"
   fi
   mkfifo -- "$work/bell" && exec {bell}<>"$work/bell" && rm -f -- "$work/bell" || refuse "no fifo can be made in $work"
   trap stop_all TERM INT HUP
   export SHELL=$BASH vault work part_bytes reserve limit room_wait quorum leg_count bell
-  export -f cut_part settle_part wait_for_room nap progress free_parts drop_slowest crypt
+  export -f cut_part no_room settle_part wait_for_room nap progress free_parts drop_slowest crypt
 
   say "start: $source_count sources, $leg_count destinations"
   now; began=$REPLY
@@ -267,6 +269,7 @@ finish() {
     fi
     legs+="\${legs:+,}{\\"destination\\":$sentence,\\"failure\\":$REPLY}"
   done
+  rm -f -- "$work/ballast"
   case $worst in 0) status=ok ;; 3) status=degraded ;; *) status=failed ;; esac
   local undeletable=no retry=false
   for ((n = 0; n < leg_count; n++)); do [ -z "\${P[leg.$n.undeletable]-}" ] || undeletable=yes; done

@@ -16,6 +16,8 @@ import { startMachine, taskOf, type Machine } from '../host/machine';
 /** A source host with a database, and places to send its backups to. Everything is gone after stop(). */
 export interface Estate {
   readonly machine: Machine;
+  /** Where the destinations over SFTP are. */
+  readonly eva: SshHost;
   readonly postgres: PostgresServer;
   readonly folder: string;
   readonly spool: string;
@@ -93,6 +95,7 @@ export async function startEstate(): Promise<Estate> {
   };
   return {
     machine,
+    eva,
     postgres,
     folder,
     spool,
