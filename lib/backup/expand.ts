@@ -34,6 +34,9 @@ export interface EverySqlite extends Pick<SqliteSource, 'scratch'> {
 
 export type WantedSource = Source | EveryPostgres | EveryMysql | EverySqlite;
 
+/** How a list ended is judged here, so that the failure says what could not be listed. */
+const ANY = [...Array(256).keys()];
+
 /** The sources there are right now. That none is found where some are expected is a failure, never an empty backup. */
 export async function expandSources(
   host: Host,
@@ -105,15 +108,15 @@ async function databasesOf(
 ): Promise<string[]> {
   const given = Object.fromEntries(Object.entries(access).map(([name, value]) => [`source.0.${name}`, value]));
   const input = renderFields({ ...given, 'source.0.kind': kind } as Record<string, string | number | undefined>);
-  const options = { timeoutMs: 120_000, maxOutputBytes: 4 * 1024 * 1024 };
-  const { stdout, stderr, exitCode } = await runCommand(
+  const options = { timeoutMs: 120_000, maxOutputBytes: 4 * 1024 * 1024, acceptExitCodes: ANY };
+  const { stdout, stderr, exitCode, truncated } = await runCommand(
     host,
     { script: LIST_DATABASES, strict: false, input },
     options,
     task,
   );
   const list = stdout.split('\0').slice(0, -1);
-  if (exitCode !== 0 || list.at(-1) !== 'end') {
+  if (exitCode !== 0 || truncated || list.at(-1) !== 'end') {
     const secrets = access.password === undefined ? [] : [access.password];
     throw nothing(host, redact(stderr.trim().slice(-400), secrets) || 'the server gave no list');
   }
@@ -125,12 +128,12 @@ async function databasesOf(
 
 async function sqliteFiles(host: Host, path: string, except: readonly string[], task: Task): Promise<string[]> {
   const list = [path, ...except.map((each) => each.replace(/^\.?\/+/, '').replace(/\/+$/, ''))];
-  const options = { timeoutMs: 600_000, maxOutputBytes: 16 * 1024 * 1024 };
+  const options = { timeoutMs: 600_000, maxOutputBytes: 16 * 1024 * 1024, acceptExitCodes: ANY };
   const command = { script: LIST_SQLITE, strict: false, arguments: list } as const;
-  const { stdout, stderr, exitCode } = await runCommand(host, command, options, task);
+  const { stdout, stderr, exitCode, truncated } = await runCommand(host, command, options, task);
   const files = stdout.split('\0').slice(0, -1);
   // A folder that could not be looked into may hold what nobody would miss until it is gone.
-  if (exitCode !== 0 || files.at(-1) !== 'end' || /denied|Input\/output error/i.test(stderr))
+  if (exitCode !== 0 || truncated || files.at(-1) !== 'end' || /denied|Input\/output error/i.test(stderr))
     throw nothing(host, stderr.trim().slice(-400) || `${path} could not be searched`);
   const found = files.slice(0, -1).sort();
   if (found.length === 0) throw nothing(host, `there is no SQLite database below ${path}`);

@@ -34,7 +34,7 @@ export interface Estate {
   readonly pathOf: (name: string) => string;
   readonly database: PostgresSource;
   readonly plan: (change: Partial<BackupPlan> & Pick<BackupPlan, 'destinations'>) => BackupPlan;
-  readonly backUp: (plan: BackupPlan) => Promise<BackupReport>;
+  readonly backUp: (plan: BackupPlan, timeoutMs?: number) => Promise<BackupReport>;
   readonly rclone: (...list: string[]) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
@@ -118,9 +118,9 @@ export async function startEstate(): Promise<Estate> {
       logFile,
       ...change,
     }),
-    async backUp(plan) {
+    async backUp(plan, timeoutMs = 55_000) {
       const started = await startBackup(machine.host, plan, {}, task);
-      return await awaitBackup(machine.host, plan, started, { timeoutMs: 55_000 }, task);
+      return await awaitBackup(machine.host, plan, started, { timeoutMs }, task);
     },
     rclone: (...list) => run(['rclone', '--config', configFile, ...list]),
     async stop() {
