@@ -7,7 +7,15 @@ import { runErrand } from './on-host';
 import { isDockerName, type Destination, type MysqlAccess, type PostgresAccess, type Vault } from './plan';
 import { secretsOf, type Fields } from './plan-fields';
 import { RESTORE } from './script/restore';
-import { backupFields, needManifest, parseTables, partFields, type BackupId, type TableCount } from './stored';
+import {
+  backupFields,
+  needManifest,
+  parseTables,
+  partFields,
+  refuseTree,
+  type BackupId,
+  type TableCount,
+} from './stored';
 
 /** Always something that is not there yet; nothing is ever restored over anything. */
 export type RestoreTarget =
@@ -44,6 +52,7 @@ export async function restoreBackup(
   const { target, from, backup } = request;
   checkTarget(target, backup);
   const manifest = await needManifest(host, request.vault, backup, from, task);
+  refuseTree(manifest, backup);
   refuseMismatch(target, manifest, backup);
   const outcome = await run(host, request, manifest, targetFields(target), task);
   if (!outcome.restored) {
@@ -89,6 +98,7 @@ export async function drillRestore(
   if (container !== undefined && !/^[a-z0-9][A-Za-z0-9_.:/@-]{0,300}$/.test(container.image))
     throw unusable(backup, 'the image for the drill has no plain name');
   const manifest = await needManifest(host, request.vault, backup, from, task);
+  refuseTree(manifest, backup);
   const target = {
     target: 'drill',
     'target.path': folder,

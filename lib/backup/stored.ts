@@ -132,6 +132,17 @@ export function partFields({ parts, facts }: Manifest): Fields {
   return fields;
 }
 
+/** What stands in the manifest of a tree is its record only; its files are in a repository of their own. */
+export function refuseTree({ facts }: Manifest, backup: BackupId): void {
+  if (facts.kind !== 'tree') return;
+  throw new Failure({
+    code: 'backup_is_tree',
+    subject: `backup ${backup.source} ${backup.name}`,
+    message: `Backup ${backup.name} of ${backup.source} is a snapshot of a tree, whose files are in a repository`,
+    nextStep: 'Use the operations for trees. Nothing was changed.',
+  });
+}
+
 function plain(value: unknown, pattern: RegExp): string | undefined {
   return typeof value === 'string' && pattern.test(value) ? value : undefined;
 }
