@@ -180,19 +180,19 @@ describeAsRoot('a tree', () => {
   test('a flipped bit and a lost pack are found, and what is whole is said to be', async () => {
     const { machine } = estate;
     await damage(await largest(repository('t1')));
-    await unlink(await largest(repository('t3')));
+    await unlink(await largest(repository('t2')));
     const request = { ...place(), backup: backup(1), destinations, depth: { kind: 'full' } } as const;
     const { copies } = await verifyTree(machine.host, request, task);
     expect(copies.map(({ destination, status }) => [destination, status])).toEqual([
       ['t1', 'damaged'],
-      ['t2', 'proven'],
-      ['t3', 'damaged'],
+      ['t2', 'damaged'],
+      ['t3', 'proven'],
     ]);
   });
 
   test('a destination that is dead spoils no other', async () => {
     const dead = { ...destinations[0], name: 'dead', remote: ':webdav,url="http://127.0.0.1:1":x' };
-    const report = await copyTree({ destinations: [destinations[1], dead], quorum: 1 });
+    const report = await copyTree({ destinations: [destinations[2], dead], quorum: 1 });
     expect(report).toMatchObject({
       status: 'degraded',
       sources: [{ copies: [{ copy: 'proven' }, { copy: 'missing' }] }],
@@ -203,7 +203,7 @@ describeAsRoot('a tree', () => {
 
   test('its versions are kept by rule: first shown, then forgotten exactly so, with their manifests', async () => {
     const { machine } = estate;
-    const at = destinations[1];
+    const at = destinations[2];
     const shown = await previewTreeRetention(machine.host, { ...place(), at, keep: { last: 2 } }, task);
     expect([shown.kept, shown.forgotten].map((list) => list.map(({ name }) => name).sort())).toEqual([
       [names[1], names[2]],
