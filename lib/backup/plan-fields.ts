@@ -1,4 +1,12 @@
-import { DEFAULTS, folderOf, type BackupPlan, type Source, type Vault } from './plan';
+import {
+  DEFAULTS,
+  folderOf,
+  type BackupPlan,
+  type Source,
+  type Vault,
+  type MysqlAccess,
+  type PostgresAccess,
+} from './plan';
 
 export type Fields = Readonly<Record<string, string | number | undefined>>;
 
@@ -6,6 +14,15 @@ export type Fields = Readonly<Record<string, string | number | undefined>>;
 export function renderFields(fields: Fields): Buffer {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
   return Buffer.from([...given, ['end', 'yes']].map(([key, value]) => `${key}\0${value}\0`).join(''));
+}
+
+/** How a database is reached, as the scripts read it for the source of this number. */
+export function accessFields(access: PostgresAccess | MysqlAccess, kind: string): Fields {
+  const given = Object.entries(access).map(([name, value]): [string, string | number | undefined] => [
+    `source.0.${name}`,
+    value,
+  ]);
+  return { 'source.0.kind': kind, ...Object.fromEntries(given) };
 }
 
 export function vaultFields({ rclone, crypt }: Vault): Fields {
