@@ -1,12 +1,4 @@
-import {
-  DEFAULTS,
-  folderOf,
-  type BackupPlan,
-  type Source,
-  type Vault,
-  type MysqlAccess,
-  type PostgresAccess,
-} from './plan';
+import { DEFAULTS, folderOf, type BackupPlan, type Source, type Vault, type DatabaseAccess } from './plan';
 
 export type Fields = Readonly<Record<string, string | number | undefined>>;
 
@@ -17,12 +9,11 @@ export function renderFields(fields: Fields): Buffer {
 }
 
 /** How a database is reached, as the scripts read it for the source of this number. */
-export function accessFields(access: PostgresAccess | MysqlAccess, kind: string): Fields {
-  const given = Object.entries(access).map(([name, value]): [string, string | number | undefined] => [
-    `source.0.${name}`,
-    value,
-  ]);
-  return { 'source.0.kind': kind, ...Object.fromEntries(given) };
+export function accessFields(access: DatabaseAccess, kind: string): Fields {
+  const { runAs, address, port, user, password, container, dockerSocket } = access;
+  const given = { runAs, address, port, user, password, container, dockerSocket };
+  const named = Object.entries(given).map(([name, value]) => [`source.0.${name}`, value] as const);
+  return { 'source.0.kind': kind, ...Object.fromEntries(named) };
 }
 
 export function vaultFields({ rclone, crypt }: Vault): Fields {
