@@ -5,7 +5,7 @@ import { runCommand } from '../host/run';
 import { redact } from '../secrets/redact';
 import type { Task } from '../task';
 import type { MysqlAccess, PostgresAccess, Source, SqliteSource } from './plan';
-import { renderFields } from './plan-fields';
+import { accessFields, renderFields } from './plan-fields';
 import { LIST_DATABASES, LIST_SQLITE } from './script/discover';
 
 /** Every database of a PostgreSQL server, with its roles. New ones are in the next backup without anybody doing anything. */
@@ -106,8 +106,7 @@ async function databasesOf(
   except: readonly string[],
   task: Task,
 ): Promise<string[]> {
-  const given = Object.fromEntries(Object.entries(access).map(([name, value]) => [`source.0.${name}`, value]));
-  const input = renderFields({ ...given, 'source.0.kind': kind } as Record<string, string | number | undefined>);
+  const input = renderFields(accessFields(access, kind));
   const options = { timeoutMs: 120_000, maxOutputBytes: 4 * 1024 * 1024, acceptExitCodes: ANY };
   const { stdout, stderr, exitCode, truncated } = await runCommand(
     host,

@@ -13,7 +13,7 @@ interface InContainer {
 }
 
 /** How a database server is reached from its host. Nothing given: its local socket. */
-interface DatabaseAccess extends InContainer {
+export interface DatabaseAccess extends InContainer {
   /** The system user the programs run as, on the host or in the container. Default: the job's user, or the image's. */
   readonly runAs?: string;
   /** A socket (PostgreSQL: its folder) or an address. */

@@ -5,7 +5,7 @@ import type { Manifest } from '../manifest/manifest';
 import type { Task } from '../task';
 import { runErrand } from './on-host';
 import { isDockerName, type Destination, type MysqlAccess, type PostgresAccess, type Vault } from './plan';
-import { secretsOf, type Fields } from './plan-fields';
+import { accessFields, secretsOf, type Fields } from './plan-fields';
 import { RESTORE } from './script/restore';
 import {
   backupFields,
@@ -207,15 +207,12 @@ function targetFields(target: RestoreTarget): Fields {
     case 'docker-volume':
       return { target: target.kind, 'target.volume': target.volume, 'source.0.dockerSocket': target.dockerSocket };
     case 'postgres':
-    case 'mysql': {
-      const access = Object.entries(target.access).map(([name, value]) => [`source.0.${name}`, value]);
+    case 'mysql':
       return {
         target: target.kind,
         'target.database': target.database,
-        'source.0.kind': target.kind,
-        ...(Object.fromEntries(access) as Fields),
+        ...accessFields(target.access, target.kind),
       };
-    }
   }
 }
 

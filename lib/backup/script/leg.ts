@@ -93,7 +93,7 @@ choose_hash() {
 
 # A hash is proof only where the remote makes it of what it keeps. These give back what they were told, or keep none.
 own_hashes() {
-  local name=\${1%%\{*} kind
+  local name=\${1%%'{'*} kind
   case $name in
     :*) kind=\${name#:} ;;
     *) kind=$(rclone listremotes --long 2>/dev/null | awk -v name="$name:" 'index($0, name) == 1 { print $NF }') ;;

@@ -45,7 +45,8 @@ export async function startTree(
     },
     task,
   );
-  return { job, run: ('script' in job.command ? job.command.arguments?.[0] : undefined) ?? run, changed };
+  const [named] = 'script' in job.command ? job.command.arguments : [];
+  return { job, run: named ?? run, changed };
 }
 
 export async function awaitTree(

@@ -30,6 +30,17 @@ CREATE VIEW latest AS SELECT * FROM orders ORDER BY id DESC LIMIT 1;
 CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = concat(NEW.note, '!');
 CREATE PROCEDURE p() SELECT 1;
 CREATE DATABASE bare CHARACTER SET latin1;
+CREATE DATABASE writing;
+CREATE TABLE writing.control (going int);
+INSERT INTO writing.control VALUES (1);
+DELIMITER //
+CREATE PROCEDURE writing.go_on() BEGIN
+  WHILE (SELECT going FROM writing.control) = 1 DO
+    INSERT INTO shop.orders (note) VALUES ('late');
+    DO sleep(0.002);
+  END WHILE;
+END //
+DELIMITER ;
 `);
   });
   afterAll(async () => {
@@ -51,10 +62,8 @@ CREATE DATABASE bare CHARACTER SET latin1;
     const { plan, local, webdav, machine, vault, folder } = estate;
     const destinations = [local('m1'), webdav('m2')] as const;
     const { kind: _, database: __, name: ___, ...reached } = source('shop');
-    let going = true;
-    const writer = (async () => {
-      while (going) await mariadb.sql("INSERT INTO orders (note) VALUES ('late')", 'shop');
-    })();
+    // A row every other millisecond, so that two snapshots that are not of one moment differ.
+    const writer = mariadb.sql('CALL writing.go_on()');
     const report = await estate
       .backUp(
         plan({
@@ -62,7 +71,7 @@ CREATE DATABASE bare CHARACTER SET latin1;
           destinations,
         }),
       )
-      .finally(() => (going = false));
+      .finally(() => mariadb.sql('UPDATE writing.control SET going = 0'));
     await writer;
     expect(report.sources.map(({ source: name, status, sentence }) => [name, status, sentence])).toEqual([
       ['mysql/shop@bruno', 'degraded', expect.stringContaining('1 of 2 destinations hold a proven copy')],

@@ -40,9 +40,9 @@ describeAsRoot('the memory that a large backup takes', () => {
     const mark = `SELFHOST_RUN=${started.job.id}/${started.job.run}`;
     const before = process.memoryUsage().rss;
     let [highest, grown, samples] = [0, 0, 0];
-    let going = true;
+    const over = new AbortController();
     const watching = (async () => {
-      while (going) {
+      while (!over.signal.aborted) {
         highest = Math.max(highest, await proportionalBytes(mark));
         grown = Math.max(grown, process.memoryUsage().rss - before);
         samples++;
@@ -50,8 +50,8 @@ describeAsRoot('the memory that a large backup takes', () => {
       }
     })();
     const begun = performance.now();
-    const report = await awaitBackup(machine.host, wanted, started, { timeoutMs: 3_300_000 }, task).finally(
-      () => (going = false),
+    const report = await awaitBackup(machine.host, wanted, started, { timeoutMs: 3_300_000 }, task).finally(() =>
+      over.abort(),
     );
     await watching;
     const seconds = (performance.now() - begun) / 1000;
