@@ -47,7 +47,7 @@ leg() {
   exec {queue}<"$work/queue"
   batch=()
   while :; do
-    [ ! -e "$work/legs/$n.dropped" ] || { leg_failed 'it was so slow that the spool had to go on without it'; return; }
+    [ ! -e "$work/legs/$n.dropped" ] || { leg_failed 'it was left behind'; return; }
     if ! read -r -u "$queue" line; then
       if [ "\${#batch[@]}" -gt 0 ]; then send_batch || return; continue; fi
       kill -0 "$$" 2>/dev/null || return
@@ -74,8 +74,11 @@ leg() {
 }
 
 leg_failed() {
-  printf '%s\\n' "$1" > "$work/legs/$n.failed"
-  say "\${P[leg.$n.name]}: failed: $1"
+  local why=$1
+  # Whatever it was doing when it was left behind, this is why.
+  [ ! -e "$work/legs/$n.dropped" ] || why='it was so slow that the spool had to go on without it'
+  printf '%s\\n' "$why" > "$work/legs/$n.failed"
+  say "\${P[leg.$n.name]}: failed: $why"
 }
 
 # The remote's own hashes, best first. Without any, equal sizes prove nothing: then reading back does, where it is wanted.
