@@ -17,15 +17,19 @@ export async function hostContext(question: ContextQuestion): Promise<HostContex
     parseIdentity(await execute.getCredentials('selfhostHost', itemIndex)),
     textOf(options['hostKeys']),
   );
-  const host = selectHost(identity, textOf(input['host']));
+  // Some operations name no host, and must not fail for want of one.
+  const host = () => selectHost(identity, textOf(input['host']));
   const dryRun = input['dryRun'] === true;
   const changes = operation.effect !== 'reads' && !dryRun && !identity.readOnly;
   const byHand = execute.getMode() === 'manual';
   const exempt =
     byHand || options['ignoreHold'] === true || ALLOWED_ON_HOLD.includes(`${operation.resource} ${operation.name}`);
-  if (changes && !exempt) await refuseWhenHeld(host, task);
+  if (changes && !exempt) await refuseWhenHeld(host(), task);
   return {
-    host,
+    identity,
+    get host() {
+      return host();
+    },
     runAs: runAsOf(textOf(options['runAs'])),
     secrets: await secretSourcesOf(execute, itemIndex),
     workflow: { id: execute.getWorkflow().id ?? '', execution: execute.getExecutionId() },

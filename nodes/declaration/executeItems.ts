@@ -45,7 +45,9 @@ export async function executeItems<Context extends object>(
     const context = await declaration.context({ execute, itemIndex, input, operation, task });
     if (context.readOnly === true) refuseChanges(operation, dryRun);
     await demandApproval(execute, operation, declaration.checkApproval, { input, dryRun, itemIndex });
-    const call = { ...context, input, task, binary: binaryOf(execute, itemIndex), itemIndex };
+    const given = { input, task, binary: binaryOf(execute, itemIndex), itemIndex };
+    // Not spread: a context may find out a part of itself only when it is asked for it.
+    const call = Object.defineProperties(given, Object.getOwnPropertyDescriptors(context)) as typeof given & Context;
     return itemsOf(await operation.run(call), itemIndex);
   };
 

@@ -28,6 +28,14 @@ const good: Record<string, Parameters> = {
   'hold set': { who: 'felipe', why: 'a disk', hours: 1 },
   'hold lift': {},
   'hostKey scan': { address: 'machine' },
+  'inventory check': {
+    inventory: {
+      estate: 'lab',
+      timezone: 'Europe/Berlin',
+      hosts: [{ name: 'machine', address: 'ADDRESS', provider: 'other' }],
+      recipients: { critical: [{ by: 'slack', channel: 'infra' }] },
+    },
+  },
   'job start': { jobName: 'nightly', intent: 'today', script: 'echo done', arguments: [] },
   'job attach': { jobId: 'JOB' },
   'job status': { jobId: 'JOB' },
@@ -106,9 +114,11 @@ describe('every operation of the Host node', () => {
   it.each(Object.keys(good))('%s gives what its schema says, or a Failure that was foreseen', async (key) => {
     const declared = operations.find((operation) => keyOf(operation) === key);
     if (declared === undefined) throw new Error(`${key} is not there`);
-    const parameters = Object.fromEntries(
-      Object.entries(good[key] ?? {}).map(([name, value]) => [name, value === 'JOB' ? jobId : value]),
-    );
+    const parameters = JSON.parse(
+      JSON.stringify(good[key] ?? {})
+        .replace('"JOB"', `"${jobId}"`)
+        .replace('ADDRESS', machine.address),
+    ) as Parameters;
     const items = await run(key, [parameters]);
     expect(items.length).toBeGreaterThan(0);
     for (const { json } of items) {

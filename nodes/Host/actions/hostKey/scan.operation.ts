@@ -29,8 +29,7 @@ export const scanHostKeysOperation = operation({
     pinLine: schema.string('For the host list of the credential'),
     state: schema.oneOf(['same', 'changed', 'new'], 'Against what is pinned'),
   }),
-  run: async ({ input, host, task }) => {
-    const { identity } = host;
+  run: async ({ input, identity, task }) => {
     const pinned = findPinned(identity.hosts, input.address);
     const place = pinned ?? parseAddress(input.address);
     if (place === undefined) {

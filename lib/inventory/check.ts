@@ -1,0 +1,35 @@
+import type { PinnedHost } from '../host/host';
+import { findPinned } from '../host/select';
+import type { Inventory } from './inventory';
+import { inventoryWrong, parseInventory } from './parse';
+
+export interface CheckedInventory extends Inventory {
+  /** What is allowed, and what somebody should know. */
+  readonly warnings: readonly string[];
+}
+
+/** Refuses an inventory with a host that the credential does not pin, or pins with another address. */
+export function checkInventory(value: unknown, pinned: readonly PinnedHost[]): CheckedInventory {
+  const inventory = parseInventory(value);
+  const mistakes = inventory.hosts.flatMap(({ name, address }) => {
+    const pin = findPinned(pinned, name);
+    if (pin === undefined) return [`host ${name} (${address}) is not pinned in the credential`];
+    if (pin.address === address) return [];
+    return [`host ${name} is ${address} here, and ${pin.address} where the credential pins it`];
+  });
+  if (mistakes.length > 0) throw inventoryWrong(mistakes);
+  return { ...inventory, warnings: warningsOf(inventory) };
+}
+
+function warningsOf({ databases, folders, destinations, services, recoveryOrder, approvers, recipients }: Inventory) {
+  const found: string[] = [];
+  for (const { name, host } of [...databases, ...folders]) {
+    const elsewhere = destinations.filter((destination) => destination.host !== host);
+    if (elsewhere.length === 0) found.push(`${name} has no destination outside of ${host}`);
+  }
+  const ordered = new Set(recoveryOrder.flat());
+  for (const { name } of services) if (!ordered.has(name)) found.push(`service ${name} is in no recovery order`);
+  if (approvers.length === 0) found.push('nobody is asked: every change that is not automatic is refused');
+  if (recipients.security.length === 0) found.push('security has no recipients: it goes to the critical ones');
+  return found;
+}

@@ -1,0 +1,122 @@
+import { Failure } from '../failure';
+import {
+  type Approver,
+  type Change,
+  CHANGES,
+  type Database,
+  DATABASE_KINDS,
+  type Destination,
+  type Domain,
+  type DomainName,
+  type EstateHost,
+  type Folder,
+  type Inventory,
+  type Lane,
+  LANES,
+  PROVIDERS,
+  type Recipient,
+  type Service,
+} from './inventory';
+import { address, list, number, object, oneOf, optionalText, orElse, text, toggle, variant } from './read';
+import { referenceMistakes } from './references';
+
+const texts = list(text);
+const noTexts: readonly string[] = [];
+
+const host = object<EstateHost>({
+  name: text,
+  address,
+  provider: oneOf(PROVIDERS),
+  role: optionalText,
+  server: optionalText,
+});
+
+const service = object<Service>({
+  name: text,
+  host: text,
+  standby: optionalText,
+  project: optionalText,
+  url: optionalText,
+  repository: optionalText,
+  branch: orElse(text, 'main'),
+  paths: orElse(texts, noTexts),
+  migrates: orElse(toggle, false),
+});
+
+const database = object<Database>({
+  name: text,
+  kind: oneOf(DATABASE_KINDS),
+  host: text,
+  container: optionalText,
+  database: optionalText,
+  replica: optionalText,
+});
+
+const folder = object<Folder>({ name: text, host: text, path: text, excludes: orElse(texts, noTexts) });
+
+const destination = object<Destination>({ name: text, remote: text, provider: oneOf(PROVIDERS), host: optionalText });
+
+const domain = object<Domain>({
+  zone: text,
+  at: oneOf(['cloudflare', 'hetzner']),
+  owner: oneOf(['n8n', 'terraform']),
+  names: list(object<DomainName>({ name: text, host: text, proxied: orElse(toggle, false) })),
+});
+
+const recipient = variant<Recipient>('by', {
+  telegram: object<Extract<Recipient, { by: 'telegram' }>>({ by: oneOf(['telegram']), chat: text }),
+  slack: object<Extract<Recipient, { by: 'slack' }>>({ by: oneOf(['slack']), channel: text }),
+  email: object<Extract<Recipient, { by: 'email' }>>({ by: oneOf(['email']), address: text }),
+});
+
+const approver = object<Approver>({
+  name: text,
+  by: oneOf(['telegram', 'slack']),
+  id: text,
+  where: optionalText,
+  minutes: orElse(number(0.01, 1440), 15),
+});
+
+const forEach = <Name extends string, Value>(names: readonly Name[], value: Value) =>
+  Object.fromEntries(names.map((name) => [name, value])) as Record<Name, Value>;
+
+const recipients = object<Record<Lane, readonly Recipient[]>>(
+  forEach(LANES, orElse<readonly Recipient[]>(list(recipient), [])),
+);
+const automatic = object<Record<Change, readonly string[]>>(forEach(CHANGES, orElse(texts, noTexts)));
+
+const inventory = object<Inventory>({
+  estate: text,
+  timezone: text,
+  hosts: list(host),
+  services: orElse<readonly Service[]>(list(service), []),
+  databases: orElse<readonly Database[]>(list(database), []),
+  folders: orElse<readonly Folder[]>(list(folder), []),
+  destinations: orElse<readonly Destination[]>(list(destination), []),
+  domains: orElse<readonly Domain[]>(list(domain), []),
+  recoveryOrder: orElse<readonly (readonly string[])[]>(list(texts), []),
+  recipients,
+  sender: optionalText,
+  approvers: orElse<readonly Approver[]>(list(approver), []),
+  automatic: orElse(automatic, forEach(CHANGES, noTexts)),
+});
+
+/** The inventory as flows may trust it; everything that is wrong with it is told at once. */
+export function parseInventory(value: unknown): Inventory {
+  const mistakes: string[] = [];
+  const found = inventory(value, '', mistakes);
+  // Names that could not be read would only be missed once more.
+  if (mistakes.length === 0) mistakes.push(...referenceMistakes(found));
+  if (mistakes.length > 0) throw inventoryWrong(mistakes);
+  return found;
+}
+
+export function inventoryWrong(mistakes: readonly string[]): Failure {
+  return new Failure({
+    code: 'inventory_wrong',
+    subject: 'inventory',
+    message: `The inventory has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}: ${mistakes.join('; ')}`,
+    nextStep: 'Open the flow "Inventory", correct it in the node "Estate", and run it by hand.',
+    details: { mistakes },
+  });
+}

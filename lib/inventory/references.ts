@@ -1,0 +1,100 @@
+import type { Inventory } from './inventory';
+
+/** Names that lead nowhere, come twice, or contradict each other. */
+export function referenceMistakes(inventory: Inventory): readonly string[] {
+  const { hosts, services, databases, folders, destinations, domains, recoveryOrder, approvers, automatic } = inventory;
+  const found: string[] = [];
+  const isHost = (place: string, name: string) => {
+    if (!hosts.some((host) => host.name === name)) found.push(`${place}: "${name}" is none of the hosts`);
+  };
+  const unique = (what: string, names: readonly string[]) => {
+    const twice = names.filter((name, index) => names.indexOf(name) !== index);
+    for (const name of new Set(twice)) found.push(`two ${what} are called "${name}"`);
+  };
+  if (hosts.length === 0) found.push('it has no hosts');
+  if (!isTimezone(inventory.timezone)) found.push(`timezone: "${inventory.timezone}" is none, as in Europe/Berlin`);
+  unique(
+    'hosts',
+    hosts.map(({ name }) => name),
+  );
+  unique(
+    'services',
+    services.map(({ name }) => name),
+  );
+  // In backups they are sources side by side.
+  unique(
+    'databases or folders',
+    [...databases, ...folders].map(({ name }) => name),
+  );
+  unique(
+    'destinations',
+    destinations.map(({ name }) => name),
+  );
+  unique(
+    'zones',
+    domains.map(({ zone }) => zone),
+  );
+  unique(
+    'approvers',
+    approvers.map(({ name }) => name),
+  );
+  for (const { name, host, standby } of services) {
+    isHost(`service ${name}, host`, host);
+    if (standby !== '') isHost(`service ${name}, standby`, standby);
+    if (standby === host) found.push(`service ${name}: its standby is the host it runs on`);
+  }
+  for (const { name, kind, host, replica, database, container } of databases) {
+    isHost(`database ${name}, host`, host);
+    if (replica !== '') isHost(`database ${name}, replica`, replica);
+    if (replica === host) found.push(`database ${name}: its replica is the host it runs on`);
+    if (kind === 'sqlite' && !database.startsWith('/'))
+      found.push(`database ${name}: a SQLite file needs its whole path`);
+    if (kind === 'sqlite' && container !== '') found.push(`database ${name}: a SQLite file is read from the host`);
+  }
+  for (const { name, host, path } of folders) {
+    isHost(`folder ${name}, host`, host);
+    if (!path.startsWith('/')) found.push(`folder ${name}: its path must be a whole one`);
+  }
+  for (const { name, host, remote } of destinations) {
+    if (host !== '') isHost(`destination ${name}, host`, host);
+    if (!/^[\w. -]+:/.test(remote))
+      found.push(`destination ${name}: "${remote}" is no remote, as in storagebox:backups`);
+  }
+  for (const { zone, names } of domains) {
+    unique(
+      `names of ${zone}`,
+      names.map(({ name }) => name),
+    );
+    for (const { name, host } of names) {
+      isHost(`domain ${name}, host`, host);
+      if (name !== zone && !name.endsWith(`.${zone}`)) found.push(`domain ${name} is not in the zone ${zone}`);
+    }
+  }
+  const isService = (name: string) => services.some((service) => service.name === name);
+  for (const name of recoveryOrder.flat()) {
+    if (!isService(name)) found.push(`recoveryOrder: "${name}" is none of the services`);
+  }
+  unique('steps of the recovery order', recoveryOrder.flat());
+  const known = new Set([
+    ...[...services, ...databases, ...destinations].map(({ name }) => name),
+    ...domains.map(({ zone }) => zone),
+  ]);
+  for (const [change, names] of Object.entries(automatic)) {
+    for (const name of names) {
+      if (!known.has(name)) found.push(`automatic.${change}: "${name}" is no service, database, destination or zone`);
+    }
+  }
+  const byEmail = Object.values(inventory.recipients).some((all) => all.some(({ by }) => by === 'email'));
+  if (byEmail && inventory.sender === '') found.push('sender: e-mails have to come from somewhere');
+  if (inventory.recipients.critical.length === 0) found.push('recipients.critical: nobody hears of the worst');
+  return found;
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

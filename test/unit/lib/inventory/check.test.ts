@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { isFailure } from '../../../../lib/failure';
+import type { PinnedHost } from '../../../../lib/host/host';
+import { checkInventory } from '../../../../lib/inventory/check';
+
+interface Shipped {
+  readonly nodes: readonly { readonly name: string; readonly parameters: { readonly jsonOutput?: string } }[];
+}
+
+/** What the shipped flow starts from. */
+function estate(): Record<string, unknown> {
+  const file = join(__dirname, '../../../../workflows/inventory.json');
+  const { nodes } = JSON.parse(readFileSync(file, 'utf8')) as Shipped;
+  const text = nodes.find(({ name }) => name === 'Estate')?.parameters.jsonOutput ?? '';
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+const pinned: readonly PinnedHost[] = [
+  ['bruno', '188.34.198.57'],
+  ['development-vps', '46.224.125.1'],
+  ['eva', '144.217.76.53'],
+].map(([name = '', address = '']) => ({ name, aliases: [], address, port: 22, pins: [] }));
+
+function mistakes(inventory: unknown, hosts = pinned): readonly string[] {
+  try {
+    checkInventory(inventory, hosts);
+    return [];
+  } catch (error) {
+    if (!isFailure(error, 'inventory_wrong')) throw error;
+    return error.details['mistakes'] as readonly string[];
+  }
+}
+
+test('the shipped inventory is one, and comes back with everything filled in', () => {
+  const found = checkInventory(estate(), pinned);
+  expect(found.hosts).toHaveLength(3);
+  expect(found.hosts[2]).toEqual({
+    name: 'eva',
+    address: '144.217.76.53',
+    provider: 'ovh',
+    role: 'media, backups',
+    server: '',
+  });
+  expect(found.services.find(({ name }) => name === 'immich')).toMatchObject({
+    standby: '',
+    branch: 'main',
+    paths: [],
+  });
+  expect(found.warnings).toEqual([]);
+});
+
+test('a host that the credential does not pin, or pins elsewhere, is named with its address', () => {
+  const [, ...others] = pinned;
+  expect(mistakes(estate(), others)).toEqual(['host bruno (188.34.198.57) is not pinned in the credential']);
+  const moved = pinned.map((host) => (host.name === 'eva' ? { ...host, address: '203.0.113.1' } : host));
+  expect(mistakes(estate(), moved)).toEqual([
+    'host eva is 144.217.76.53 here, and 203.0.113.1 where the credential pins it',
+  ]);
+});
+
+test('every mistake is told at once, with its place', () => {
+  const { hosts: _, ...rest } = estate();
+  expect(
+    mistakes({
+      ...rest,
+      timezone: 7,
+      hosts: [{ name: 'bruno', address: 'not an address', provider: 'aws', adress: 'x' }],
+      recipients: { critical: [{ by: 'pigeon' }], loud: [] },
+    }),
+  ).toEqual([
+    'timezone must be a text',
+    'hosts[0].adress is unknown',
+    'hosts[0].address: "not an address" is no address',
+    'hosts[0].provider must be one of hetzner, ovh, microsoft, google, home, other',
+    'recipients.loud is unknown',
+    'recipients.critical[0].by must be one of telegram, slack, email',
+  ]);
+  expect(mistakes([])).toContain('The inventory must be an object');
+});
+
+const host = { name: 'bruno', address: '188.34.198.57', provider: 'hetzner' };
+const small = {
+  estate: 'lab',
+  timezone: 'Europe/Berlin',
+  hosts: [host],
+  recipients: { critical: [{ by: 'telegram', chat: '1' }] },
+};
+
+test.each([
+  [
+    'a service on no host',
+    { services: [{ name: 'docs', host: 'brno' }] },
+    'service docs, host: "brno" is none of the hosts',
+  ],
+  [
+    'a standby that is the host',
+    { services: [{ name: 'docs', host: 'bruno', standby: 'bruno' }] },
+    'service docs: its standby is the host it runs on',
+  ],
+  [
+    'a replica beside its primary',
+    { databases: [{ name: 'db', kind: 'postgres', host: 'bruno', replica: 'bruno' }] },
+    'database db: its replica is the host it runs on',
+  ],
+  [
+    'a SQLite file without its path',
+    { databases: [{ name: 'db', kind: 'sqlite', host: 'bruno', database: 'gitea.db' }] },
+    'database db: a SQLite file needs its whole path',
+  ],
+  [
+    'a relative folder',
+    { folders: [{ name: 'git', host: 'bruno', path: 'data/git' }] },
+    'folder git: its path must be a whole one',
+  ],
+  [
+    'a destination that is no remote',
+    { destinations: [{ name: 'box', remote: '/mnt/box', provider: 'hetzner' }] },
+    'destination box: "/mnt/box" is no remote, as in storagebox:backups',
+  ],
+  [
+    'a name outside of its zone',
+    { domains: [{ zone: 'kua.cl', at: 'cloudflare', owner: 'n8n', names: [{ name: 'git.kua.com', host: 'bruno' }] }] },
+    'domain git.kua.com is not in the zone kua.cl',
+  ],
+  [
+    'a recovery step that is no service',
+    { recoveryOrder: [['traefik']] },
+    'recoveryOrder: "traefik" is none of the services',
+  ],
+  [
+    'something automatic that does not exist',
+    { automatic: { deploy: ['dcos'] } },
+    'automatic.deploy: "dcos" is no service, database, destination or zone',
+  ],
+  ['an unknown kind of automatic', { automatic: { deploys: [] } }, 'automatic.deploys is unknown'],
+  ['two hosts with one name', { hosts: [host, host] }, 'two hosts are called "bruno"'],
+  ['a time zone that is none', { timezone: 'Europe/Bärlin' }, 'timezone: "Europe/Bärlin" is none, as in Europe/Berlin'],
+  ['nobody for the worst', { recipients: {} }, 'recipients.critical: nobody hears of the worst'],
+  [
+    'e-mails from nowhere',
+    { recipients: { critical: [{ by: 'email', address: 'a@b.test' }] } },
+    'sender: e-mails have to come from somewhere',
+  ],
+])('%s is refused', (_, change, mistake) => {
+  expect(mistakes({ ...small, ...change })).toEqual([mistake]);
+});
+
+test('what is allowed and dangerous comes back as a warning', () => {
+  const { warnings } = checkInventory(
+    {
+      ...small,
+      services: [{ name: 'docs', host: 'bruno' }],
+      databases: [{ name: 'db', kind: 'postgres', host: 'bruno' }],
+      destinations: [{ name: 'beside', remote: 'disk:x', provider: 'hetzner', host: 'bruno' }],
+    },
+    pinned,
+  );
+  expect(warnings).toEqual([
+    'db has no destination outside of bruno',
+    'service docs is in no recovery order',
+    'nobody is asked: every change that is not automatic is refused',
+    'security has no recipients: it goes to the critical ones',
+  ]);
+});
