@@ -62,7 +62,12 @@ export const debianPackages: readonly DebianPackage[] = [
     neededBy: 'tests',
     services: ['postgresql'],
   },
-  { name: 'mariadb-server', purpose: 'looked at by the health checks', neededBy: 'tests', services: ['mariadb'] },
+  {
+    name: 'mariadb-server',
+    purpose: 'looked at by health checks, and a source of backups',
+    neededBy: 'tests',
+    services: ['mariadb'],
+  },
   {
     name: 'exim4-daemon-light',
     purpose: 'takes the letters of the health checks',
@@ -79,6 +84,8 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'rclone', purpose: 'carries backups to their destinations, and plays one', neededBy: 'tests' },
   { name: 'zstd', purpose: 'compresses backups', neededBy: 'tests' },
   { name: 'sqlite3', purpose: 'a source of backups', neededBy: 'tests' },
+  { name: 'restic', purpose: 'keeps the versions of trees', neededBy: 'tests' },
+  { name: 'age', purpose: 'closes the recovery kit, and opens it as a human would', neededBy: 'tests' },
 ];
 
 export async function missingPackages(packages: readonly DebianPackage[]): Promise<readonly DebianPackage[]> {

@@ -217,7 +217,7 @@ async function tinyRoot(home: string): Promise<string> {
 }
 
 /** What a program that is not static needs beside it, its loader included. */
-async function librariesOf(program: string): Promise<string[]> {
+export async function librariesOf(program: string): Promise<string[]> {
   const listed = await run(['ldd', program]).catch(() => '');
   return [...listed.matchAll(/(?:^|\s)(\/\S+) \(0x/gm)].map(([, path = '']) => path);
 }

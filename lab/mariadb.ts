@@ -1,63 +1,108 @@
 import { spawn } from 'node:child_process';
-import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openLedger, type Ledger } from './hosts/ledger';
 import { findProgram, isRoot, run } from './hosts/programs';
 import { until } from './hosts/waiting';
 import { freePort } from './ports';
 
-export interface MariaDb {
+export interface MariadbServer {
+  readonly host: '127.0.0.1';
   readonly port: number;
-  readonly sql: (text: string) => Promise<string>;
+  readonly socket: string;
+  /** May do everything, from the socket and from 127.0.0.1; its password has odd characters. */
+  readonly user: 'backup';
+  readonly password: string;
+  /** Runs SQL with all rights and returns what the client prints: columns by tabs, no heading. */
+  readonly sql: (text: string, database?: string) => Promise<string>;
+  /** Files of its data folder, one after the other. */
+  readonly files: (names: readonly string[]) => Promise<string>;
   /** Everything it made is gone after this. */
   readonly stop: () => Promise<void>;
 }
 
-/** A real MariaDB with fresh data and a port of its own; its root logs in through the socket. */
-export async function startMariaDb(): Promise<MariaDb> {
-  const [server, install] = [await findProgram('mariadbd'), await findProgram('mariadb-install-db')];
-  if (server === undefined || install === undefined) throw new Error('mariadb-server is not installed');
-  const folder = await mkdtemp(join(tmpdir(), 'selfhost-mariadb-'));
-  const port = await freePort();
-  const [data, socket] = [join(folder, 'data'), join(folder, 'socket')];
-  const user = isRoot() ? ['--user=mysql'] : [];
-  if (isRoot()) {
-    const id = async (what: string) => Number((await run(['id', what, 'mysql'])).trim());
-    await chown(folder, await id('-u'), await id('-g'));
-  }
-  await mkdir(join(folder, 'tmp'), { mode: 0o777 });
-  const options = [`--datadir=${data}`, '--no-defaults'].reverse();
-  await run([install, ...options, ...user, '--auth-root-authentication-method=normal', '--skip-test-db'], {
-    deadlineMs: 120_000,
-  });
-  const child = spawn(
-    server,
-    [
-      ...options,
-      ...user,
-      `--socket=${socket}`,
-      `--port=${port}`,
-      '--bind-address=127.0.0.1',
-      '--skip-log-bin',
-      '--innodb-flush-log-at-trx-commit=0',
-      '--skip-name-resolve',
-      `--pid-file=${join(folder, 'pid')}`,
-    ],
-    { stdio: 'ignore' },
-  );
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const sql = (text: string) =>
-    run(['mariadb', '--no-defaults', '-N', '-B', '-u', 'root', `--socket=${socket}`], { input: text });
-  const stop = async () => {
-    child.kill('SIGKILL');
-    await ended;
-    await rm(folder, { recursive: true, force: true });
-  };
+/** A real MariaDB with a fresh data folder and a port of its own. */
+export async function startMariadb(settings: readonly string[] = []): Promise<MariadbServer> {
+  const [daemon, install] = await Promise.all([findProgram('mariadbd'), findProgram('mariadb-install-db')]);
+  if (daemon === undefined || install === undefined)
+    throw new Error('MariaDB is not installed: apt-get install mariadb-server');
+  const ledger = await openLedger();
   try {
-    await until('MariaDB answers', 60_000, async () => (await sql('select 1').catch(() => '')) !== '' || undefined);
-    return { port, sql, stop };
+    return await start(daemon, install, settings, ledger);
   } catch (error) {
-    await stop();
+    await ledger.clear();
     throw error;
   }
+}
+
+async function start(
+  daemon: string,
+  install: string,
+  settings: readonly string[],
+  ledger: Ledger,
+): Promise<MariadbServer> {
+  const home = join(ledger.folder, 'mariadb');
+  const data = join(home, 'data');
+  const socket = join(home, 'socket');
+  const logFile = join(home, 'log');
+  await mkdir(home, { mode: 0o711 });
+  // It refuses to run as root, so root runs it as the user of Debian's package.
+  const id = async (what: string) => Number((await run(['id', what, 'mysql'])).trim());
+  const user = isRoot() ? { uid: await id('-u'), gid: await id('-g') } : undefined;
+  if (user !== undefined) await chown(home, user.uid, user.gid);
+  const asUser = isRoot()
+    ? (['setpriv', '--reuid=mysql', '--regid=mysql', '--clear-groups', '--'] as const)
+    : ([] as const);
+  const make = [install, '--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal'];
+  await run(['env', ...asUser, ...make, '--skip-test-db', '--skip-name-resolve'], { deadlineMs: 120_000 });
+  const port = await freePort();
+  const options = ['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, `--pid-file=${join(home, 'pid')}`];
+  const network = ['--bind-address=127.0.0.1', `--port=${port}`, '--skip-name-resolve'];
+  // A crash of the machine is not what is tested with it.
+  const quick = ['--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=OFF', '--innodb-buffer-pool-size=16M'];
+  const script = 'log=$1; shift; exec "$@" >> "$log" 2>&1';
+  const all = [daemon, ...options, ...network, ...quick, ...settings];
+  const server = spawn('/bin/sh', ['-c', script, 'sh', logFile, ...all], {
+    cwd: home,
+    env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+    stdio: 'ignore',
+    detached: true,
+    ...user,
+  });
+  let ended = false;
+  server.on('exit', () => (ended = true));
+  server.on('error', () => (ended = true));
+  server.unref();
+  if (server.pid !== undefined) ledger.addProcess(server.pid);
+  const sql = (text: string, database = '') =>
+    run(
+      [
+        'mariadb',
+        ...['--no-defaults', `--socket=${socket}`, '--user=root', '--batch', '--raw', '--skip-column-names'],
+        ...['--default-character-set=utf8mb4', `--database=${database}`],
+      ],
+      { input: text, deadlineMs: 30_000 },
+    );
+  await until('MariaDB answers', 60_000, async () => {
+    if (ended) throw new Error(`MariaDB ended: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`);
+    return (await sql('SELECT 1').catch(() => '')).trim() === '1' ? true : undefined;
+  });
+  const password = `it's "odd" \\ # ${randomBytes(9).toString('base64url')}`;
+  const quoted = password.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+  for (const from of ['localhost', '127.0.0.1']) {
+    await sql(
+      `CREATE USER backup@'${from}' IDENTIFIED BY '${quoted}'; GRANT ALL ON *.* TO backup@'${from}' WITH GRANT OPTION;`,
+    );
+  }
+  return {
+    host: '127.0.0.1',
+    port,
+    socket,
+    user: 'backup',
+    password,
+    sql,
+    files: async (names) => (await Promise.all(names.map((name) => readFile(join(data, name), 'latin1')))).join('\n'),
+    stop: () => ledger.clear(),
+  };
 }

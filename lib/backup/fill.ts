@@ -6,7 +6,7 @@ import { runErrand } from './on-host';
 import { checkDestination, type Destination, type Vault } from './plan';
 import { secretsOf } from './plan-fields';
 import { FILL } from './script/fill';
-import { backupFields, needManifest, partFields, type BackupId } from './stored';
+import { backupFields, needManifest, partFields, refuseTree, type BackupId } from './stored';
 
 export interface Filled {
   readonly destination: string;
@@ -32,6 +32,7 @@ export async function fillDestination(
   const { vault, backup, from, to, timeoutMs = 12 * 3_600_000 } = request;
   checkDestination(to);
   const manifest = await needManifest(host, vault, backup, from, task);
+  refuseTree(manifest, backup);
   const hashes = isObject(manifest.facts.hashes)
     ? Object.keys(manifest.facts.hashes).filter((type) => /^[a-z0-9]+$/.test(type))
     : [];

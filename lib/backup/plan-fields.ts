@@ -1,4 +1,4 @@
-import { DEFAULTS, folderOf, type BackupPlan, type Source, type Vault } from './plan';
+import { DEFAULTS, folderOf, type BackupPlan, type Source, type Vault, type DatabaseAccess } from './plan';
 
 export type Fields = Readonly<Record<string, string | number | undefined>>;
 
@@ -6,6 +6,14 @@ export type Fields = Readonly<Record<string, string | number | undefined>>;
 export function renderFields(fields: Fields): Buffer {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
   return Buffer.from([...given, ['end', 'yes']].map(([key, value]) => `${key}\0${value}\0`).join(''));
+}
+
+/** How a database is reached, as the scripts read it for the source of this number. */
+export function accessFields(access: DatabaseAccess, kind: string): Fields {
+  const { runAs, address, port, user, password, container, dockerSocket } = access;
+  const given = { runAs, address, port, user, password, container, dockerSocket };
+  const named = Object.entries(given).map(([name, value]) => [`source.0.${name}`, value] as const);
+  return { 'source.0.kind': kind, ...Object.fromEntries(named) };
 }
 
 export function vaultFields({ rclone, crypt }: Vault): Fields {
@@ -87,6 +95,8 @@ function sourceFields(source: Source): Fields {
   switch (source.kind) {
     case 'postgres':
     case 'redis':
+    case 'mysql':
+    case 'mysql-accounts':
     case 'postgres-globals': {
       const { name: _, ...fields } = source;
       return fields;
@@ -94,9 +104,12 @@ function sourceFields(source: Source): Fields {
     case 'sqlite':
       return { kind: source.kind, path: source.path, scratch: source.scratch };
     case 'directory':
+    case 'docker-volume':
       return {
         kind: source.kind,
-        path: source.path,
+        ...(source.kind === 'directory'
+          ? { path: source.path }
+          : { volume: source.volume, dockerSocket: source.dockerSocket }),
         marker: source.marker,
         tolerateChanges: source.tolerateChanges === true ? 'yes' : undefined,
         excludes: source.excludes?.length,

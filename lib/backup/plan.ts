@@ -5,17 +5,29 @@ interface SourceName {
   readonly name: string;
 }
 
-/** How a PostgreSQL is reached from its host. Nothing given: the local socket, as the user postgres. */
-export interface PostgresAccess {
-  /** The system user the programs run as; `postgres` suits the peer authentication of Debian. Default: the job's user. */
+/** A container on the host in which the programs of the service run, through the docker client. */
+interface InContainer {
+  readonly container?: string;
+  /** Where dockerd listens, when it is not where the docker client looks by itself. */
+  readonly dockerSocket?: string;
+}
+
+/** How a database server is reached from its host. Nothing given: its local socket. */
+export interface DatabaseAccess extends InContainer {
+  /** The system user the programs run as, on the host or in the container. Default: the job's user, or the image's. */
   readonly runAs?: string;
-  /** A socket folder or an address. */
+  /** A socket (PostgreSQL: its folder) or an address. */
   readonly address?: string;
   readonly port?: number;
   readonly user?: string;
   /** Resolved from its reference by whoever calls; it goes through memory only. */
   readonly password?: string;
 }
+
+/** `runAs: 'postgres'` suits the peer authentication of Debian. */
+export type PostgresAccess = DatabaseAccess;
+/** MariaDB or MySQL. As root without a password it suits the socket authentication of Debian. */
+export type MysqlAccess = DatabaseAccess;
 
 export interface PostgresSource extends SourceName, PostgresAccess {
   readonly kind: 'postgres';
@@ -27,6 +39,17 @@ export interface PostgresGlobalsSource extends SourceName, PostgresAccess {
   readonly kind: 'postgres-globals';
 }
 
+/** One database of a MariaDB or MySQL. Writes are held for the moment in which the dump and the counts take their snapshot. */
+export interface MysqlSource extends SourceName, MysqlAccess {
+  readonly kind: 'mysql';
+  readonly database: string;
+}
+
+/** Users and grants of a MariaDB, which belong to no database. */
+export interface MysqlAccountsSource extends SourceName, MysqlAccess {
+  readonly kind: 'mysql-accounts';
+}
+
 export interface SqliteSource extends SourceName {
   readonly kind: 'sqlite';
   readonly path: string;
@@ -35,7 +58,7 @@ export interface SqliteSource extends SourceName {
 }
 
 /** Everything that a Redis holds, as its own RDB file. */
-export interface RedisSource extends SourceName {
+export interface RedisSource extends SourceName, InContainer {
   readonly kind: 'redis';
   /** A Unix socket; otherwise address and port, by default 127.0.0.1 and 6379. */
   readonly socket?: string;
@@ -45,15 +68,26 @@ export interface RedisSource extends SourceName {
   readonly password?: string;
 }
 
-export interface DirectorySource extends SourceName {
-  readonly kind: 'directory';
-  readonly path: string;
+/** What is packed with tar. */
+interface FilesSource extends SourceName {
   /** Patterns as GNU tar takes them. */
   readonly excludes?: readonly string[];
-  /** A file below the path without which it is taken for a mount that is missing. */
+  /** A file below the place without which it is taken for a mount that is missing. */
   readonly marker?: string;
   /** Files that change while they are read make a note in the manifest instead of a failure. */
   readonly tolerateChanges?: boolean;
+}
+
+export interface DirectorySource extends FilesSource {
+  readonly kind: 'directory';
+  readonly path: string;
+}
+
+/** A volume whose files lie on this host. */
+export interface VolumeSource extends FilesSource {
+  readonly kind: 'docker-volume';
+  readonly volume: string;
+  readonly dockerSocket?: string;
 }
 
 /** The output of a command; its exit status decides whether it is good, and no output at all never is. */
@@ -64,7 +98,15 @@ export interface CommandSource extends SourceName {
 }
 
 export type Source =
-  PostgresSource | PostgresGlobalsSource | SqliteSource | RedisSource | DirectorySource | CommandSource;
+  | PostgresSource
+  | PostgresGlobalsSource
+  | MysqlSource
+  | MysqlAccountsSource
+  | SqliteSource
+  | RedisSource
+  | DirectorySource
+  | VolumeSource
+  | CommandSource;
 
 export interface Destination {
   readonly name: string;
@@ -174,6 +216,8 @@ export function checkPlan(plan: BackupPlan): void {
   for (const source of plan.sources) {
     if ('path' in source && (!source.path.startsWith('/') || /[\n']/.test(source.path)))
       throw bad(`the path of ${source.name} is not absolute, or has a quote or line end`);
+    for (const name of dockerNames(source))
+      if (!isDockerName(name)) throw bad(`${source.name} has no plain name of a container or volume`);
   }
   const { partBytes = DEFAULTS.partBytes, folder = DEFAULTS.folder } = plan.spool ?? {};
   if (!Number.isInteger(partBytes) || partBytes < 65_536) throw bad('its parts are smaller than 64 KiB');
@@ -193,6 +237,16 @@ export function checkDestination({ remote, bandwidth, name }: Destination): void
   if (remote.trim() === '' || remote.startsWith('-')) throw bad(`${name} has no remote`);
   if (bandwidth !== undefined && !/^[0-9.]+[BKMGbkmg]?$/.test(bandwidth))
     throw bad(`the bandwidth of ${name} is not like 10M`);
+}
+
+function dockerNames(source: Source): string[] {
+  const names = 'container' in source && source.container !== undefined ? [source.container] : [];
+  return source.kind === 'docker-volume' ? [...names, source.volume] : names;
+}
+
+/** As dockerd takes the name of a container or a volume. */
+export function isDockerName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name);
 }
 
 export const DEFAULTS = {

@@ -4,18 +4,29 @@ import { isObject } from '../json';
 import type { Manifest } from '../manifest/manifest';
 import type { Task } from '../task';
 import { runErrand } from './on-host';
-import type { Destination, PostgresAccess, Vault } from './plan';
-import { secretsOf, type Fields } from './plan-fields';
+import { isDockerName, type Destination, type MysqlAccess, type PostgresAccess, type Vault } from './plan';
+import { accessFields, secretsOf, type Fields } from './plan-fields';
 import { RESTORE } from './script/restore';
-import { backupFields, needManifest, parseTables, partFields, type BackupId, type TableCount } from './stored';
+import {
+  backupFields,
+  needManifest,
+  parseTables,
+  partFields,
+  refuseTree,
+  type BackupId,
+  type TableCount,
+} from './stored';
 
 /** Always something that is not there yet; nothing is ever restored over anything. */
 export type RestoreTarget =
   /** The stream as it was produced: a dump, an SQLite file, the output of a command. */
   | { readonly kind: 'file'; readonly path: string }
-  /** Unpacks a directory. */
-  | { readonly kind: 'directory'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly database: string; readonly access: PostgresAccess };
+  /** Unpacks a directory or a volume; with `only` just these paths of it. */
+  | { readonly kind: 'directory'; readonly path: string; readonly only?: readonly string[] }
+  /** Unpacks a directory or a volume into a new volume of Docker. */
+  | { readonly kind: 'docker-volume'; readonly volume: string; readonly dockerSocket?: string }
+  | { readonly kind: 'postgres'; readonly database: string; readonly access: PostgresAccess }
+  | { readonly kind: 'mysql'; readonly database: string; readonly access: MysqlAccess };
 
 export interface RestoreRequest {
   readonly vault: Vault;
@@ -41,6 +52,7 @@ export async function restoreBackup(
   const { target, from, backup } = request;
   checkTarget(target, backup);
   const manifest = await needManifest(host, request.vault, backup, from, task);
+  refuseTree(manifest, backup);
   refuseMismatch(target, manifest, backup);
   const outcome = await run(host, request, manifest, targetFields(target), task);
   if (!outcome.restored) {
@@ -67,7 +79,7 @@ export interface Drill {
     readonly found: number | null;
   }[];
   readonly tables: number;
-  /** What pg_amcheck said; null where it does not apply or nothing was restored. */
+  /** What pg_amcheck or CHECK TABLE said; null where it does not apply or nothing was restored. */
   readonly amcheck: boolean | null;
 }
 
@@ -77,12 +89,23 @@ export async function drillRestore(
   request: RestoreRequest & {
     /** Where the throwaway database or file is made; the data stands there in plain until the drill is over. Default /var/tmp. */
     readonly folder?: string;
+    /** Databases go into a container of this image, without a network, instead of a server of the host's own programs. */
+    readonly container?: { readonly image: string; readonly dockerSocket?: string };
   },
   task: Task,
 ): Promise<Drill> {
-  const { from, backup, folder = '/var/tmp' } = request;
+  const { from, backup, folder = '/var/tmp', container } = request;
+  if (container !== undefined && !/^[a-z0-9][A-Za-z0-9_.:/@-]{0,300}$/.test(container.image))
+    throw unusable(backup, 'the image for the drill has no plain name');
   const manifest = await needManifest(host, request.vault, backup, from, task);
-  const outcome = await run(host, request, manifest, { target: 'drill', 'target.path': folder }, task);
+  refuseTree(manifest, backup);
+  const target = {
+    target: 'drill',
+    'target.path': folder,
+    'drill.image': container?.image,
+    'drill.dockerSocket': container?.dockerSocket,
+  };
+  const outcome = await run(host, request, manifest, target, task);
   const expected = parseTables(manifest.facts.tables);
   const differences = expected === undefined || !outcome.restored ? [] : compare(expected, outcome.tables);
   const restorable = outcome.restored && differences.length === 0 && outcome.amcheck !== false;
@@ -90,7 +113,7 @@ export async function drillRestore(
     ? outcome.why
     : differences.length > 0
       ? `${differences.length} tables do not hold the rows they held when they were dumped`
-      : 'pg_amcheck found damage in what was restored';
+      : 'the check of the restored tables found damage';
   return {
     destination: from.name,
     restorable,
@@ -173,33 +196,54 @@ async function run(
 }
 
 function targetFields(target: RestoreTarget): Fields {
-  if (target.kind !== 'postgres') return { target: target.kind, 'target.path': target.path };
-  const { runAs, address, port, user, password } = target.access;
-  return {
-    target: 'postgres',
-    'target.database': target.database,
-    'source.0.runAs': runAs,
-    'source.0.address': address,
-    'source.0.port': port,
-    'source.0.user': user,
-    'source.0.password': password,
-  };
+  switch (target.kind) {
+    case 'file':
+      return { target: 'file', 'target.path': target.path };
+    case 'directory': {
+      const { path, only = [] } = target;
+      const named = Object.fromEntries(only.map((each, index) => [`only.${index}`, each]));
+      return { target: 'directory', 'target.path': path, onlys: only.length, ...named };
+    }
+    case 'docker-volume':
+      return { target: target.kind, 'target.volume': target.volume, 'source.0.dockerSocket': target.dockerSocket };
+    case 'postgres':
+    case 'mysql':
+      return {
+        target: target.kind,
+        'target.database': target.database,
+        ...accessFields(target.access, target.kind),
+      };
+  }
 }
 
 function checkTarget(target: RestoreTarget, backup: BackupId): void {
-  if (target.kind === 'postgres') {
+  if (target.kind === 'docker-volume') {
+    if (!isDockerName(target.volume)) throw unusable(backup, 'the new volume has no plain name');
+    return;
+  }
+  if (target.kind === 'postgres' || target.kind === 'mysql') {
     if (!/^[A-Za-z0-9_-]{1,63}$/.test(target.database))
       throw unusable(backup, 'the new database needs a name of letters, digits, _ and -');
-  } else if (!target.path.startsWith('/') || target.path.length < 2 || /[\n\0]/.test(target.path)) {
+    if (target.access.container !== undefined && !isDockerName(target.access.container))
+      throw unusable(backup, 'the container has no plain name');
+    return;
+  }
+  if (!target.path.startsWith('/') || target.path.length < 2 || /[\n\0]/.test(target.path))
     throw unusable(backup, 'the place to restore to is not an absolute path');
+  if (target.kind === 'directory') {
+    for (const path of target.only ?? []) {
+      if (path === '' || path.startsWith('/') || /[\n\0]/.test(path) || path.split('/').includes('..'))
+        throw unusable(backup, `"${path.slice(0, 100)}" is no path below the directory that was backed up`);
+    }
   }
 }
 
 function refuseMismatch(target: RestoreTarget, { facts }: Manifest, backup: BackupId): void {
   const kind = typeof facts.kind === 'string' ? facts.kind : 'something unknown';
-  if (target.kind === 'postgres' && kind !== 'postgres')
-    throw unusable(backup, `it holds ${kind}, which does not go into a database`);
-  if (target.kind === 'directory' && kind !== 'directory')
+  const isFiles = kind === 'directory' || kind === 'docker-volume';
+  if ((target.kind === 'postgres' || target.kind === 'mysql') && kind !== target.kind)
+    throw unusable(backup, `it holds ${kind}, which does not go into a database of ${target.kind}`);
+  if ((target.kind === 'directory' || target.kind === 'docker-volume') && !isFiles)
     throw unusable(backup, `it holds ${kind}, which is one file and no directory`);
 }
 

@@ -9,7 +9,7 @@ import type { Job } from '../host/jobs/record';
 import { startJob } from '../host/jobs/start';
 import { redact } from '../secrets/redact';
 import type { Task } from '../task';
-import { checkPlan, type BackupPlan } from './plan';
+import { checkPlan, type BackupPlan, type Source } from './plan';
 import { planFields, renderFields, secretsOf } from './plan-fields';
 import { findReport, type BackupReport } from './report';
 import { SCATTER } from './script/scatter';
@@ -64,7 +64,7 @@ async function start(host: Host, plan: BackupPlan, run: string, intent: string, 
 /** How the run stands. The report is there once it has ended, and not when it was killed. */
 export async function readBackup(
   host: Host,
-  plan: Pick<BackupPlan, 'vault' | 'sources'>,
+  plan: Pick<BackupPlan, 'vault'> & { readonly sources: readonly Source[] },
   { id, run }: Pick<Job, 'id' | 'run'>,
   task: Task,
 ): Promise<{ readonly job: Job; readonly log: string; readonly report?: BackupReport }> {
@@ -87,7 +87,7 @@ export async function readBackup(
 /** Waits for the end of a run and gives its report; a run that ended without one is a failure. */
 export async function awaitBackup(
   host: Host,
-  plan: Pick<BackupPlan, 'vault' | 'sources' | 'set'>,
+  plan: Pick<BackupPlan, 'vault' | 'set'> & { readonly sources: readonly Source[] },
   { job }: Pick<BackupRun, 'job'>,
   options: { readonly timeoutMs: number },
   task: Task,

@@ -115,6 +115,10 @@ export function partFields({ parts, facts }: Manifest): Fields {
     parts: parts.length,
     kind: typeof facts.kind === 'string' ? facts.kind : undefined,
     server: typeof facts.server === 'number' ? facts.server : undefined,
+    // Written into the configuration of a throwaway server, so nothing that could end a line or a quoted text.
+    preload: plain(facts.preload, /^[A-Za-z0-9_$./, -]+$/),
+    charset: plain(facts.charset, /^[A-Za-z0-9_]+$/),
+    collation: plain(facts.collation, /^[A-Za-z0-9_]+$/),
   };
   parts.forEach(({ name, size, sha256 }, index) => {
     fields[`part.${index}.name`] = name;
@@ -126,6 +130,21 @@ export function partFields({ parts, facts }: Manifest): Fields {
     }
   });
   return fields;
+}
+
+/** What stands in the manifest of a tree is its record only; its files are in a repository of their own. */
+export function refuseTree({ facts }: Manifest, backup: BackupId): void {
+  if (facts.kind !== 'tree') return;
+  throw new Failure({
+    code: 'backup_is_tree',
+    subject: `backup ${backup.source} ${backup.name}`,
+    message: `Backup ${backup.name} of ${backup.source} is a snapshot of a tree, whose files are in a repository`,
+    nextStep: 'Use the operations for trees. Nothing was changed.',
+  });
+}
+
+function plain(value: unknown, pattern: RegExp): string | undefined {
+  return typeof value === 'string' && pattern.test(value) ? value : undefined;
 }
 
 export interface TableCount {

@@ -12,3 +12,12 @@ export const COUNT_SQLITE = `
 SELECT 'SELECT ''{"rows":'' || count(*) || '',"schema":"main","table":'' || ' || quote(json_quote(name)) || ' || ''}'' FROM main."' || replace(name, '"', '""') || '";'
 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name;
 `.trim();
+
+/** `fact` lines and `count` lines with the query for each table; only tables that a snapshot holds still can be counted. */
+export const LIST_MYSQL_COUNTS = `
+SELECT concat('fact "server":', substring_index(version(), '.', 1) * 10000 + substring_index(substring_index(version(), '.', 2), '.', -1) * 100 + substring_index(substring_index(version(), '.', 3), '.', -1));
+SELECT concat('fact "flavour":"', if(version() LIKE '%MariaDB%', 'mariadb', 'mysql'), '"');
+SELECT concat('fact "charset":"', default_character_set_name, '","collation":"', default_collation_name, '"') FROM information_schema.schemata WHERE schema_name = database();
+SELECT concat('fact "uncounted":[', coalesce(group_concat(json_quote(table_name) ORDER BY table_name SEPARATOR ','), ''), ']') FROM information_schema.tables WHERE table_schema = database() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB';
+SELECT concat('count SELECT concat(''{"rows":'', count(*), ', quote(concat(',"schema":"main","table":', json_quote(table_name), '}')), ') FROM \`', replace(table_name, '\`', '\`\`'), '\`') FROM information_schema.tables WHERE table_schema = database() AND table_type = 'BASE TABLE' AND engine = 'InnoDB' ORDER BY table_name;
+`.trim();

@@ -12,6 +12,29 @@ far() {
     --log-level ERROR --buffer-size 4M --use-mmap "\${leg_flags[@]}" "$@" 2>> "$leg_errors" {lock}>&-
 }
 
+# moving ARGUMENTS: as far, but ends as a whole when hardly a byte has moved for the idle time. When nobody answers, rclone
+# by itself goes on to the next file, and waits for that one, too.
+moving() {
+  local pid at key value moved=0 since=$SECONDS idle=\${leg_idle%s}
+  rclone --retries 1 --low-level-retries 3 --contimeout 15s --timeout "$leg_idle" \\
+    --log-level ERROR --buffer-size 4M --use-mmap "\${leg_flags[@]}" "$@" 2>> "$leg_errors" {lock}>&- &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    nap 0.2
+    at=0
+    while read -r key value; do case $key in rchar: | wchar:) at=$((at + value)) ;; esac; done 2>/dev/null < "/proc/$pid/io"
+    if [ "$at" = 0 ] || [ "$((at - moved))" -gt "$((16384 + 512 * idle))" ]; then
+      moved=$at since=$SECONDS
+    elif [ "$((SECONDS - since))" -gt "$((idle + 1))" ]; then
+      echo "nothing has moved for $idle s" >> "$leg_errors"
+      kill -KILL "$pid"
+    fi
+    [ "$SECONDS" -lt "$leg_deadline" ] || { echo 'its time was up' >> "$leg_errors"; kill -KILL "$pid"; }
+    [ ! -e "$work/legs/$n.dropped" ] && [ ! -e "$work/failed.\${i:-none}" ] || kill -KILL "$pid"
+  done 2>/dev/null
+  wait "$pid" 2>/dev/null
+}
+
 leg() {
   local n=$1 line kind i path rest queue at=0 batch batch_source name folder
   local remote=\${P[leg.$n.remote]} leg_idle=\${P[leg.$n.idle]-60}s leg_deadline=$((SECONDS + \${P[leg.$n.deadline]-86400}))
@@ -24,7 +47,7 @@ leg() {
   exec {queue}<"$work/queue"
   batch=()
   while :; do
-    [ ! -e "$work/legs/$n.dropped" ] || { leg_failed 'it was so slow that the spool had to go on without it'; return; }
+    [ ! -e "$work/legs/$n.dropped" ] || { leg_failed 'it was left behind'; return; }
     if ! read -r -u "$queue" line; then
       if [ "\${#batch[@]}" -gt 0 ]; then send_batch || return; continue; fi
       kill -0 "$$" 2>/dev/null || return
@@ -51,19 +74,34 @@ leg() {
 }
 
 leg_failed() {
-  printf '%s\\n' "$1" > "$work/legs/$n.failed"
-  say "\${P[leg.$n.name]}: failed: $1"
+  local why=$1
+  # Whatever it was doing when it was left behind, this is why.
+  [ ! -e "$work/legs/$n.dropped" ] || why='it was so slow that the spool had to go on without it'
+  printf '%s\\n' "$why" > "$work/legs/$n.failed"
+  say "\${P[leg.$n.name]}: failed: $why"
 }
 
 # The remote's own hashes, best first. Without any, equal sizes prove nothing: then reading back does, where it is wanted.
 choose_hash() {
-  local has kind
-  has=$(far backend features "$remote" | tr -d ' \\n\\t' | sed -n 's/.*"Hashes":\\[\\([^]]*\\)\\].*/\\1/p' | tr -d '"')
+  local has kind features
   type=none
   [ "\${P[leg.$1.proof]-}" != read-back ] || { type=read-back; return; }
+  features=$(far backend features "$remote" | tr -d ' \\n\\t')
+  has=$(sed -n 's/.*"Hashes":\\[\\([^]]*\\)\\].*/\\1/p' <<< "$features" | tr -d '"')
+  [ -n "$has" ] && own_hashes "$(sed -n 's/.*"Name":"\\([^"]*\\)".*/\\1/p' <<< "$features")" || return 0
   for kind in sha256 sha1 md5 \${has//,/ }; do
     case ,$has, in *",$kind,"*) if comparable "$kind"; then type=$kind; return; fi ;; esac
   done
+}
+
+# A hash is proof only where the remote makes it of what it keeps. These give back what they were told, or keep none.
+own_hashes() {
+  local name=\${1%%'{'*} kind
+  case $name in
+    :*) kind=\${name#:} ;;
+    *) kind=$(rclone listremotes --long 2>/dev/null | awk -v name="$name:" 'index($0, name) == 1 { print $NF }') ;;
+  esac
+  case $kind in webdav | hasher | chunker | compress | cache | union | combine) return 1 ;; esac
 }
 
 # patiently COMMAND...: until it succeeds, or the attempts or the time are used up; then REPLY says why.
@@ -114,7 +152,9 @@ batch_done() {
 }
 
 upload() {
-  far copy --files-from-raw "$work/legs/$n.batch" --no-traverse --ignore-checksum --transfers 2 --checkers 2 --size-only "\${again[@]}" "$here" "$uploading" || return 1
+  moving copy --files-from-raw "$work/legs/$n.batch" --no-traverse --ignore-checksum --transfers 2 --checkers 2 --size-only "\${again[@]}" "$here" "$uploading" || [ -e "$work/failed.$i" ] || return 1
+  # Nobody needs the rest of a dump that is known to be bad.
+  [ ! -e "$work/failed.$i" ] || return 0
   # What is there but wrong is sent again even though its size fits.
   again=()
   if in_place "$uploading"; then return 0; fi

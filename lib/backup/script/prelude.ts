@@ -69,6 +69,17 @@ hide() {
   REPLY=$fd
 }
 
+# Without a namespace of our own what we keep in memory has a name for as long as we run; what a killed script left goes first.
+make_private() {
+  [ -z "$private" ] || return 0
+  local memory
+  find_memory
+  find "$memory" -maxdepth 1 -name 'selfhost-private.*' -user "$EUID" -mmin +2880 -exec rm -rf -- {} +
+  private=$(mktemp -d -- "$memory/selfhost-private.XXXXXXXX") || refuse "$memory cannot be written"
+  trap 'rm -rf -- "$private"' EXIT
+  trap 'exit 143' TERM INT HUP
+}
+
 # The rclone configuration: text from the plan, or the host's own file, used in place so that refreshed tokens survive.
 open_config() {
   need rclone
@@ -77,15 +88,7 @@ open_config() {
     [ -r "\${P[rclone.file]}" ] || refuse "\${P[rclone.file]} cannot be read"
     export RCLONE_CONFIG=\${P[rclone.file]}
   else
-    if [ -z "$private" ]; then
-      # Without a namespace of our own it has a name for as long as we run; what a killed script left goes first.
-      local memory
-      find_memory
-      find "$memory" -maxdepth 1 -name 'selfhost-private.*' -user "$EUID" -mmin +2880 -exec rm -rf -- {} +
-      private=$(mktemp -d -- "$memory/selfhost-private.XXXXXXXX") || refuse "$memory cannot be written"
-      trap 'rm -rf -- "$private"' EXIT
-      trap 'exit 143' TERM INT HUP
-    fi
+    make_private
     printf '%s\\n' "\${P[rclone.text]-}" > "$private/rclone.conf" || refuse "the configuration could not be kept in memory"
     export RCLONE_CONFIG=$private/rclone.conf
   fi

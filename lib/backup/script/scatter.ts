@@ -1,3 +1,4 @@
+import { FINISH } from './finish';
 import { LEG } from './leg';
 import { privately } from './prelude';
 import { SOURCES } from './sources';
@@ -9,7 +10,7 @@ import { SPOOL } from './spool';
  *
  * Exit status: 0 ok, 3 degraded, 4 failed, 5 another run of the set is going, 120 refused before anything was done.
  */
-const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}
+const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}${FINISH}
 say() {
   now
   printf '%s %s %s\\n' "$REPLY" "$run" "$*"
@@ -29,18 +30,22 @@ main() {
     exit 5
   fi
   open_config
-  hide_passwords
+  for ((i = 0; i < source_count; i++)); do hide_password "$i"; done
   forget_old_runs
   if [ -n "\${P[retry]-}" ]; then
     [ -e "$work/queue" ] || refuse "nothing of run $run is left in the spool: take a good copy as the source instead"
+    recall_sources
   else
     mkdir -- "$work" "$work/new" "$work/ready" "$work/legs" || refuse "the spool folder $work cannot be made"
     : > "$work/queue"; : > "$work/cut"; : > "$work/hashed"
+    # Given up when the disk is full, so that there is room to write down what happened.
+    head -c 262144 /dev/urandom > "$work/ballast" || refuse "the spool $work cannot be written"
+    for ((i = 0; i < source_count; i++)); do printf '%s\\n' "\${P[source.$i.id]}"; done > "$work/sources"
   fi
   mkfifo -- "$work/bell" && exec {bell}<>"$work/bell" && rm -f -- "$work/bell" || refuse "no fifo can be made in $work"
   trap stop_all TERM INT HUP
   export SHELL=$BASH vault work part_bytes reserve limit room_wait quorum leg_count bell
-  export -f cut_part settle_part wait_for_room nap progress free_parts drop_slowest crypt
+  export -f cut_part no_room settle_part wait_for_room nap progress free_parts drop_slowest crypt
 
   say "start: $source_count sources, $leg_count destinations"
   now; began=$REPLY
@@ -72,21 +77,13 @@ stop_all() {
   exit 143
 }
 
-# Passwords leave the plan for memory that the user who needs them may read.
-hide_passwords() {
-  for ((i = 0; i < source_count; i++)); do
-    [ -n "\${P[source.$i.password]-}" ] || continue
-    local user=\${P[source.$i.runAs]-}
-    [ "$EUID" = 0 ] || user=
-    case \${P[source.$i.kind]} in
-      postgres*) hide "*:*:*:*:$(pgpass "\${P[source.$i.password]}")" "$user" ;;
-      *) hide "\${P[source.$i.password]}" "$user" ;;
-    esac
-    P[source.$i.passfile]=$REPLY
-    unset "P[source.$i.password]"
-  done
+# The queue knows sources by their number in the run; the plan may have others by now.
+recall_sources() {
+  local ids
+  mapfile -t ids < "$work/sources"
+  source_count=\${#ids[@]}
+  for ((i = 0; i < source_count; i++)); do P[source.$i.id]=\${ids[i]}; done
 }
-pgpass() { local s=$1; s=\${s//'\\'/'\\\\'}; printf %s "\${s//:/'\\:'}"; }
 
 # A run that ended is kept for its retry until it is too old; of one that was killed nothing is any use.
 forget_old_runs() {
@@ -215,7 +212,7 @@ write_manifest() {
     printf '"hashes":{%s}\\n' "$hashes"
     echo "\\"plainBytes\\":$plain"
     [ -z "\${P[source.$i.database]-}" ] || { json "\${P[source.$i.database]}"; echo "\\"database\\":$REPLY"; }
-    case \${P[source.$i.kind]} in postgres | sqlite) printf '"tables":[%s]\\n' "$tables" ;; esac
+    case \${P[source.$i.kind]} in postgres | sqlite | mysql) printf '"tables":[%s]\\n' "$tables" ;; esac
   } | sort | paste -sd ,)
   json "\${P[source.$i.id]}"
   text="\\"facts\\":{$facts},\\"finishedAt\\":\\"$finished\\",\\"format\\":\\"selfhost-backup\\",\\"parts\\":[$parts],\\"producers\\":[$producers],\\"runId\\":\\"$run\\",\\"source\\":$REPLY,\\"startedAt\\":\\"$began\\",\\"version\\":1}"
@@ -224,71 +221,6 @@ write_manifest() {
   printf '{"checksum":"sha256:%s",%s\\n' "\${sum%% *}" "$text" |
     rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$name.manifest.json" 2>> "$work/errors.$i" || return 1
   settle_part && enqueue manifest "$i" "$REPLY"
-}
-
-# Failure domains: a copy on the source's own host is none, and copies with one provider fall together.
-finish() {
-  local n i status=ok sentence sources= legs= proof type domains copies whole outside good
-  local verdicts=() worst=0
-  for ((i = 0; i < source_count; i++)); do
-    domains=' ' copies=0 whole=0 outside=no good=
-    for ((n = 0; n < leg_count; n++)); do
-      proof=missing
-      while read -r number proof_of type; do [ "$number" != "$i" ] || proof=$proof_of; done 2>/dev/null < "$work/legs/$n.committed" || :
-      json "\${P[leg.$n.name]}"
-      good+="\${good:+,}{\\"copy\\":\\"$proof\\",\\"destination\\":$REPLY}"
-      [ "$proof" = missing ] || copies=$((copies + 1))
-      [ "$proof" = proven ] || continue
-      whole=$((whole + 1))
-      [ "\${P[leg.$n.host]}" != "\${P[host]}" ] || continue
-      case $domains in *" \${P[leg.$n.provider]} "*) ;; *) domains+="\${P[leg.$n.provider]} " ;; esac
-      [ "\${P[leg.$n.provider]}" = "\${P[provider]}" ] || outside=yes
-    done
-    set -- $domains
-    if [ -e "$work/failed.$i" ]; then
-      status=failed sentence=$(cat -- "$work/failed.$i")
-    elif [ "$#" -lt "$quorum" ]; then
-      status=failed sentence="$whole of $leg_count destinations hold a proven copy, in $# failure domains; $quorum are wanted"
-    elif [ "$whole" -lt "$leg_count" ] || [ "$outside" = no ]; then
-      status=degraded sentence="$whole of $leg_count destinations hold a proven copy"
-      [ "$copies" = "$whole" ] || sentence+="; $((copies - whole)) more are complete but unproven until they are read back"
-      [ "$outside" = yes ] || sentence+="; none of them is with another provider than the source"
-    else
-      status=ok sentence="all $leg_count destinations hold a proven copy"
-    fi
-    case $status in failed) worst=4 ;; degraded) [ "$worst" = 4 ] || worst=3 ;; esac
-    say "\${P[source.$i.id]}: $status: $sentence"
-    json "$sentence"; sentence=$REPLY
-    name=$(sed -n "s/^name //p" "$work/names.$i" 2>/dev/null)
-    json "\${P[source.$i.id]}"
-    sources+="\${sources:+,}{\\"copies\\":[$good],\\"name\\":\\"$name\\",\\"sentence\\":$sentence,\\"source\\":$REPLY,\\"status\\":\\"$status\\"}"
-  done
-  local failed=0
-  for ((n = 0; n < leg_count; n++)); do
-    json "\${P[leg.$n.name]}"; sentence=$REPLY
-    REPLY=null
-    if [ ! -e "$work/legs/$n.ended" ]; then
-      failed=$((failed + 1))
-      json "$(cat -- "$work/legs/$n.failed" 2>/dev/null || echo 'it ended without a word')"
-    fi
-    legs+="\${legs:+,}{\\"destination\\":$sentence,\\"failure\\":$REPLY}"
-  done
-  case $worst in 0) status=ok ;; 3) status=degraded ;; *) status=failed ;; esac
-  local undeletable=no retry=false
-  for ((n = 0; n < leg_count; n++)); do [ -z "\${P[leg.$n.undeletable]-}" ] || undeletable=yes; done
-  now
-  local report="{\\"destinations\\":[$legs],\\"finishedAt\\":\\"$REPLY\\",\\"run\\":\\"$run\\",\\"sources\\":[$sources],\\"startedAt\\":\\"$began\\",\\"status\\":\\"$status\\",\\"undeletableCopy\\":$([ "$undeletable" = yes ] && echo true || echo false)"
-  # Only good dumps are worth keeping for the destinations that have not got them.
-  if [ "$failed" -gt 0 ] && grep -q '^commit ' "$work/queue" && [ ! -e "$work/freed" ]; then
-    report+=',"retryFromSpool":true}'
-    printf '%s\\n' "$report" > "$work/report"
-  else
-    report+=',"retryFromSpool":false}'
-    rm -rf -- "$work"
-  fi
-  say "end: $status"
-  printf 'report %s\\n' "$report"
-  exit "$worst"
 }
 
 main

@@ -1,11 +1,13 @@
 import { COUNT_POSTGRES, COUNT_SQLITE } from './counts';
+import { MYSQL } from './mysql';
+import { REACH } from './reach';
 
 /**
  * Producers: each writes one stream to standard output, its facts (fragments of JSON, one per line) to facts.<number>
  * and how each of its programs ended to producers.<number>. Plaintext goes into the pipe and nowhere else; only SQLite
  * has to write a copy, 0600 and beside its source or in memory, which has lost its name before it is read.
  */
-export const SOURCES = `
+export const SOURCES = `${REACH}${MYSQL}
 # ended NUMBER PROGRAM STATUS: writes down how it ended and passes that on.
 ended() {
   printf '%s %s\\n' "$2" "$3" >> "$work/producers.$1"
@@ -17,37 +19,33 @@ produce() {
   trap - EXIT
   case \${P[source.$1.kind]} in
     postgres) produce_postgres "$1" ;;
-    postgres-globals) postgres_environment "$1"; as "\${P[source.$1.runAs]-}" pg_dumpall --globals-only --no-password; ended "$1" pg_dumpall "$?" ;;
+    postgres-globals) postgres_reach "$1" postgres; alone "$1" pg_dumpall --globals-only --no-password; ended "$1" pg_dumpall "$?" ;;
+    mysql) produce_mysql "$1" ;;
+    mysql-accounts) produce_mysql_accounts "$1" ;;
     sqlite) produce_sqlite "$1" ;;
     redis) produce_redis "$1" ;;
-    directory) produce_directory "$1" ;;
+    directory) produce_directory "$1" "\${P[source.$1.path]}" ;;
+    docker-volume) produce_volume "$1" ;;
     command) produce_command "$1" ;;
     *) echo "this version knows no source of the kind \${P[source.$1.kind]}" >&2; ended "$1" selfhost 1 ;;
   esac
 }
 
-postgres_environment() {
-  export HOME=/ PGCONNECT_TIMEOUT=15 PGCLIENTENCODING=UTF8 PGAPPNAME=selfhost-backup
-  [ -z "\${P[source.$1.address]-}" ] || export PGHOST=\${P[source.$1.address]}
-  [ -z "\${P[source.$1.port]-}" ] || export PGPORT=\${P[source.$1.port]}
-  [ -z "\${P[source.$1.user]-}" ] || export PGUSER=\${P[source.$1.user]}
-  [ -z "\${P[source.$1.passfile]-}" ] || export PGPASSFILE=/dev/fd/\${P[source.$1.passfile]}
-  export PGDATABASE=\${P[source.$1.database]-postgres}
-}
-
 # One session exports the snapshot that pg_dump reads, and counts the rows of every table in it meanwhile.
 produce_postgres() {
-  local i=$1 user=\${P[source.$1.runAs]-} word snapshot status counted
-  postgres_environment "$i"
-  coproc SESSION { as "$user" psql -XAtqw -v ON_ERROR_STOP=1; }
+  local i=$1 word snapshot status counted
+  postgres_reach "$i" "\${P[source.$i.database]}"
+  coproc SESSION { "\${reach[@]}" psql -XAtqw -v ON_ERROR_STOP=1; }
   local session=$SESSION_PID from=\${SESSION[0]} to=\${SESSION[1]}
   exec {from}<&"$from" {to}>&"$to"
+  secret_lines "$i" >&"$to"
   cat >&"$to" <<'SQL'
 SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; SET row_security = off;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT 'snapshot ' || pg_export_snapshot();
 SELECT '"lsn":"' || CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END || '"';
 SELECT '"server":' || current_setting('server_version_num');
+SELECT '"preload":' || to_json(setting)::text FROM pg_settings WHERE name = 'shared_preload_libraries';
 SELECT '"extensions":[' || coalesce(string_agg(to_json(extname)::text, ',' ORDER BY extname::text COLLATE "C"), '') || ']' FROM pg_extension;
 SQL
   if ! read -r -t 60 -u "$from" word snapshot || [ "$word" != snapshot ]; then
@@ -60,7 +58,7 @@ ${COUNT_POSTGRES}
 SQL
   cat <&"$from" > "$work/facts.$i" &
   local reader=$!
-  as "$user" pg_dump --format=custom --compress=0 --no-password --lock-wait-timeout=600000 --snapshot="$snapshot"
+  alone "$i" pg_dump --format=custom --compress=0 --no-password --lock-wait-timeout=600000 --snapshot="$snapshot"
   status=$?
   # Only now may the session end, and the snapshot with it. A dump that broke off needs no counts.
   # A word does it: others may have inherited the pipe, so its end would not be seen.
@@ -113,13 +111,25 @@ produce_redis() {
     list+=(-h "\${P[source.$1.address]-127.0.0.1}" -p "\${P[source.$1.port]-6379}")
   fi
   [ -z "\${P[source.$1.user]-}" ] || list+=(--user "\${P[source.$1.user]}")
-  [ -z "\${P[source.$1.passfile]-}" ] || export REDISCLI_AUTH="$(cat "/dev/fd/\${P[source.$1.passfile]}")"
-  "\${list[@]}" --rdb -
+  if [ -n "\${P[source.$1.container]-}" ]; then
+    reach=(in_container "$i" redis through HOME=/)
+    alone "$i" "\${list[@]}" --rdb -
+  else
+    [ -z "\${P[source.$1.passfile]-}" ] || export REDISCLI_AUTH="$(cat "/dev/fd/\${P[source.$1.passfile]}")"
+    "\${list[@]}" --rdb -
+  fi
   ended "$i" redis-cli "$?"
 }
 
+produce_volume() {
+  local place
+  place=$(docker_client "$1" volume inspect --format '{{.Mountpoint}}' -- "\${P[source.$1.volume]}") && [ -d "$place" ] && [ -x "$place" ] ||
+    { echo "volume \${P[source.$1.volume]} is not there, or its files are not for this user" >&2; ended "$1" docker 1; return; }
+  produce_directory "$1" "$place"
+}
+
 produce_directory() {
-  local i=$1 path=\${P[source.$1.path]} n list=() status
+  local i=$1 path=$2 n list=() status
   if [ -n "\${P[source.$i.marker]-}" ] && [ ! -e "$path/\${P[source.$i.marker]}" ]; then
     echo "$path/\${P[source.$i.marker]} is not there: what should be mounted at $path is not" >&2
     ended "$i" tar 1

@@ -14,9 +14,16 @@ export const SPOOL = `
 cut_part() {
   wait_for_room || return 1
   crypt "$work/new"
-  rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$FILE" 2>> "$work/errors.$source" || return 1
-  settle_part || return 1
+  rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$FILE" 2>> "$work/errors.$source" && settle_part || { no_room; return 1; }
   printf '%s %s\\n' "$source" "$REPLY" >> "$work/cut"
+}
+
+# Says so when the disk is what was missing; a full one takes no word before something goes.
+no_room() {
+  local disk
+  rm -f -- "$work/ballast"
+  disk=$(df --output=avail -B1 -- "$work" | tail -n 1)
+  [ "$((disk - 262144))" -ge "$part_bytes" ] || echo "the disk of the spool $work is full" >> "$work/errors.$source"
 }
 
 # Moves the one file below new/ to ready/ and leaves its path in REPLY.
@@ -39,6 +46,7 @@ wait_for_room() {
     if [ -e "$work/bad.$source" ]; then : > "$work/gave-up.$source"; return 1; fi
     free_parts || drop_slowest || nap 0.2
     if [ "$((SECONDS - waited))" -gt "$room_wait" ]; then
+      no_room
       echo "the spool $work has had no room for $room_wait s" >> "$work/errors.$source"
       return 1
     fi

@@ -104,7 +104,8 @@ read_archive() {
   local status=0
   case \${P[kind]} in
     postgres) need pg_restore; pg_restore --list > /dev/null || status=1 ;;
-    directory) tar --list > /dev/null || status=1 ;;
+    directory | docker-volume) tar --list > /dev/null || status=1 ;;
+    mysql) tail -n 1 | grep -q '^-- Dump completed' || { echo 'the dump has no end' >&2; status=1; } ;;
   esac
   cat > /dev/null
   return "$status"

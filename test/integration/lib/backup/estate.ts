@@ -16,6 +16,8 @@ import { startMachine, taskOf, type Machine } from '../host/machine';
 /** A source host with a database, and places to send its backups to. Everything is gone after stop(). */
 export interface Estate {
   readonly machine: Machine;
+  /** Where the destinations over SFTP are. */
+  readonly eva: SshHost;
   readonly postgres: PostgresServer;
   readonly folder: string;
   readonly spool: string;
@@ -32,7 +34,7 @@ export interface Estate {
   readonly pathOf: (name: string) => string;
   readonly database: PostgresSource;
   readonly plan: (change: Partial<BackupPlan> & Pick<BackupPlan, 'destinations'>) => BackupPlan;
-  readonly backUp: (plan: BackupPlan) => Promise<BackupReport>;
+  readonly backUp: (plan: BackupPlan, timeoutMs?: number) => Promise<BackupReport>;
   readonly rclone: (...list: string[]) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
@@ -93,6 +95,7 @@ export async function startEstate(): Promise<Estate> {
   };
   return {
     machine,
+    eva,
     postgres,
     folder,
     spool,
@@ -115,9 +118,9 @@ export async function startEstate(): Promise<Estate> {
       logFile,
       ...change,
     }),
-    async backUp(plan) {
+    async backUp(plan, timeoutMs = 55_000) {
       const started = await startBackup(machine.host, plan, {}, task);
-      return await awaitBackup(machine.host, plan, started, { timeoutMs: 55_000 }, task);
+      return await awaitBackup(machine.host, plan, started, { timeoutMs }, task);
     },
     rclone: (...list) => run(['rclone', '--config', configFile, ...list]),
     async stop() {

@@ -8,6 +8,7 @@ import { awaitBackup, readBackup, retryBackup, startBackup } from '../../../../l
 import { verifyBackup } from '../../../../lib/backup/verify';
 import type { CommandSource, Destination } from '../../../../lib/backup/plan';
 import { awaitJob } from '../../../../lib/host/jobs/await';
+import { closeSessions } from '../../../../lib/host/sessions';
 import { runCommand } from '../../../../lib/host/run';
 import { cancelJob } from '../../../../lib/host/jobs/cancel';
 import { describeAsRoot } from '../../lab/as-root';
@@ -193,6 +194,121 @@ describeAsRoot('a backup when things go wrong', () => {
     }
   });
 
+  test('a destination that gives back the hashes it was told is not believed: unproven, and found by reading back', async () => {
+    const { local, plan, machine } = estate;
+    const liar = await startLiar();
+    try {
+      const own = estate.vault.rclone.kind === 'text' ? estate.vault.rclone.text : '';
+      const text = `${own}\n[echo]\ntype = webdav\nurl = ${liar.url}\nvendor = nextcloud\n`;
+      const vault = { ...estate.vault, rclone: { kind: 'text' as const, text } };
+      const lying: Destination = { ...local('echo'), remote: 'echo:' };
+      const report = await estate.backUp(plan({ set: 'echo', vault, destinations: [local('honest3'), lying] }));
+      expect(report.sources[0]?.copies).toEqual([
+        { destination: 'honest3', copy: 'proven' },
+        { destination: 'echo', copy: 'unproven' },
+      ]);
+      expect(liar.hashesTold()).toBeGreaterThan(0);
+      const backup = { source: 'postgres/immich', name: report.sources[0]?.name ?? '' };
+      const look = (kind: 'hash' | 'full') =>
+        verifyBackup(machine.host, { vault, backup, destinations: [lying], depth: { kind } }, task);
+      expect((await look('hash')).copies).toMatchObject([{ status: 'unproven', compared: 'none' }]);
+      expect((await look('full')).copies).toMatchObject([
+        { status: 'damaged', problems: expect.arrayContaining([expect.objectContaining({ problem: 'hash' })]) },
+      ]);
+    } finally {
+      await liar.stop();
+    }
+  });
+
+  test('connections that are cut in the middle are made again, for the upload as for us', async () => {
+    const { sftp, plan, machine, eva } = estate;
+    const wanted = plan({
+      set: 'cut',
+      sources: [{ ...estate.database, database: 'big' }],
+      destinations: [{ ...sftp('cut'), bandwidth: '3M', attempts: 6 }],
+    });
+    const started = await startBackup(machine.host, wanted, {}, task);
+    await arrived('cut');
+    await eva.dropConnections();
+    // What n8n is to a backup: a connection that may go away, and the run goes on without it.
+    await closeSessions();
+    const report = await awaitBackup(machine.host, wanted, started, { timeoutMs: 50_000 }, task);
+    expect(report).toMatchObject({ status: 'ok', sources: [{ copies: [{ copy: 'proven' }] }] });
+    expect(await logOf(estate)).toMatch(/cut: trying again in \d+ s/);
+  });
+
+  test('a destination that freezes does not hold up the others, and is filled when it is back', async () => {
+    const { sftp, local, plan, machine, eva, pathOf } = estate;
+    const wanted = plan({
+      set: 'frozen',
+      destinations: [local('awake'), { ...sftp('frozen'), bandwidth: '300k', idleSeconds: 3, attempts: 1 }],
+    });
+    const started = await startBackup(machine.host, wanted, {}, task);
+    await arrived('frozen');
+    eva.freeze();
+    let report;
+    try {
+      report = await awaitBackup(machine.host, wanted, started, { timeoutMs: 50_000 }, task);
+    } finally {
+      eva.thaw();
+    }
+    expect(report).toMatchObject({
+      status: 'degraded',
+      retryFromSpool: true,
+      sources: [{ copies: [{ copy: 'proven' }, { copy: 'missing' }] }],
+      destinations: [{ failure: null }, { failure: expect.stringMatching(/^a part could not be uploaded/) }],
+    });
+    const again = await retryBackup(machine.host, { ...wanted, sources: [endless('other')] }, report.run, task);
+    const second = await awaitBackup(machine.host, wanted, again, { timeoutMs: 50_000 }, task);
+    // The plan had other sources by now: the retry fills what the run had.
+    expect(second).toMatchObject({
+      status: 'ok',
+      sources: [
+        {
+          source: 'postgres/immich@bruno',
+          name: report.sources[0]?.name,
+          copies: [{ copy: 'proven' }, { copy: 'proven' }],
+        },
+      ],
+    });
+    expect(await filesBelow(pathOf('frozen'))).toEqual(await filesBelow(pathOf('awake')));
+  });
+
+  test('a disk that fills up during the dump: failed, nothing has a final name, and the next run is good', async () => {
+    const { local, plan, folder, pathOf } = estate;
+    const small = join(folder, 'filling');
+    await mkdir(small);
+    await onHost('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small);
+    try {
+      const wanted = plan({
+        set: 'filling',
+        sources: [{ ...estate.database, database: 'big' }],
+        destinations: [{ ...local('filling'), bandwidth: '200k' }],
+        spool: { folder: small, partBytes: 256 * 1024, reserveBytes: 256 * 1024, roomWaitSeconds: 2 },
+      });
+      const started = await startBackup(estate.machine.host, wanted, {}, task);
+      await arrived('filling');
+      await onHost('sh', '-c', 'head -c 4194304 /dev/zero > "$1" 2> /dev/null; true', 'sh', join(small, 'other'));
+      const report = await awaitBackup(estate.machine.host, wanted, started, { timeoutMs: 50_000 }, task);
+      expect(report).toMatchObject({
+        status: 'failed',
+        sources: [
+          {
+            status: 'failed',
+            sentence: expect.stringMatching(/^the spool could not be written: .*(is full|no room)/),
+            copies: [{ copy: 'missing' }],
+          },
+        ],
+      });
+      expect(await filesBelow(pathOf('filling'))).toEqual([]);
+      await onHost('rm', join(small, 'other'));
+      const next = await estate.backUp({ ...wanted, destinations: [local('filling')] });
+      expect(next.status).toBe('ok');
+    } finally {
+      await onHost('umount', small);
+    }
+  });
+
   test('two runs of one set exclude each other', async () => {
     const { local, plan, machine } = estate;
     const long = plan({ set: 'twice', sources: [endless('first')], destinations: [local('twice')] });
@@ -253,9 +369,20 @@ describeAsRoot('a backup when things go wrong', () => {
   });
 });
 
-/** A WebDAV server that answers every upload with 201, tells the size it was sent, and keeps the first half. */
-async function startLiar(): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const files = new Map<string, { readonly size: number; readonly kept: Buffer }>();
+interface Liar {
+  readonly url: string;
+  /** How often it has given back a hash that it was told. */
+  readonly hashesTold: () => number;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * A WebDAV server that answers every upload with 201, and tells the size and the hash it was sent. Of a part it keeps the
+ * first half and zeros; small files, as the manifest is one, it keeps whole when they come with a hash.
+ */
+async function startLiar(): Promise<Liar> {
+  const files = new Map<string, { readonly size: number; readonly kept: Buffer; readonly hash: string }>();
+  let hashesTold = 0;
   const folders = new Set(['/']);
   const server: Server = createServer((request, response) => {
     const path = (request.url ?? '/').replace(/\/+$/, '') || '/';
@@ -272,12 +399,13 @@ async function startLiar(): Promise<{ readonly url: string; readonly stop: () =>
         const kind =
           file === undefined
             ? '<d:resourcetype><d:collection/></d:resourcetype>'
-            : `<d:resourcetype/><d:getcontentlength>${file.size}</d:getcontentlength>`;
+            : `<d:resourcetype/><d:getcontentlength>${file.size}</d:getcontentlength>${file.hash === '' ? '' : `<o:checksums><o:checksum>${file.hash}</o:checksum></o:checksums>`}`;
+        if (file !== undefined && file.hash !== '') hashesTold++;
         return `<d:response><d:href>${name}</d:href><d:propstat><d:prop>${kind}<d:getlastmodified>Mon, 05 Jan 2026 00:00:00 GMT</d:getlastmodified></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`;
       };
       switch (request.method) {
         case 'PUT':
-          files.set(path, { size: body.length, kept: body.subarray(0, body.length / 2) });
+          files.set(path, { size: body.length, ...keep(body, String(request.headers['oc-checksum'] ?? '')) });
           {
             end(201);
             return;
@@ -319,7 +447,7 @@ async function startLiar(): Promise<{ readonly url: string; readonly stop: () =>
                 );
           end(
             207,
-            `<?xml version="1.0"?><d:multistatus xmlns:d="DAV:">${[path, ...below].map(entry).join('')}</d:multistatus>`,
+            `<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" xmlns:o="http://owncloud.org/ns">${[path, ...below].map(entry).join('')}</d:multistatus>`,
           );
           return;
         }
@@ -338,10 +466,17 @@ async function startLiar(): Promise<{ readonly url: string; readonly stop: () =>
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    hashesTold: () => hashesTold,
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
         server.close(() => resolve());
       }),
   };
+}
+
+function keep(body: Buffer, hash: string): { readonly kept: Buffer; readonly hash: string } {
+  const half = body.subarray(0, body.length / 2);
+  if (hash === '') return { kept: half, hash };
+  return { kept: body.length < 16_384 ? body : Buffer.concat([half, Buffer.alloc(body.length - half.length)]), hash };
 }

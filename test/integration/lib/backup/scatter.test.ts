@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../../../lab/hosts/programs';
@@ -10,13 +10,17 @@ import { describeAsRoot } from '../../lab/as-root';
 import { taskOf } from '../host/machine';
 import { canaryFiles, fillDatabase, filesBelow, logOf, startEstate, type Estate } from './estate';
 
-const CANARY = 'CANARY-4711-in-the-database';
+/** Nobody else on this machine writes this word. */
+const CANARY = `CANARY-${randomBytes(6).toString('hex')}-in-the-database`;
 const REDIS_PASSWORD = 'a word for Redis';
 
 describeAsRoot('scattering a backup', () => {
   let estate: Estate;
+  let started: string;
   beforeAll(async () => {
     estate = await startEstate();
+    started = join(estate.folder, 'started');
+    await writeFile(started, '');
     await fillDatabase(estate.postgres, 'immich', CANARY);
   });
   const children: ChildProcess[] = [];
@@ -250,6 +254,13 @@ describeAsRoot('scattering a backup', () => {
       ),
     ).toEqual([]);
     expect(await filesBelow(folder)).not.toContainEqual(expect.stringContaining('selfhost-copy'));
+    // Nor in any other file that was written since: only the sources hold it, and what the tests above have unpacked.
+    const own = [estate.postgres.socketFolder, join(folder, 'data'), join(folder, 'redis'), join(folder, 'copy.db')];
+    const script =
+      'find /tmp /var /run /dev/shm /root -xdev -type f -newer "$1" -size -1000000k -print0 2>/dev/null | xargs -0 -r grep -laF -e "$2" 2>/dev/null; true';
+    const found = (await run(['bash', '-c', script, 'bash', started, CANARY])).split('\n');
+    expect(found.filter((file) => file !== '' && !own.some((place) => file.startsWith(place)))).toEqual([]);
+    expect(found.some((file) => file.startsWith(join(folder, 'data')))).toBe(true);
   });
 });
 

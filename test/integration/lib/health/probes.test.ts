@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { startMail, type MailServer } from '../../../../lab/mail';
-import { startMariaDb, type MariaDb } from '../../../../lab/mariadb';
+import { startMariadb, type MariadbServer } from '../../../../lab/mariadb';
 import { startRedis } from '../../../../lab/n8n/services';
 import { startPostgres, type PostgresServer } from '../../../../lab/postgres';
 import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
@@ -74,9 +74,9 @@ describe('a real PostgreSQL', () => {
 });
 
 describe('a real MariaDB', () => {
-  let server: MariaDb;
+  let server: MariadbServer;
   beforeAll(async () => {
-    server = await startMariaDb();
+    server = await startMariadb();
     secrets['credential:MYSQL'] = 'its password';
     await server.sql("create user probe@'127.0.0.1' identified by 'its password'");
   });

@@ -44,6 +44,17 @@ describe('the plan of a backup', () => {
     expect(refusal({ level: 22 })).toBe('its compression level is not 1 to 19');
   });
 
+  test('names of containers and volumes are plain before a docker client sees them', () => {
+    const container = '--privileged';
+    expect(refusal({ sources: [{ kind: 'mysql', name: 'shop', database: 'shop', container }] })).toBe(
+      'shop has no plain name of a container or volume',
+    );
+    expect(refusal({ sources: [{ kind: 'docker-volume', name: 'photos', volume: '/etc' }] })).toBe(
+      'photos has no plain name of a container or volume',
+    );
+    expect(refusal({ sources: [{ kind: 'docker-volume', name: 'photos', volume: 'immich_photos' }] })).toBe('accepted');
+  });
+
   test('two sources never share a folder', () => {
     expect(folderOf({ name: 'Postgres/Immich' })).toBe('postgres-immich');
     const twice = [
