@@ -78,7 +78,7 @@ export function readListings(
 ): Listing[] {
   const files = destinations.map((): (StoredFile & { path: string })[] => []);
   const manifests = destinations.map(() => new Map<string, Manifest>());
-  const ends = destinations.map((): string | undefined => undefined) as (string | undefined)[];
+  const ends: (string | undefined)[] = destinations.map(() => undefined);
   for (const line of answer.split('\n')) {
     const [, kind, number, rest = ''] = /^(file|manifest|read|unreachable) (\d+) ?(.*)$/.exec(line) ?? [];
     const index = Number(number ?? -1);

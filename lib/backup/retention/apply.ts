@@ -62,10 +62,10 @@ export async function applyRetention(
         deadline: DEADLINE_SECONDS,
         legs: legs.length,
         ...Object.fromEntries(
-          legs.flatMap(({ remote }, leg) => [
+          legs.flatMap(({ remote }, leg): [string, string | number][] => [
             [`leg.${leg}.remote`, remote],
             [`leg.${leg}.removals`, ofLeg[leg]?.length ?? 0],
-            ...(ofLeg[leg] ?? []).flatMap(({ folder, name, uploading, files }, index) => [
+            ...(ofLeg[leg] ?? []).flatMap(({ folder, name, uploading, files }, index): [string, string][] => [
               [`leg.${leg}.${index}.place`, `${folder}/${name}${uploading ? '.uploading' : ''}`],
               [`leg.${leg}.${index}.name`, name],
               [`leg.${leg}.${index}.files`, files.join('\n')],
@@ -79,7 +79,8 @@ export async function applyRetention(
     task,
   );
   const told = new Map<string, string>();
-  for (const line of Array.isArray(answer) ? answer : []) {
+  const lines = Array.isArray(answer) ? (answer as unknown[]) : [];
+  for (const line of lines) {
     const [, kind, leg, index, why = ''] = /^(removed|failed) (\d+) (\d+) ?(.*)$/.exec(String(line)) ?? [];
     if (kind !== undefined) told.set(`${leg} ${index}`, kind === 'removed' ? '' : why);
   }
