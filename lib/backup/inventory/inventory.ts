@@ -51,6 +51,9 @@ export interface InventoryOptions {
   readonly now?: Date;
 }
 
+/** How many backups are compared at the same time. */
+const AT_ONCE = 3;
+
 /** How many older backups are looked at when the newest is damaged. */
 const LOOK_BACK = 3;
 
@@ -64,19 +67,23 @@ export async function takeInventory(
   const { plan } = described;
   const listings = await listStored(host, plan.vault, plan.destinations, task);
   const copies = new Map<string, VerifiedCopy>();
-  if (options.depth !== 'listing') {
+  const { depth } = options;
+  if (depth !== 'listing') {
     for (let round = 0; round < LOOK_BACK; round += 1) {
       const wanted = unknownNewest(listings, copies);
       if (wanted.size === 0) break;
-      for (const [place, names] of wanted) {
+      const compare = async ([place, names]: readonly [string, ReadonlySet<string>]) => {
         const [folder = '', name = ''] = place.split('/');
         const destinations = plan.destinations.filter((each) => names.has(each.name));
         const backup = { source: folder, name };
-        const request = { vault: plan.vault, backup, destinations, depth: { kind: options.depth } };
+        const request = { vault: plan.vault, backup, destinations, depth: { kind: depth } };
         task.progress({ message: `Comparing ${place} with its manifest at ${[...names].join(', ')}` });
         for (const copy of (await verifyBackup(host, request, task)).copies)
           copies.set(`${copy.destination}/${place}`, copy);
-      }
+      };
+      const places = [...wanted];
+      for (let first = 0; first < places.length; first += AT_ONCE)
+        await Promise.all(places.slice(first, first + AT_ONCE).map(compare));
     }
   }
   const at = options.now ?? new Date();

@@ -68,7 +68,8 @@ export function planRetention({ plan, keep }: Described, inventory: Inventory): 
         whole.map((backup) => ({ name: backup.name, at: backup.at, good: isGood(backup) })),
         rule,
       );
-      for (const { name, keep: stays, reason } of decisions) {
+      // The oldest first, so that what breaks off has removed the least valuable.
+      for (const { name, keep: stays, reason } of decisions.toReversed()) {
         const backup = whole.find((each) => each.name === name);
         if (backup === undefined) continue;
         const foreign = foreignFile(backup);
