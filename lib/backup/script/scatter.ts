@@ -1,4 +1,5 @@
 import { LEG } from './leg';
+import { NOTICES, PAUSES } from './notices';
 import { privately } from './prelude';
 import { SOURCES } from './sources';
 import { SPOOL } from './spool';
@@ -9,7 +10,7 @@ import { SPOOL } from './spool';
  *
  * Exit status: 0 ok, 3 degraded, 4 failed, 5 another run of the set is going, 120 refused before anything was done.
  */
-const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}
+const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}${NOTICES}${PAUSES}
 say() {
   now
   printf '%s %s %s\\n' "$REPLY" "$run" "$*"
@@ -44,9 +45,11 @@ main() {
 
   say "start: $source_count sources, $leg_count destinations"
   now; began=$REPLY
+  begun_at=$EPOCHSECONDS
   check_room
   hash_types=md5
   [ -n "\${P[retry]-}" ] || probe_hashes
+  (trap - EXIT; notice start) & telling=$!
   legs_running=()
   for ((n = 0; n < leg_count; n++)); do
     if [ -n "\${P[retry]-}" ] && [ -e "$work/legs/$n.ended" ]; then continue; fi
@@ -69,6 +72,7 @@ stop_all() {
   trap '' TERM INT HUP
   say 'stopped: nothing that was not complete has got its name'
   kill -TERM 0
+  notice fail
   exit 143
 }
 
@@ -105,6 +109,7 @@ check_room() {
   disk=$(df --output=avail -B1 -- "$work" | tail -n 1)
   if [ "$disk" -lt "$((reserve + 2 * part_bytes))" ]; then
     rm -rf -- "$work"
+    notice fail
     refuse "the disk of the spool $work has $disk bytes left; two parts and the reserve need $((reserve + 2 * part_bytes))"
   fi
   [ "$limit" -gt 0 ] || limit=$((disk - reserve))
@@ -137,7 +142,9 @@ dump_source() {
   : > "$work/errors.$source"; : > "$work/facts.$source"; : > "$work/producers.$source"
   echo "name $name" > "$work/names.$source"
   say "\${P[source.$source.id]}: dump begins"
-  if ! places "$source"; then
+  if ! wait_while_held; then
+    bad="this host was on hold for $room_wait s"
+  elif ! places "$source"; then
     bad='the names could not be encrypted'
   else
     (produce "$source"; exit "$?") 2>> "$work/errors.$source" |
@@ -229,7 +236,7 @@ write_manifest() {
 # Failure domains: a copy on the source's own host is none, and copies with one provider fall together.
 finish() {
   local n i status=ok sentence sources= legs= proof type domains copies whole outside good
-  local verdicts=() worst=0
+  local verdicts=() worst=0 metrics=
   for ((i = 0; i < source_count; i++)); do
     domains=' ' copies=0 whole=0 outside=no good=
     for ((n = 0; n < leg_count; n++)); do
@@ -256,6 +263,14 @@ finish() {
     else
       status=ok sentence="all $leg_count destinations hold a proven copy"
     fi
+    for ((n = 0; n < leg_count; n++)); do
+      proof=missing
+      while read -r number proof_of type; do [ "$number" != "$i" ] || proof=$proof_of; done 2>/dev/null < "$work/legs/$n.committed" || :
+      case $proof in proven) proof=1 ;; *) proof=0 ;; esac
+      metric copy_proven "source=\\"\${P[source.$i.id]}\\",destination=\\"\${P[leg.$n.name]}\\"" "$proof"
+    done
+    case $status in ok) proof=0 ;; degraded) proof=1 ;; *) proof=2 ;; esac
+    metric source_status "source=\\"\${P[source.$i.id]}\\"" "$proof"
     case $status in failed) worst=4 ;; degraded) [ "$worst" = 4 ] || worst=3 ;; esac
     say "\${P[source.$i.id]}: $status: $sentence"
     json "$sentence"; sentence=$REPLY
@@ -273,7 +288,11 @@ finish() {
     fi
     legs+="\${legs:+,}{\\"destination\\":$sentence,\\"failure\\":$REPLY}"
   done
-  case $worst in 0) status=ok ;; 3) status=degraded ;; *) status=failed ;; esac
+  case $worst in 0) status=ok proof=0 ;; 3) status=degraded proof=1 ;; *) status=failed proof=2 ;; esac
+  metric status '' "$proof"
+  metric duration_seconds '' "$((EPOCHSECONDS - begun_at))"
+  metric finished_timestamp_seconds '' "$EPOCHSECONDS"
+  [ "$status" = failed ] || metric success_timestamp_seconds '' "$EPOCHSECONDS"
   local undeletable=no retry=false
   for ((n = 0; n < leg_count; n++)); do [ -z "\${P[leg.$n.undeletable]-}" ] || undeletable=yes; done
   now
@@ -288,6 +307,10 @@ finish() {
   fi
   say "end: $status"
   printf 'report %s\\n' "$report"
+  # Whoever hears of the start after the end believes that it still goes on.
+  wait "$telling" 2>/dev/null || :
+  push_metrics
+  if [ "$status" = failed ]; then notice fail; else notice success; fi
   exit "$worst"
 }
 
