@@ -1,6 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseDescribed, type Described } from '../../../../lib/backup/described/described';
+import { run } from '../../../../lab/hosts/programs';
+import { takeCoverage } from '../../../../lib/backup/coverage/coverage';
 import { takeInventory } from '../../../../lib/backup/inventory/inventory';
 import { applyRetention, previewRetention } from '../../../../lib/backup/retention/apply';
 import { describeAsRoot } from '../../lab/as-root';
@@ -166,6 +168,40 @@ describeAsRoot('what is kept of backups', () => {
     ]);
     await applyRetention(host, described, { hash: late.hash, now }, task);
     expect([...(await stored('one')).keys()]).not.toContain(folder);
+  });
+
+  test('what is on the host and in no backup is told, and what could not be looked at is not taken for nothing', async () => {
+    const { postgres, folder, database, machine } = estate;
+    await postgres.sql('CREATE DATABASE immich;\nCREATE DATABASE wiki;');
+    const data = join(folder, 'data');
+    await run(['mkdir', '-p', data]);
+    await run(['sqlite3', join(data, 'forgejo.db'), 'CREATE TABLE a (x)']);
+    await run(['sqlite3', join(data, 'no-ending'), 'CREATE TABLE a (x)']);
+    await writeFile(join(data, 'looks-like.db'), 'this is none');
+    const plan = estate.plan({
+      destinations: [estate.local('one')],
+      sources: [database, { kind: 'sqlite', name: 'forgejo', path: join(data, 'forgejo.db') }],
+    });
+    const request = { plan, folders: [data, '/nowhere'], buckets: ['s3:images'], ignore: [] };
+    const covered = await takeCoverage(machine.host, request, task);
+    const own = covered.filter(({ what }) => !/docker|volume/i.test(what));
+    expect(own.map(({ what, state, sources }) => [what.replace(folder, ''), state, sources])).toEqual([
+      [`database wiki (port ${postgres.port})`, 'in no backup', []],
+      ['/data/no-ending', 'in no backup', []],
+      ['s3:images', 'in no backup', []],
+      ['/nowhere', 'unknown', []],
+      [`database immich (port ${postgres.port})`, 'covered', ['postgres/immich']],
+      ['/data/forgejo.db', 'covered', ['forgejo']],
+    ]);
+    const wrong = { ...plan, sources: [{ ...database, password: 'not the password' }] as const };
+    const blind = await takeCoverage(machine.host, { ...request, plan: wrong, folders: [] }, task);
+    expect(
+      blind.flatMap(({ state, sentence }) => (state === 'unknown' && !/Docker/.test(sentence) ? [sentence] : [])),
+    ).toEqual([
+      expect.stringMatching(
+        /^the databases of PostgreSQL at .* could not be looked at: .*password authentication failed/,
+      ),
+    ]);
   });
 
   async function folderOf(name: string): Promise<string> {
