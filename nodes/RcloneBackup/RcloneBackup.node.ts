@@ -2,8 +2,29 @@ import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { coverageOperation } from './actions/coverage.operation';
+import {
+  daemonBandwidthOperation,
+  daemonJobOperation,
+  daemonStartOperation,
+  daemonStatsOperation,
+  daemonStopOperation,
+} from './actions/daemon.operations';
 import { applyRetentionOperation, inventoryOperation, previewRetentionOperation } from './actions/keep.operations';
 import { drillOperation, restoreOperation, verifyOperation } from './actions/proof.operations';
+import {
+  aboutOperation,
+  checkOperation,
+  cleanUpOperation,
+  copyOperation,
+  dedupeOperation,
+  deleteOperation,
+  listOperation,
+  stopTransferOperation,
+  syncOperation,
+  testOperation,
+  transferStatusOperation,
+} from './actions/remote.operations';
 import {
   fillOperation,
   listRunsOperation,
@@ -39,6 +60,7 @@ export const RcloneBackup = actionNode<BackupContext>({
         restoreOperation,
         fillOperation,
         inventoryOperation,
+        coverageOperation,
       ],
     }),
     resource({ name: 'run', label: 'Run', operations: [statusOperation, listRunsOperation] }),
@@ -46,6 +68,34 @@ export const RcloneBackup = actionNode<BackupContext>({
       name: 'retention',
       label: 'Retention',
       operations: [previewRetentionOperation, applyRetentionOperation],
+    }),
+    resource({
+      name: 'remote',
+      label: 'Remote',
+      operations: [
+        testOperation,
+        listOperation,
+        aboutOperation,
+        copyOperation,
+        syncOperation,
+        checkOperation,
+        deleteOperation,
+        dedupeOperation,
+        cleanUpOperation,
+        transferStatusOperation,
+        stopTransferOperation,
+      ],
+    }),
+    resource({
+      name: 'daemon',
+      label: 'Rclone Daemon',
+      operations: [
+        daemonStatsOperation,
+        daemonBandwidthOperation,
+        daemonStartOperation,
+        daemonJobOperation,
+        daemonStopOperation,
+      ],
     }),
   ],
   methods: {

@@ -167,6 +167,12 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
         /^Readable: vault \(crypt\), eva \(sftp\), dav \(webdav\)\. Backups are encrypted as vault\./,
       ),
     });
+    const tested = itemsOf(await run({ ...backupNode('remote', 'test', {}), name: 'Node' }));
+    expect(tested.map(({ remote, works }) => [remote, works]).sort()).toEqual([
+      ['dav', true],
+      ['eva', true],
+      ['vault', true],
+    ]);
     const wrong = await api.createCredential('wrong', 'selfhostRclone', {
       place: 'here',
       configuration: '[eva]\ntype = sftp\npass = in the open',
@@ -235,6 +241,9 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
       ['postgres/immich', 'two', 'fresh', 2, 'proven', true],
       ['vault', 'one', 'fresh', 2, 'proven', true],
       ['vault', 'two', 'fresh', 2, 'proven', true],
+      // In no plan any more, and not forgotten.
+      ['slow', 'one', 'fresh', 1, 'proven', true],
+      ['slow', 'two', 'fresh', 1, 'proven', true],
     ]);
     const [preview] = itemsOf(look, 'Preview');
     expect(preview?.removals).toHaveLength(4);
@@ -250,10 +259,13 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
         changed: true,
         removed: 4,
         failures: [],
-        kept: expect.objectContaining({ length: 4 }),
+        kept: expect.objectContaining({ length: 6 }),
       }),
     ]);
-    expect((await filesBelow(estate.pathOf('two'))).length).toBe(before.length / 2);
+    const gone = (preview?.removals as readonly { destination: string; files: readonly string[] }[])
+      .filter(({ destination }) => destination === 'two')
+      .flatMap(({ files }) => files);
+    expect((await filesBelow(estate.pathOf('two'))).length).toBe(before.length - gone.length);
   });
 
   it('leaves no secret in an execution, in the log of n8n, or in any file of n8n, host or destination', () => {
