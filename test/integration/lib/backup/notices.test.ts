@@ -18,7 +18,7 @@ describeAsRoot('a run tells how it goes', () => {
   let base: string;
   const heard: { readonly what: string; readonly body: string }[] = [];
   beforeAll(async () => {
-    estate = await startEstate();
+    estate = await startEstate({ database: false });
     server = createServer((request, response) => {
       const pieces: Buffer[] = [];
       request.on('data', (piece: Buffer) => pieces.push(piece));

@@ -59,12 +59,17 @@ export async function startRotatingStorage(): Promise<RotatingStorage> {
       return;
     }
     const token = /^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    if ((access.get(token) ?? 0) < Date.now())
-      { say(401, { error: { code: 401, message: 'Invalid Credentials' } }); return; }
+    if ((access.get(token) ?? 0) < Date.now()) {
+      say(401, { error: { code: 401, message: 'Invalid Credentials' } });
+      return;
+    }
     const [, upload = '', bucket = '', object] =
       /^(\/upload)?\/storage\/v1\/b\/([^/]+)(?:\/o(?:\/(.*))?)?$/.exec(pathname) ?? [];
     const name = decodeURIComponent(object ?? '');
-    if (bucket === '') { say(404, { error: { code: 404, message: `no ${pathname}` } }); return; }
+    if (bucket === '') {
+      say(404, { error: { code: 404, message: `no ${pathname}` } });
+      return;
+    }
     if (upload !== '' && request.method === 'POST') {
       const { metadata, bytes } = multipart(request.headers['content-type'] ?? '', body);
       const key =
@@ -72,20 +77,33 @@ export async function startRotatingStorage(): Promise<RotatingStorage> {
           ? metadata['name']
           : (searchParams.get('name') ?? '');
       files.set(key, { bytes, metadata: isObject(metadata) ? metadata['metadata'] : undefined });
-      say(200, facts(bucket, key)); return;
+      say(200, facts(bucket, key));
+      return;
     }
     const [from = '', to = ''] = name.split(`/rewriteTo/b/${bucket}/o/`);
     if (to !== '' && request.method === 'POST') {
       const known = files.get(from);
-      if (known === undefined) { say(404, { error: { code: 404, message: 'Not Found' } }); return; }
+      if (known === undefined) {
+        say(404, { error: { code: 404, message: 'Not Found' } });
+        return;
+      }
       files.set(to, known);
-      say(200, { done: true, resource: facts(bucket, to) }); return;
+      say(200, { done: true, resource: facts(bucket, to) });
+      return;
     }
-    if (!/\/o(\/|$)/.test(pathname)) { say(200, { name: bucket }); return; }
-    if (object === undefined || object === '')
-      { say(200, list(bucket, searchParams.get('prefix') ?? '', searchParams.get('delimiter') ?? '')); return; }
+    if (!/\/o(\/|$)/.test(pathname)) {
+      say(200, { name: bucket });
+      return;
+    }
+    if (object === undefined || object === '') {
+      say(200, list(bucket, searchParams.get('prefix') ?? '', searchParams.get('delimiter') ?? ''));
+      return;
+    }
     const known = files.get(name);
-    if (known === undefined) { say(404, { error: { code: 404, message: 'Not Found' } }); return; }
+    if (known === undefined) {
+      say(404, { error: { code: 404, message: 'Not Found' } });
+      return;
+    }
     if (request.method === 'DELETE') {
       files.delete(name);
       response.writeHead(204).end();

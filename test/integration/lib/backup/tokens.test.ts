@@ -17,7 +17,7 @@ describeAsRoot('a remote whose tokens rotate', () => {
   let storage: RotatingStorage;
   let file: string;
   beforeAll(async () => {
-    [estate, storage] = await Promise.all([startEstate(), startRotatingStorage()]);
+    [estate, storage] = await Promise.all([startEstate({ database: false }), startRotatingStorage()]);
     const text = estate.vault.rclone.kind === 'text' ? estate.vault.rclone.text : '';
     file = join(estate.folder, 'host.conf');
     await writeFile(file, `${text}\n${sectionOf(storage)}`, { mode: 0o600 });

@@ -19,7 +19,7 @@ describeAsRoot('remotes, used from a host', () => {
   let source: string;
   const children: ChildProcess[] = [];
   beforeAll(async () => {
-    estate = await startEstate();
+    estate = await startEstate({ database: false });
     source = join(estate.folder, 'source');
     await mkdir(source);
     for (const name of ['a', 'b', 'c']) await writeFile(join(source, name), name.repeat(1000));
