@@ -302,7 +302,8 @@ function shipped(plan: JsonObject, credentials: Readonly<Record<string, { id: st
         : used.length > 0 && { credentials: { selfhostHost: credentials['selfhostHost'] } }),
     } as WorkflowNode;
   });
-  return { ...file, nodes };
+  // Its error workflow is another flow.
+  return { ...file, nodes, settings: { executionOrder: 'v1' } };
 }
 
 async function readLog({ logFile }: Estate): Promise<string> {
