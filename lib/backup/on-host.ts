@@ -35,7 +35,7 @@ export async function runErrand(host: Host, errand: Errand, task: Task): Promise
     task,
   );
   const { id, run } = started;
-  const job = await awaitJob(host, id, { run, timeoutMs: errand.timeoutMs, longestPauseMs: 1000 }, task);
+  const job = await awaitJob(host, id, { run, timeoutMs: errand.timeoutMs, longestPauseMs: 500 }, task);
   const maxBytes = 8 * 1024 * 1024;
   const { text } = await jobLogs(host, id, { run, stream: 'stdout', fromByte: -maxBytes, maxBytes }, task);
   const line = text.split('\n').findLast((each) => each.startsWith('report '));

@@ -56,6 +56,8 @@ export function planFields(plan: BackupPlan, run: string, retry: boolean): Field
     quorum: plan.quorum,
     level: plan.level ?? DEFAULTS.level,
     log: logFile ?? undefined,
+    'notice.pushgateway': plan.notices?.pushgateway,
+    'notice.deadMan': plan.notices?.deadMan,
     spool: spool.folder ?? DEFAULTS.folder,
     limitBytes: spool.limitBytes ?? DEFAULTS.limitBytes,
     partBytes: spool.partBytes ?? DEFAULTS.partBytes,

@@ -156,6 +156,14 @@ export interface SpoolSettings {
   readonly keepHours?: number;
 }
 
+/** Whom a run tells how it goes, from its own host, so that a dead n8n does not keep it quiet. */
+export interface Notices {
+  /** Address of a Pushgateway; figures go to `/metrics/job/backup_scatter/set/<set>` below it. */
+  readonly pushgateway?: string;
+  /** Called at success; with `/start` behind it at the start, and with `/fail` at failure. */
+  readonly deadMan?: string;
+}
+
 export interface BackupPlan {
   /** `nightly`. Runs of one set exclude each other. */
   readonly set: string;
@@ -171,6 +179,7 @@ export interface BackupPlan {
   readonly level?: number;
   /** Default /var/log/backup-scatter.log; null for none. */
   readonly logFile?: string | null;
+  readonly notices?: Notices;
 }
 
 /** The folder of a source at every destination; encrypted like everything else where the crypt remote says so. */
@@ -222,6 +231,9 @@ export function checkPlan(plan: BackupPlan): void {
   const { partBytes = DEFAULTS.partBytes, folder = DEFAULTS.folder } = plan.spool ?? {};
   if (!Number.isInteger(partBytes) || partBytes < 65_536) throw bad('its parts are smaller than 64 KiB');
   if (!folder.startsWith('/')) throw bad('the folder of its spool is not absolute');
+  for (const address of [plan.notices?.pushgateway, plan.notices?.deadMan]) {
+    if (address !== undefined && /[\s\p{Cc}]/u.test(address)) throw bad('the address of a notice has spaces in it');
+  }
   const { level = DEFAULTS.level } = plan;
   if (!Number.isInteger(level) || level < 1 || level > 19) throw bad('its compression level is not 1 to 19');
 }

@@ -3,7 +3,7 @@ export const FINISH = `
 # Failure domains: a copy on the source's own host is none, and copies with one provider fall together.
 finish() {
   local n i status=ok sentence sources= legs= proof type domains copies whole outside good
-  local verdicts=() worst=0
+  local verdicts=() worst=0 metrics=
   for ((i = 0; i < source_count; i++)); do
     domains=' ' copies=0 whole=0 outside=no good=
     for ((n = 0; n < leg_count; n++)); do
@@ -30,6 +30,14 @@ finish() {
     else
       status=ok sentence="all $leg_count destinations hold a proven copy"
     fi
+    for ((n = 0; n < leg_count; n++)); do
+      proof=missing
+      while read -r number proof_of type; do [ "$number" != "$i" ] || proof=$proof_of; done 2>/dev/null < "$work/legs/$n.committed" || :
+      case $proof in proven) proof=1 ;; *) proof=0 ;; esac
+      metric copy_proven "source=\\"\${P[source.$i.id]}\\",destination=\\"\${P[leg.$n.name]}\\"" "$proof"
+    done
+    case $status in ok) proof=0 ;; degraded) proof=1 ;; *) proof=2 ;; esac
+    metric source_status "source=\\"\${P[source.$i.id]}\\"" "$proof"
     case $status in failed) worst=4 ;; degraded) [ "$worst" = 4 ] || worst=3 ;; esac
     say "\${P[source.$i.id]}: $status: $sentence"
     json "$sentence"; sentence=$REPLY
@@ -48,7 +56,11 @@ finish() {
     legs+="\${legs:+,}{\\"destination\\":$sentence,\\"failure\\":$REPLY}"
   done
   rm -f -- "$work/ballast"
-  case $worst in 0) status=ok ;; 3) status=degraded ;; *) status=failed ;; esac
+  case $worst in 0) status=ok proof=0 ;; 3) status=degraded proof=1 ;; *) status=failed proof=2 ;; esac
+  metric status '' "$proof"
+  metric duration_seconds '' "$((EPOCHSECONDS - begun_at))"
+  metric finished_timestamp_seconds '' "$EPOCHSECONDS"
+  [ "$status" = failed ] || metric success_timestamp_seconds '' "$EPOCHSECONDS"
   local undeletable=no retry=false
   for ((n = 0; n < leg_count; n++)); do [ -z "\${P[leg.$n.undeletable]-}" ] || undeletable=yes; done
   now
@@ -63,6 +75,10 @@ finish() {
   fi
   say "end: $status"
   printf 'report %s\\n' "$report"
+  # Whoever hears of the start after the end believes that it still goes on.
+  wait "$telling" 2>/dev/null || :
+  push_metrics
+  if [ "$status" = failed ]; then notice fail; else notice success; fi
   exit "$worst"
 }
 `;

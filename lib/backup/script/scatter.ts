@@ -1,5 +1,6 @@
 import { FINISH } from './finish';
 import { LEG } from './leg';
+import { NOTICES, PAUSES } from './notices';
 import { privately } from './prelude';
 import { SOURCES } from './sources';
 import { SPOOL } from './spool';
@@ -10,7 +11,7 @@ import { SPOOL } from './spool';
  *
  * Exit status: 0 ok, 3 degraded, 4 failed, 5 another run of the set is going, 120 refused before anything was done.
  */
-const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}${FINISH}
+const SCATTER_BODY = `${SPOOL}${SOURCES}${LEG}${NOTICES}${PAUSES}${FINISH}
 say() {
   now
   printf '%s %s %s\\n' "$REPLY" "$run" "$*"
@@ -49,9 +50,11 @@ main() {
 
   say "start: $source_count sources, $leg_count destinations"
   now; began=$REPLY
+  begun_at=$EPOCHSECONDS
   check_room
   hash_types=md5
   [ -n "\${P[retry]-}" ] || probe_hashes
+  (trap - EXIT; notice start) & telling=$!
   legs_running=()
   for ((n = 0; n < leg_count; n++)); do
     if [ -n "\${P[retry]-}" ] && [ -e "$work/legs/$n.ended" ]; then continue; fi
@@ -74,6 +77,7 @@ stop_all() {
   trap '' TERM INT HUP
   say 'stopped: nothing that was not complete has got its name'
   kill -TERM 0
+  notice fail
   exit 143
 }
 
@@ -102,6 +106,7 @@ check_room() {
   disk=$(df --output=avail -B1 -- "$work" | tail -n 1)
   if [ "$disk" -lt "$((reserve + 2 * part_bytes))" ]; then
     rm -rf -- "$work"
+    notice fail
     refuse "the disk of the spool $work has $disk bytes left; two parts and the reserve need $((reserve + 2 * part_bytes))"
   fi
   [ "$limit" -gt 0 ] || limit=$((disk - reserve))
@@ -134,7 +139,9 @@ dump_source() {
   : > "$work/errors.$source"; : > "$work/facts.$source"; : > "$work/producers.$source"
   echo "name $name" > "$work/names.$source"
   say "\${P[source.$source.id]}: dump begins"
-  if ! places "$source"; then
+  if ! wait_while_held; then
+    bad="this host was on hold for $room_wait s"
+  elif ! places "$source"; then
     bad='the names could not be encrypted'
   else
     (produce "$source"; exit "$?") 2>> "$work/errors.$source" |

@@ -1,4 +1,5 @@
 import { FINISH } from './finish';
+import { NOTICES } from './notices';
 import { LEG } from './leg';
 import { privately } from './prelude';
 
@@ -55,7 +56,7 @@ one_leg() {
  * What is new there is read back, or compared by its SHA-256, which is its name; then follow the record of the snapshot
  * and the manifest, as for every other backup. Exit status as of the scatter script.
  */
-export const TREE = privately(`${LEG}${FINISH}${RESTIC}
+export const TREE = privately(`${LEG}${NOTICES}${FINISH}${RESTIC}
 say() {
   now
   printf '%s %s %s\\n' "$REPLY" "$run" "$*"
@@ -78,9 +79,11 @@ main() {
   mkfifo -- "$work/bell" && exec {bell}<>"$work/bell"
   trap stop_all TERM INT HUP
   now; began=$REPLY
+  begun_at=$EPOCHSECONDS
   name=\${began%.*}Z; name=\${name//:/}
   echo "name $name" > "$work/names.0"
   say "start: tree $path, $leg_count destinations"
+  (trap - EXIT; notice start) & telling=$!
   local n legs=()
   if why_not_there; then
     # Nothing is said to any destination: an empty mount must not look like a tree that has become empty.
@@ -100,6 +103,7 @@ stop_all() {
   trap '' TERM INT HUP
   say 'stopped: what was not complete has no manifest'
   kill -TERM 0
+  notice fail
   exit 143
 }
 

@@ -5,21 +5,26 @@ import { STORED_NAMES } from './stored-names';
 
 /** Prints one line for each destination: `manifest N BASE64`, `missing N` or `unreachable N WHY`. */
 export const FETCH_MANIFESTS = privately(`
+fetch_manifest() {
+  local n=$1 answer code errors=$private/$1.errors
+  trap - EXIT TERM INT HUP
+  crypt "\${P[leg.$n.remote]}"
+  answer=$(timeout --foreground 60 rclone --retries 2 --low-level-retries 2 --contimeout 15s --timeout 30s --log-level ERROR \\
+    cat "$REPLY\${P[folder]}/\${P[name]}/\${P[name]}.manifest.json" 2> "$errors" | base64 -w 0; exit "\${PIPESTATUS[0]}")
+  code=$?
+  if [ "$code" = 0 ] && [ -n "$answer" ]; then echo "manifest $n $answer"; return; fi
+  if [ "$code" = 0 ] || [ "$code" = 3 ] || [ "$code" = 4 ] || grep -q 'not found' "$errors"; then echo "missing $n"; return; fi
+  reason "$errors"
+  echo "unreachable $n $REPLY"
+}
+
 main() {
   read_plan
   open_config
-  local n answer code errors
-  errors=$private/errors
-  for ((n = 0; n < \${P[legs]}; n++)); do
-    crypt "\${P[leg.$n.remote]}"
-    answer=$(timeout --foreground 60 rclone --retries 2 --low-level-retries 2 --contimeout 15s --timeout 30s --log-level ERROR \\
-      cat "$REPLY\${P[folder]}/\${P[name]}/\${P[name]}.manifest.json" 2> "$errors" | base64 -w 0; exit "\${PIPESTATUS[0]}")
-    code=$?
-    if [ "$code" = 0 ] && [ -n "$answer" ]; then echo "manifest $n $answer"; continue; fi
-    if [ "$code" = 0 ] || [ "$code" = 3 ] || [ "$code" = 4 ] || grep -q 'not found' "$errors"; then echo "missing $n"; continue; fi
-    reason "$errors"
-    echo "unreachable $n $REPLY"
-  done
+  local n
+  for ((n = 0; n < \${P[legs]}; n++)); do fetch_manifest "$n" > "$private/$n.answer" & done
+  wait
+  cat -- "$private"/*.answer
 }
 main
 `);

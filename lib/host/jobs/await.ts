@@ -55,7 +55,7 @@ export async function awaitJob(host: Host, id: string, options: AwaitOptions, ta
 async function tellLastLine(host: Host, { id, run, stdoutBytes }: Job, task: Task): Promise<void> {
   const stream = stdoutBytes > 0 ? 'stdout' : 'stderr';
   try {
-    const { text } = await jobLogs(host, id, { stream, run, tailLines: 1, maxBytes: 500 }, task);
+    const { text } = await jobLogs(host, id, { stream, run, tailLines: 1, maxBytes: 2000 }, task);
     if (text.trim() !== '') task.progress({ message: text.trim() });
   } catch (error) {
     // It is only news; whether the run still goes is asked again anyway.

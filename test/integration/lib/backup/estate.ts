@@ -41,11 +41,29 @@ export interface Estate {
 
 const task = taskOf('backup test');
 
-export async function startEstate(): Promise<Estate> {
+const refuseDatabase = () => Promise.reject(new Error('This estate was started without a database'));
+const NO_POSTGRES: PostgresServer = {
+  host: '127.0.0.1',
+  port: 1,
+  user: 'nobody',
+  password: 'there-is-no-database',
+  database: 'none',
+  socketFolder: '/nonexistent',
+  log: refuseDatabase,
+  sql: refuseDatabase,
+  down: refuseDatabase,
+  up: refuseDatabase,
+  stop: () => Promise.resolve(),
+};
+
+/** Without a database it is there some seconds earlier. */
+export async function startEstate({ database: withDatabase = true } = {}): Promise<Estate> {
   const folder = await mkdtemp(join(tmpdir(), 'selfhost-backup-test-'));
-  const machine = await startMachine('bruno');
-  const postgres = await startPostgres();
-  const eva: SshHost = await startSshHost({ name: 'eva' });
+  const [machine, eva, postgres] = await Promise.all([
+    startMachine('bruno'),
+    startSshHost({ name: 'eva' }),
+    withDatabase ? startPostgres() : NO_POSTGRES,
+  ]);
   const children: ChildProcess[] = [];
   const places = join(folder, 'places');
   await mkdir(places);
@@ -125,9 +143,7 @@ export async function startEstate(): Promise<Estate> {
     rclone: (...list) => run(['rclone', '--config', configFile, ...list]),
     async stop() {
       for (const child of children) child.kill('SIGKILL');
-      await machine.stop();
-      await eva.stop();
-      await postgres.stop();
+      await Promise.all([machine.stop(), eva.stop(), postgres.stop()]);
       await rm(folder, { recursive: true, force: true });
     },
   };

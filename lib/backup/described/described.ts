@@ -1,0 +1,117 @@
+import { checkPlan, type BackupPlan, type Source, type Vault } from '../plan';
+import type { KeepRule } from '../retention/rule';
+import { bad, flag, list, object, oneOf, optional, positive, text, wholeNumber } from './reader';
+import { source } from './sources';
+
+/**
+ * A plan as people keep it, in a workflow or an inventory: JSON without secrets, passwords are references. It says more
+ * than a run needs: what each destination keeps, and how often there should be a backup.
+ */
+export interface Described {
+  /** Passwords in it are still references. */
+  readonly plan: BackupPlan;
+  /** By the name of the destination. One that is not in it keeps everything. */
+  readonly keep: ReadonlyMap<string, KeepRule>;
+  readonly everyHours: number;
+}
+
+const count = optional(wholeNumber(0, 100_000));
+
+const keep = object({
+  last: count,
+  hourly: count,
+  daily: count,
+  weekly: count,
+  monthly: count,
+  yearly: count,
+  minimum: optional(wholeNumber(1, 100_000)),
+  incompleteHours: optional(wholeNumber(1, 100_000)),
+});
+
+const seconds = optional(wholeNumber(1, 31_536_000));
+
+const destination = object({
+  name: text,
+  remote: text,
+  provider: text,
+  host: optional(text),
+  bandwidth: optional(text),
+  proof: optional(oneOf('remote-hash', 'read-back')),
+  undeletable: optional(flag),
+  attempts: optional(wholeNumber(1, 100)),
+  pauseSeconds: seconds,
+  idleSeconds: seconds,
+  deadlineSeconds: seconds,
+  keep: optional(keep),
+});
+
+const bytes = optional(wholeNumber(1));
+
+const description = object({
+  set: text,
+  home: object({ provider: text, host: optional(text) }),
+  quorum: optional(wholeNumber(1, 100)),
+  everyHours: optional(positive),
+  sources: list(source),
+  destinations: list(destination),
+  keep: optional(keep),
+  spool: optional(
+    object({
+      folder: optional(text),
+      limitBytes: bytes,
+      partBytes: bytes,
+      reserveBytes: bytes,
+      roomWaitSeconds: seconds,
+      keepHours: optional(wholeNumber(1, 100_000)),
+    }),
+  ),
+  level: optional(wholeNumber(1, 19)),
+  logFile: (value: unknown, at: string) => (value === null ? null : optional(text)(value, at)),
+  notices: optional(object({ pushgateway: optional(text), deadMan: optional(text) })),
+});
+
+/** `homeHost` is the host that it runs on, where the plan does not name it otherwise. */
+export function parseDescribed(value: unknown, vault: Vault, homeHost: string): Described {
+  const { sources, destinations, home, quorum, everyHours = 24, keep: common, ...rest } = description(value, '');
+  const plan: BackupPlan = {
+    ...rest,
+    vault,
+    quorum: quorum ?? 1,
+    home: { host: home.host ?? homeHost, provider: home.provider },
+    sources: some(sources, 'sources'),
+    destinations: some(
+      destinations.map(({ keep: _, ...each }) => each),
+      'destinations',
+    ),
+  };
+  checkPlan(plan);
+  const rules = destinations.flatMap(({ name, keep: own = common }) =>
+    own === undefined ? [] : [[name, own] as const],
+  );
+  return { plan, keep: new Map(rules), everyHours };
+}
+
+/** The plan with what its references stand for. Only who starts a dump needs it. */
+export async function withSecrets(
+  plan: BackupPlan,
+  resolve: (reference: string) => Promise<string>,
+): Promise<BackupPlan> {
+  const resolved = async (each: Source): Promise<Source> =>
+    'password' in each && each.password !== undefined ? { ...each, password: await resolve(each.password) } : each;
+  const [first, ...others] = plan.sources;
+  const address = async (given: string | undefined) =>
+    given === undefined || /^https?:\/\//.test(given) ? given : await resolve(given);
+  return {
+    ...plan,
+    sources: [await resolved(first), ...(await Promise.all(others.map(resolved)))],
+    ...(plan.notices !== undefined && {
+      notices: { pushgateway: await address(plan.notices.pushgateway), deadMan: await address(plan.notices.deadMan) },
+    }),
+  };
+}
+
+function some<Value>(values: readonly Value[], at: string): readonly [Value, ...Value[]] {
+  const [first, ...others] = values;
+  if (first === undefined) throw bad(at, 'is empty');
+  return [first, ...others];
+}

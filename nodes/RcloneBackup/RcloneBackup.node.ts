@@ -1,0 +1,105 @@
+import { actionNode, resource } from '../declaration';
+import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
+import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { coverageOperation } from './actions/coverage.operation';
+import {
+  daemonBandwidthOperation,
+  daemonJobOperation,
+  daemonStartOperation,
+  daemonStatsOperation,
+  daemonStopOperation,
+} from './actions/daemon.operations';
+import { applyRetentionOperation, inventoryOperation, previewRetentionOperation } from './actions/keep.operations';
+import { drillOperation, restoreOperation, verifyOperation } from './actions/proof.operations';
+import {
+  aboutOperation,
+  checkOperation,
+  cleanUpOperation,
+  copyOperation,
+  dedupeOperation,
+  deleteOperation,
+  listOperation,
+  stopTransferOperation,
+  syncOperation,
+  testOperation,
+  transferStatusOperation,
+} from './actions/remote.operations';
+import {
+  fillOperation,
+  listRunsOperation,
+  retryOperation,
+  scatterOperation,
+  statusOperation,
+} from './actions/run.operations';
+import { backupContext } from './context';
+import { rcloneCredentialTest } from './methods/rcloneCredentialTest';
+import type { BackupContext } from './operation';
+
+export const RcloneBackup = actionNode<BackupContext>({
+  name: 'rcloneBackup',
+  displayName: 'Rclone Backup',
+  description:
+    'Encrypted backups from your servers to many places at once: scatter, verify, keep, restore, and prove it',
+  icon: { light: 'file:rcloneBackup.svg', dark: 'file:rcloneBackup.dark.svg' },
+  credentials: [
+    { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
+    { name: 'selfhostRclone', required: true, testedBy: 'rcloneCredentialTest' },
+    { name: 'selfhostSecrets', displayName: 'Named Secrets', required: false, testedBy: 'secretsCredentialTest' },
+    { name: 'selfhostInfisical', displayName: 'Infisical', required: false, testedBy: 'infisicalCredentialTest' },
+  ],
+  resources: [
+    resource({
+      name: 'backup',
+      label: 'Backup',
+      operations: [
+        scatterOperation,
+        retryOperation,
+        verifyOperation,
+        drillOperation,
+        restoreOperation,
+        fillOperation,
+        inventoryOperation,
+        coverageOperation,
+      ],
+    }),
+    resource({ name: 'run', label: 'Run', operations: [statusOperation, listRunsOperation] }),
+    resource({
+      name: 'retention',
+      label: 'Retention',
+      operations: [previewRetentionOperation, applyRetentionOperation],
+    }),
+    resource({
+      name: 'remote',
+      label: 'Remote',
+      operations: [
+        testOperation,
+        listOperation,
+        aboutOperation,
+        copyOperation,
+        syncOperation,
+        checkOperation,
+        deleteOperation,
+        dedupeOperation,
+        cleanUpOperation,
+        transferStatusOperation,
+        stopTransferOperation,
+      ],
+    }),
+    resource({
+      name: 'daemon',
+      label: 'Rclone Daemon',
+      operations: [
+        daemonStatsOperation,
+        daemonBandwidthOperation,
+        daemonStartOperation,
+        daemonJobOperation,
+        daemonStopOperation,
+      ],
+    }),
+  ],
+  methods: {
+    credentialTest: { hostCredentialTest, infisicalCredentialTest, rcloneCredentialTest, secretsCredentialTest },
+  },
+  context: backupContext,
+});

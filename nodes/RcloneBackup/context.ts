@@ -1,0 +1,36 @@
+import { parseDescribed } from '../../lib/backup/described/described';
+import { Failure } from '../../lib/failure';
+import { parseRcloneCredential, vaultOf } from '../../lib/rclone/credential';
+import { resolveReference } from '../../lib/secrets/resolve';
+import type { ContextQuestion } from '../declaration';
+import { hostContext } from '../Host/context';
+import type { BackupContext } from './operation';
+
+/** Operations that take something away at a remote; a credential has to allow them. */
+const DELETING = new Set(['retention apply', 'remote sync', 'remote delete', 'remote dedupe', 'remote cleanUp']);
+
+/** The host as the Host node knows it, with its hold and its read-only switch, and the remotes of the credential. */
+export async function backupContext(question: ContextQuestion): Promise<BackupContext & { readOnly: boolean }> {
+  const { execute, itemIndex, input, operation, task } = question;
+  const rclone = parseRcloneCredential(await execute.getCredentials('selfhostRclone', itemIndex));
+  const called = `${operation.resource} ${operation.name}`;
+  if (DELETING.has(called) && input['dryRun'] !== true && !rclone.mayDelete) throw mayNotDelete(called);
+  const { host, secrets, readOnly } = await hostContext(question);
+  return {
+    host,
+    hostName: host.target.name,
+    rclone,
+    describe: (plan) => parseDescribed(plan, vaultOf(rclone), host.target.name),
+    secret: (reference) => resolveReference(reference, secrets, task),
+    readOnly,
+  };
+}
+
+function mayNotDelete(called: string): Failure {
+  return new Failure({
+    code: 'rclone_may_not_delete',
+    subject: 'the Rclone Remotes credential',
+    message: `Refused: "${called}" takes something away at a remote, and the Rclone Remotes credential does not allow it`,
+    nextStep: 'Use a credential with May Delete switched on, one of its own for this purpose.',
+  });
+}

@@ -1,0 +1,53 @@
+import { json, number, text } from '../declaration';
+import { hostField, hostOptions } from '../Host/fields';
+
+export { hostField };
+
+const EXAMPLE = JSON.stringify(
+  {
+    set: 'nightly',
+    home: { provider: 'hetzner' },
+    quorum: 2,
+    sources: [{ kind: 'postgres', name: 'postgres/immich', database: 'immich', runAs: 'postgres' }],
+    destinations: [
+      { name: 'eva', remote: 'eva:backups', provider: 'ovh', host: 'eva' },
+      { name: 'box', remote: 'box:backups', provider: 'hetzner' },
+    ],
+    keep: { daily: 7, weekly: 4, monthly: 6 },
+  },
+  null,
+  2,
+);
+
+/** Read by the context, because only there the passwords of the credential are known. */
+export const planField = json({
+  label: 'Plan',
+  required: true,
+  default: EXAMPLE,
+  description:
+    'What is backed up where, as JSON. Keep it in one place, and let every operation read it from there. Passwords are references (credential:NAME).',
+  parse: (value) => value,
+});
+
+export const sourceField = text({
+  label: 'Source',
+  placeholder: 'postgres/immich',
+  description: 'Its name in the plan. Empty: the only one.',
+});
+
+export const backupField = text({
+  label: 'Backup',
+  default: 'latest',
+  required: true,
+  description: 'Latest, random, a name from the inventory, or a time: the newest backup that had begun by then',
+});
+
+export const options = { hostKeys: hostOptions.hostKeys };
+
+export const timeoutHours = number({
+  label: 'Timeout (Hours)',
+  default: 12,
+  min: 0.01,
+  max: 168,
+  description: 'How long to wait. The job itself goes on.',
+});

@@ -1,0 +1,321 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { labCredential } from '../../lab/estate';
+import { until } from '../../lab/hosts/waiting';
+import { logIn, type Execution, type N8nApi, type WorkflowDraft, type WorkflowNode } from '../../lab/n8n/api';
+import type { N8n } from '../../lab/n8n/instance';
+import { listJobs } from '../../lib/host/jobs/read';
+import { isObject, type Json, type JsonObject } from '../../lib/json';
+import { describeAsRoot } from '../integration/lab/as-root';
+import { fillDatabase, filesBelow, startEstate, type Estate } from '../integration/lib/backup/estate';
+import { taskOf } from '../integration/lib/host/machine';
+import { manualWorkflow, owner, ownN8n, type NodeUnderTest, type Owned } from './harness';
+
+const CANARY = 'CANARY-4711-in-the-database';
+const HOOK_SECRET = `planted-${randomBytes(8).toString('hex')}`;
+
+describeAsRoot('the Rclone Backup node in n8n', () => {
+  let estate: Estate;
+  let owned: Owned<N8n>;
+  let api: N8nApi;
+  let credentials: Record<string, { id: string; name: string }>;
+  let retention: { id: string; name: string };
+  let plan: JsonObject;
+  const executions: Execution[] = [];
+  beforeAll(async () => {
+    [estate, owned] = await Promise.all([startEstate(), ownN8n()]);
+    const { postgres, machine, folder, vault, spool, logFile } = estate;
+    await fillDatabase(postgres, 'immich', CANARY, 2000);
+    mkdirSync(join(folder, 'vault'));
+    writeFileSync(join(folder, 'vault', 'note.md'), `${CANARY}\n`);
+    const text = vault.rclone.kind === 'text' ? vault.rclone.text : '';
+    api = owned.api;
+    credentials = {
+      selfhostHost: await api.createCredential('Lab hosts', 'selfhostHost', labCredential([machine.server])),
+      selfhostRclone: await api.createCredential('Rclone remotes', 'selfhostRclone', {
+        place: 'here',
+        configuration: text,
+      }),
+      selfhostSecrets: await api.createCredential('Secrets', 'selfhostSecrets', {
+        secrets: `DB=${postgres.password}\nHOOK=${HOOK_SECRET}`,
+      }),
+    };
+    retention = await api.createCredential('Retention', 'selfhostRclone', {
+      place: 'here',
+      configuration: text,
+      mayDelete: true,
+    });
+    plan = {
+      set: 'nightly',
+      home: { provider: 'hetzner' },
+      quorum: 2,
+      sources: [
+        {
+          kind: 'postgres',
+          name: 'postgres/immich',
+          database: 'immich',
+          address: postgres.socketFolder,
+          port: postgres.port,
+          user: postgres.user,
+          password: 'credential:DB',
+        },
+        { kind: 'directory', name: 'vault', path: join(folder, 'vault') },
+      ],
+      destinations: [estate.local('one'), estate.sftp('two')].map((each) => ({ ...each })),
+      keep: { last: 1 },
+      spool: { folder: spool, partBytes: 262_144, reserveBytes: 1_048_576 },
+      logFile,
+    };
+  });
+  afterAll(async () => {
+    await owned.remove();
+    await estate.stop();
+  });
+
+  const backupNode = (
+    resource: string,
+    operation: string,
+    parameters: JsonObject,
+    more: Partial<NodeUnderTest> = {},
+  ) => ({
+    type: 'n8n-nodes-selfhost.rcloneBackup',
+    parameters: { resource, operation, plan: JSON.stringify(plan), ...parameters },
+    credentials,
+    ...more,
+  });
+  const run = async (...nodes: NodeUnderTest[]): Promise<Execution> => {
+    const execution = await api.runToEnd(await api.createWorkflow(manualWorkflow('Backup', ...nodes)), 'By hand');
+    executions.push(execution);
+    return execution;
+  };
+  const itemsOf = ({ runs, error }: Execution, name = 'Node') => {
+    expect(error).toBeUndefined();
+    return runs[name]?.[0]?.outputs[0] ?? [];
+  };
+
+  it('scatters, proves and restores a database and a folder', async () => {
+    const restored = join(estate.folder, 'restored');
+    const execution = await run(
+      backupNode('backup', 'scatter', {}, { name: 'Scatter' }),
+      backupNode('backup', 'drill', { source: 'postgres/immich', destination: 'random' }, { name: 'Drill' }),
+      backupNode(
+        'backup',
+        'restore',
+        { source: 'postgres/immich', destination: 'two', target: 'postgres', database: 'immich_again' },
+        { name: 'Database' },
+      ),
+      backupNode('backup', 'restore', { source: 'vault', target: 'directory', path: restored }, { name: 'Folder' }),
+      backupNode('backup', 'verify', { source: '', depth: 'full' }, { name: 'Verify' }),
+    );
+    expect(itemsOf(execution, 'Scatter')).toEqual([
+      expect.objectContaining({
+        host: 'bruno',
+        set: 'nightly',
+        state: 'finished',
+        status: 'ok',
+        changed: true,
+        sentence: 'Backup nightly is ok: 2 sources, each at all 2 destinations',
+      }),
+    ]);
+    expect(
+      itemsOf(execution, 'Verify').map(({ source, destination, status, problems }) => [
+        source,
+        destination,
+        status,
+        problems,
+      ]),
+    ).toEqual([
+      ['postgres/immich', 'one', 'proven', []],
+      ['postgres/immich', 'two', 'proven', []],
+      ['vault', 'one', 'proven', []],
+      ['vault', 'two', 'proven', []],
+    ]);
+    expect(itemsOf(execution, 'Drill')).toEqual([
+      expect.objectContaining({
+        restorable: true,
+        sentence: expect.stringMatching(/^Restorable: yes, from (one|two) in [\d.]+ s$/),
+        differences: [],
+        tables: 3,
+      }),
+    ]);
+    const rows = await estate.postgres.sql('\\c immich_again\nSELECT count(*), min(note) FROM photos;');
+    expect(rows).toContain(`2000|${CANARY}`);
+    expect(readFileSync(join(restored, 'note.md'), 'utf8')).toBe(`${CANARY}\n`);
+    expect(itemsOf(execution, 'Folder')).toEqual([expect.objectContaining({ target: restored, source: 'vault' })]);
+  });
+
+  it('refuses what would overwrite, what the plan does not know and a password in the open, in sentences', async () => {
+    const there = await run(
+      backupNode('backup', 'restore', { source: 'vault', target: 'directory', path: join(estate.folder, 'vault') }),
+    );
+    expect(there.error?.message).toMatch(/^Nothing was restored on host bruno .*: .*vault/);
+    const unknown = await run(backupNode('backup', 'drill', { source: 'wiki' }));
+    expect(unknown.error).toMatchObject({
+      message: 'The plan has no source wiki',
+      description: expect.stringContaining('Name one of postgres/immich, vault.'),
+    });
+    const open = JSON.stringify(plan).replace('credential:DB', 'in-the-open');
+    const refused = await run(backupNode('backup', 'scatter', { plan: open }));
+    expect(refused.error?.message).toContain('sources[0].password must be a reference like credential:NAME');
+  });
+
+  it('tells what its credential holds, and refuses one that rclone could not use', async () => {
+    expect(await api.testCredential(credentials['selfhostRclone']?.id ?? '')).toEqual({
+      status: 'OK',
+      message: expect.stringMatching(
+        /^Readable: vault \(crypt\), eva \(sftp\), dav \(webdav\)\. Backups are encrypted as vault\./,
+      ),
+    });
+    const tested = itemsOf(await run({ ...backupNode('remote', 'test', {}), name: 'Node' }));
+    expect(tested.map(({ remote, works }) => [remote, works]).sort()).toEqual([
+      ['dav', true],
+      ['eva', true],
+      ['vault', true],
+    ]);
+    const wrong = await api.createCredential('wrong', 'selfhostRclone', {
+      place: 'here',
+      configuration: '[eva]\ntype = sftp\npass = in the open',
+    });
+    expect(await api.testCredential(wrong.id)).toEqual({
+      status: 'Error',
+      message: 'The rclone configuration cannot be used: pass of eva is not obscured as rclone writes it',
+    });
+  });
+
+  it('goes on when n8n is killed in the middle, and the shipped workflow takes up the thread after the restart', async () => {
+    const gate = join(estate.folder, 'may-end');
+    const waiting = {
+      kind: 'command',
+      name: 'slow',
+      argv: ['bash', '-c', 'echo begun; until [ -e "$1" ]; do sleep 0.1; done; echo done', 'bash', gate],
+    };
+    const killed = { ...plan, sources: [...(plan['sources'] as readonly Json[]), waiting] };
+    const id = await api.createWorkflow(shipped(killed, credentials));
+    await api.publish(id);
+    await api.runToEnd(id, 'By hand');
+    const jobs = async () =>
+      (await listJobs(estate.machine.host, { name: 'Backup nightly' }, taskOf('test'))).map(({ state }) => state.kind);
+    await until('the dump waits', 30_000, async () =>
+      (await readLog(estate)).includes('slow@bruno: dump begins') ? true : undefined,
+    );
+    expect(await jobs()).toContain('running');
+    await owned.n8n.kill();
+    writeFileSync(gate, '');
+    await until('the run has ended', 60_000, async () => ((await jobs()).includes('running') ? undefined : true));
+
+    owned.n8n = await owned.n8n.restart();
+    api = await logIn(owned.n8n.url, owner);
+    const ended = await until('the follow-up has ended', 90_000, async () => {
+      const all = await api.executionsOf(id);
+      return all.find(({ mode, status }) => mode === 'trigger' && !['new', 'running'].includes(status));
+    });
+    const followUp = await api.execution(ended.id);
+    executions.push(followUp);
+    expect(followUp.status).toBe('success');
+    expect(followUp.runs.Good?.[0]?.outputs[0]).toEqual([
+      expect.objectContaining({
+        status: 'ok',
+        sentence: 'Backup nightly is ok: 3 sources, each at all 2 destinations',
+        log: expect.stringContaining('slow@bruno: ok: all 2 destinations hold a proven copy'),
+      }),
+    ]);
+  });
+
+  it('takes inventory, and removes old backups only with a credential that may, and only as agreed', async () => {
+    const look = await run(
+      backupNode('retention', 'preview', {}, { name: 'Preview' }),
+      backupNode('backup', 'inventory', {}, { name: 'Inventory' }),
+    );
+    expect(
+      itemsOf(look, 'Inventory').map(({ source, destination, state, backups, copy, newest, verified }) => [
+        source,
+        destination,
+        state,
+        backups,
+        copy,
+        newest === verified,
+      ]),
+    ).toEqual([
+      ['postgres/immich', 'one', 'fresh', 2, 'proven', true],
+      ['postgres/immich', 'two', 'fresh', 2, 'proven', true],
+      ['vault', 'one', 'fresh', 2, 'proven', true],
+      ['vault', 'two', 'fresh', 2, 'proven', true],
+      // In no plan any more, and not forgotten.
+      ['slow', 'one', 'fresh', 1, 'proven', true],
+      ['slow', 'two', 'fresh', 1, 'proven', true],
+    ]);
+    const [preview] = itemsOf(look, 'Preview');
+    expect(preview?.removals).toHaveLength(4);
+    const apply = { planHash: preview?.planHash ?? '' };
+    const before = await filesBelow(estate.pathOf('two'));
+    const refused = await run(backupNode('retention', 'apply', apply));
+    expect(refused.error?.message).toMatch(/^Refused: "retention apply" takes something away at a remote/);
+    expect(await filesBelow(estate.pathOf('two'))).toEqual(before);
+    const allowed = { ...credentials, selfhostRclone: retention };
+    const applied = await run(backupNode('retention', 'apply', apply, { credentials: allowed }));
+    expect(itemsOf(applied)).toEqual([
+      expect.objectContaining({
+        changed: true,
+        removed: 4,
+        failures: [],
+        kept: expect.objectContaining({ length: 6 }),
+      }),
+    ]);
+    const gone = (preview?.removals as readonly { destination: string; files: readonly string[] }[])
+      .filter(({ destination }) => destination === 'two')
+      .flatMap(({ files }) => files);
+    expect((await filesBelow(estate.pathOf('two'))).length).toBe(before.length - gone.length);
+  });
+
+  it('leaves no secret in an execution, in the log of n8n, or in any file of n8n, host or destination', () => {
+    const { passwords, machine, spool, logFile } = estate;
+    const [crypt = '', salt = '', ...others] = passwords;
+    for (const word of [crypt, salt, ...others, HOOK_SECRET, CANARY]) {
+      for (const { stored } of executions) expect(stored).not.toContain(word);
+    }
+    const places = [join(owned.n8n.folder), machine.state, spool, logFile, estate.pathOf('')];
+    for (const word of [crypt, salt, ...others, CANARY]) {
+      for (const place of places) expect([word.slice(0, 12), filesWith(place, word)]).toEqual([word.slice(0, 12), []]);
+    }
+  });
+});
+
+/** The workflow as it is shipped, with this plan and these credentials. */
+function shipped(plan: JsonObject, credentials: Readonly<Record<string, { id: string; name: string }>>): WorkflowDraft {
+  const file = JSON.parse(
+    readFileSync(join(__dirname, '../../workflows/backup-scatter.json'), 'utf8'),
+  ) as WorkflowDraft;
+  const nodes = file.nodes.map((node): WorkflowNode => {
+    const own = (node as { credentials?: unknown }).credentials;
+    const used = isObject(own) ? Object.keys(own) : [];
+    const given = Object.fromEntries(
+      Object.entries(credentials).filter(([type]) => used.includes(type) || type === 'selfhostSecrets'),
+    );
+    const parameters =
+      node.name === 'Plan' ? { ...node.parameters, jsonOutput: JSON.stringify({ plan }) } : node.parameters;
+    return {
+      ...node,
+      parameters,
+      ...(used.length > 1
+        ? { credentials: given }
+        : used.length > 0 && { credentials: { selfhostHost: credentials['selfhostHost'] } }),
+    } as WorkflowNode;
+  });
+  // Its error workflow is another flow.
+  return { ...file, nodes, settings: { executionOrder: 'v1' } };
+}
+
+async function readLog({ logFile }: Estate): Promise<string> {
+  return existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
+}
+
+/** Files at or below a place in which a text stands. */
+function filesWith(place: string, text: string): string[] {
+  const files = statSync(place).isDirectory()
+    ? readdirSync(place, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && !entry.parentPath.includes('node_modules'))
+        .map((entry) => join(entry.parentPath, entry.name))
+    : [place];
+  return files.filter((file) => readFileSync(file).includes(text));
+}

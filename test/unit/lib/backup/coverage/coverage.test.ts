@@ -1,0 +1,85 @@
+import { judgeCoverage } from '../../../../../lib/backup/coverage/coverage';
+import { parseDiscovery } from '../../../../../lib/backup/coverage/discover';
+import { parseDescribed } from '../../../../../lib/backup/described/described';
+
+const { plan } = parseDescribed(
+  {
+    set: 'nightly',
+    home: { provider: 'hetzner' },
+    sources: [
+      { kind: 'postgres', name: 'postgres/immich', database: 'immich' },
+      { kind: 'sqlite', name: 'forgejo', path: '/srv/forgejo/gitea.db' },
+      { kind: 'directory', name: 'srv', path: '/srv' },
+    ],
+    destinations: [{ name: 'eva', remote: 'eva:x', provider: 'ovh' }],
+  },
+  { rclone: { kind: 'text', text: '' }, crypt: 'vault' },
+  'bruno',
+);
+
+/** As `docker inspect` answers to the format that is asked for. */
+const container = (name: string, image: string, ...mounts: object[]) =>
+  JSON.stringify({ name: `/${name}`, image, mounts });
+const volume = (name: string, inside: string) => ({
+  Type: 'volume',
+  Name: name,
+  Source: `/var/lib/docker/volumes/${name}/_data`,
+  Destination: inside,
+  Driver: 'local',
+  Mode: 'z',
+  RW: true,
+  Propagation: '',
+});
+const bind = (path: string, RW = true) => ({ Type: 'bind', Source: path, Destination: path, Mode: '', RW, Propagation: 'rprivate' });
+
+const ANSWER = [
+  ['database', '', '5432', 'immich'],
+  ['database', '', '5432', 'postgres'],
+  ['database', '', '5433', 'immich'],
+  ['container', container('n8n', 'n8nio/n8n:2.41', volume('n8n_data', '/home/node/.n8n'), bind('/etc/localtime'), bind('/var/run/docker.sock'))],
+  ['container', container('forgejo', 'codeberg.org/forgejo/forgejo:11', bind('/srv/forgejo'))],
+  ['container', container('db', 'postgres:16-alpine', bind('/srv/postgres'))],
+  ['container', container('grafana', 'grafana/grafana', volume('grafana', '/var/lib/grafana'), bind('/opt/provisioning', false))],
+  ['container', 'no JSON'],
+  ['volume', 'n8n_data', '/var/lib/docker/volumes/n8n_data/_data'],
+  ['volume', 'left-over', '/var/lib/docker/volumes/left-over/_data'],
+  ['sqlite', '/srv/forgejo/gitea.db', '4096'],
+  ['sqlite', '/srv/forgejo/queue\nof.db', '4096'],
+  ['application', 'n8n', '/root/.n8n'],
+  ['unseen', '/media', 'it has more than 500000 files; name smaller folders'],
+  ['end'],
+]
+  .flat()
+  .map((word) => `${word}\0`)
+  .join('');
+
+test('what a host holds is judged by the plan, and what is in no backup comes first', () => {
+  const discovery = parseDiscovery(ANSWER);
+  expect(discovery).toBeDefined();
+  const covered = judgeCoverage(discovery ?? { found: [], unseen: [] }, {
+    plan,
+    buckets: ['s3:images', '/srv/more'],
+    ignore: ['left-over'],
+  });
+  expect(covered.map(({ kind, what, state, sources }) => [state, kind, what, sources.join(' ')])).toEqual([
+    ['in no backup', 'database', 'database immich (port 5433)', ''],
+    ['in no backup', 'volume', 'volume n8n_data of n8n', ''],
+    ['in no backup', 'volume', 'volume grafana of grafana', ''],
+    ['in no backup', 'application', 'n8n data in /root/.n8n', ''],
+    ['in no backup', 'bucket', 's3:images', ''],
+    ['unknown', 'unseen', '/media', ''],
+    ['weak', 'bind mount', '/srv/postgres of db', 'srv'],
+    ['weak', 'sqlite', '/srv/forgejo/queue\nof.db', 'srv'],
+    ['covered', 'database', 'database immich (port 5432)', 'postgres/immich'],
+    ['covered', 'bind mount', '/srv/forgejo of forgejo', 'srv'],
+    ['covered', 'sqlite', '/srv/forgejo/gitea.db', 'forgejo srv'],
+    ['covered', 'bucket', '/srv/more', 'srv'],
+    ['ignored', 'volume', 'volume left-over (no container uses it)', ''],
+  ]);
+});
+
+test('an answer that broke off is no answer', () => {
+  expect(parseDiscovery(ANSWER.slice(0, -4))).toBeUndefined();
+  expect(parseDiscovery('')).toBeUndefined();
+  expect(parseDiscovery('nonsense\0x\0end\0')).toBeUndefined();
+});
