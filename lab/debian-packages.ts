@@ -49,6 +49,12 @@ export const debianPackages: readonly DebianPackage[] = [
     neededBy: 'tests',
     services: ['redis-server'],
   },
+  {
+    name: 'mariadb-server',
+    purpose: 'accounts whose password is rotated',
+    neededBy: 'tests',
+    services: ['mariadb'],
+  },
   { name: 'chromium', purpose: 'looks at the status page', neededBy: 'tests' },
   {
     name: 'prometheus-alertmanager',
