@@ -34,6 +34,8 @@ export interface InfisicalStandIn {
     path: string,
     secrets: Readonly<Record<string, string>>,
   ) => void;
+  /** Gives a secret its one tag. */
+  readonly tag: (project: Project, environment: string, path: string, key: string, tag: string) => void;
   readonly addImport: (project: Project, into: string, from: string) => void;
   /** From now on changes there wait for approval: `prod:/`. */
   readonly protect: (project: Project, place: string) => void;
@@ -146,6 +148,11 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
         if (known === undefined) folder.secrets.set(key, { id: randomUUID(), key, versions: [version], createdAt: at });
         else known.versions.push(version);
       }
+    },
+    tag: (project, environment, path, key, tag) => {
+      const { secrets } = folderOf(project, environment, path);
+      const known = secrets.get(key) ?? notFound(key);
+      secrets.set(key, { ...known, tags: [tag] });
     },
     addImport: (project, into, from) => {
       const [environment, path] = split(from);

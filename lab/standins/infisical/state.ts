@@ -15,6 +15,7 @@ export interface Stored {
   /** The first is version 1. */
   readonly versions: Version[];
   readonly createdAt: string;
+  readonly tags?: readonly string[];
 }
 
 export interface LeaseRow {

@@ -32,7 +32,7 @@ export interface Bench {
   readonly rotation: (owner: ValueOwner, change?: Partial<Rotation>) => Rotation;
   readonly inInfisical: () => string | undefined;
   readonly inFile: () => Promise<string | undefined>;
-  /** Journals that are left. */
+  /** Journals that are left of this test. */
   readonly unfinished: () => Promise<number>;
   readonly stop: () => Promise<void>;
 }
@@ -93,7 +93,8 @@ export async function startBench(): Promise<Bench> {
     }),
     inInfisical: () => standIn.value(project, 'prod', path(), KEY),
     inFile: async () => new RegExp(`${KEY}='([^']*)'`).exec(await readFile(file(), 'utf8'))?.[1],
-    unfinished: async () => (await store.list('rotation/')).items.length,
+    unfinished: async () =>
+      (await store.list('rotation/')).items.filter((item) => JSON.stringify(item).includes(`"${path()}"`)).length,
     stop: async () => {
       api.close();
       forgetSessions();
