@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { isFailure } from '../../../../lib/failure';
 import type { TakingOwner } from '../../../../lib/rotation/owner';
+import { apiOwner } from '../../../../lib/rotation/owners/api';
 import { commandOwner } from '../../../../lib/rotation/owners/command';
 import { type Rotation, rotate } from '../../../../lib/rotation/rotate';
 import { moments } from '../../../shared/rotator';
@@ -273,4 +276,98 @@ describeAsRoot('a rotation', () => {
     await rotate(rotation(), task);
     expect(await everywhere()).toEqual(all('fresh-value'));
   });
+
+  describe('of a token that a service makes itself', () => {
+    let service: Awaited<ReturnType<typeof tokenService>>;
+    beforeEach(async () => {
+      service = await tokenService('old-value');
+    });
+    afterEach(() => service.close());
+    const tokenOwner = () =>
+      apiOwner({
+        label: 'robot',
+        change: {
+          method: 'POST',
+          url: `${service.url}/tokens?scope=all`,
+          headers: { authorization: 'Bearer $OLD' },
+          body: { name: 'robot' },
+        },
+        answerField: 'data.token',
+        retire: {
+          method: 'POST',
+          url: `${service.url}/tokens/revoke`,
+          headers: { authorization: 'Bearer $NEW' },
+          body: { token: '$OLD' },
+        },
+        prove: { method: 'GET', url: `${service.url}/me`, headers: { authorization: 'Bearer $NEW' } },
+      });
+
+    test('the old one ends last, when the new one is in every place', async () => {
+      await rotate(bench.rotation(tokenOwner()), task);
+      expect(service.tokens).toEqual(['made-1']);
+      expect({ infisical: bench.inInfisical(), file: await bench.inFile() }).toEqual({
+        infisical: 'made-1',
+        file: 'made-1',
+      });
+      expect(service.asked.filter(({ method }) => method === 'POST')).toEqual([
+        { method: 'POST', url: '/tokens?scope=all', authorization: 'Bearer old-value', body: '{"name":"robot"}' },
+        { method: 'POST', url: '/tokens/revoke', authorization: 'Bearer made-1', body: '{"token":"old-value"}' },
+      ]);
+    });
+
+    test('a failure ends the new one, and the old one goes on', async () => {
+      bench.standIn.fail({ kind: 'answer', method: 'PATCH', reply: forbidden });
+      const failure = await failureOf(rotate(bench.rotation(tokenOwner()), task));
+      expect(failure.code).toBe('rotation_undone');
+      expect(service.tokens).toEqual(['old-value']);
+      expect(bench.inInfisical()).toBe('old-value');
+      expect(await bench.unfinished()).toBe(0);
+    });
+  });
 });
+
+/** A service that makes tokens, ends them, and says who has one. */
+async function tokenService(first: string) {
+  const tokens = [first];
+  const asked: { method: string; url: string; authorization: string; body: string }[] = [];
+  let made = 0;
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      const body = Buffer.concat(chunks).toString();
+      const authorization = headers.authorization ?? '';
+      asked.push({ method, url, authorization, body });
+      const answer = (status: number, json: unknown) => {
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(json));
+      };
+      if (!tokens.includes(authorization.replace('Bearer ', ''))) {
+        answer(401, { message: 'no such token' });
+      } else if (url.startsWith('/tokens?')) {
+        made += 1;
+        tokens.push(`made-${made}`);
+        answer(201, { data: { token: `made-${made}` } });
+      } else if (url === '/tokens/revoke') {
+        const { token } = JSON.parse(body) as { token: string };
+        tokens.splice(tokens.indexOf(token), 1);
+        answer(200, {});
+      } else {
+        answer(200, { login: 'robot' });
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    tokens,
+    asked,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
