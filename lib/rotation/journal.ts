@@ -84,3 +84,31 @@ function parse(of: JournalOf, value: Json): Journal {
     nextStep: 'Finish that rotation with the version that began it.',
   });
 }
+
+export interface Unfinished {
+  readonly key: string;
+  readonly environment: string;
+  readonly path: string;
+  readonly owner: string;
+  readonly phase: Journal['phase'];
+  readonly by: string;
+  readonly since: string;
+}
+
+/** Rotations that are under way or were broken off, of all secrets whose journal is there. */
+export async function listUnfinished(store: StateStore): Promise<readonly Unfinished[]> {
+  const found: Unfinished[] = [];
+  for (let after: string | undefined = ''; after !== undefined;) {
+    const page = await store.list('rotation/', after === '' ? {} : { after });
+    for (const item of page.items) {
+      if ('failure' in item) throw item.failure;
+      const { value, updatedAt } = item.entry;
+      const text = (name: string) => (isObject(value) && typeof value[name] === 'string' ? value[name] : '');
+      const phase = text('phase') === 'undoing' ? 'undoing' : 'forward';
+      const [key, environment, path, owner, by] = ['key', 'environment', 'path', 'owner', 'by'].map(text);
+      found.push({ key: key ?? '', environment: environment ?? '', path: path ?? '', owner: owner ?? '', phase, by: by ?? '', since: updatedAt });
+    }
+    after = page.next;
+  }
+  return found;
+}

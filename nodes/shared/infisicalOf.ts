@@ -1,10 +1,12 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 import { type InfisicalApi, infisicalApi } from '../../lib/infisical/api';
 import { parseInfisicalCredential } from '../../lib/infisical/credential';
+import { boxKey } from '../../lib/secrets/box';
 
 export interface InfisicalOfNode {
   readonly api: InfisicalApi;
   readonly readOnly: boolean;
+  readonly boxKey: (purpose: string) => Buffer;
 }
 
 /** Items of one execution share connections. Gone with the execution. */
@@ -19,7 +21,12 @@ export async function infisicalOf(execute: IExecuteFunctions, itemIndex: number)
   const ofExecution = shared.get(execute) ?? new Map<string, InfisicalOfNode>();
   shared.set(execute, ofExecution);
   const key = JSON.stringify([settings, readOnly]);
-  const known = ofExecution.get(key) ?? { api: infisicalApi(settings), readOnly };
+  const { login } = settings;
+  const known = ofExecution.get(key) ?? {
+    api: infisicalApi(settings),
+    readOnly,
+    boxKey: (purpose: string) => boxKey(login.method === 'token' ? login.accessToken : login.clientSecret, purpose),
+  };
   ofExecution.set(key, known);
   return known;
 }

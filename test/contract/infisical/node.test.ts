@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -6,9 +6,11 @@ import type { INodeExecutionData } from 'n8n-workflow';
 import { type ProcessHost, startProcessHost } from '../../../lab/hosts/process-host';
 import type { InfisicalStandIn } from '../../../lab/standins/infisical';
 import { closeSessions } from '../../../lib/host/sessions';
+import { resolveReference } from '../../../lib/secrets/resolve';
 import { Infisical } from '../../../nodes/Infisical/Infisical.node';
 import { infisicalCredentialTest } from '../../../nodes/shared/infisicalCredentialTest';
 import { assertMatches } from '../../../nodes/declaration/schema';
+import { quietTask } from '../../shared/task';
 import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
 import { closeAndKeepContract, infisical } from './standin';
 
@@ -58,7 +60,10 @@ beforeEach(async () => {
     selfhostSecrets: { secrets: `NAMED=${planted.named}` },
   };
 });
+/** What n8n would call at the end of the execution. */
+const atEnd: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  for (const end of atEnd.splice(0)) await end();
   await closeAndKeepContract();
   await rm(folder, { recursive: true });
 });
@@ -75,6 +80,7 @@ async function run(
   operation: string,
   parameters: Readonly<Record<string, unknown>> = {},
   given = credentials,
+  more: object = {},
 ): Promise<Ran> {
   const place = { project: 'homelab', environment: 'prod', path: '/' };
   const all = { resource, operation, ...place, ...parameters };
@@ -88,7 +94,9 @@ async function run(
   Object.assign(execute, {
     getNode: () => node,
     getCredentials: (name: string) => Promise.resolve(given[name]),
+    onExecutionFinish: (end: () => Promise<void>) => void atEnd.push(end),
     logger: { debug: log, info: log, warn: log, error: log },
+    ...more,
   });
   let items: readonly INodeExecutionData[] = [];
   let error: unknown;
@@ -132,11 +140,17 @@ const calls: Readonly<Record<string, () => Readonly<Record<string, unknown>>>> =
   'kms.sign': () => ({ keyId: ids.key, data: 'text', algorithm: 'ECDSA_SHA_256' }),
   'kms.verify': () => ({ keyId: ids.key, data: 'text', signature: 'c2ln', algorithm: 'ECDSA_SHA_256' }),
   'lease.create': () => ({ ...inFile(), dynamicSecret: 'db' }),
+  'lease.hold': () => ({ dynamicSecret: 'db', options: { ttlSeconds: 120 } }),
   'lease.list': () => ({ dynamicSecret: 'db' }),
   'lease.renew': () => ({ leaseId }),
   'lease.revoke': () => ({ leaseId }),
   'project.list': () => ({}),
   'project.create': () => ({ projectName: 'Shop', options: { slug: 'shop-1' } }),
+  'rotation.rotate': () => ({
+    ...{ ...key, host: 'bruno', valueOwner: 'command', program: [join(folder, 'password')], dryRun: true },
+    usedBy: [{ file: join(folder, 'written.env'), format: 'json' }],
+  }),
+  'rotation.listUnfinished': () => ({ host: 'bruno' }),
   'secret.get': () => key,
   'secret.list': () => ({ options: { recursive: true } }),
   'secret.history': () => ({ ...key, versions: 10 }),
@@ -151,6 +165,11 @@ const operations = Infisical.declaration.resources.flatMap(({ operations: some }
 const nameOf = ({ resource, name }: { readonly resource: string; readonly name: string }) => `${resource}.${name}`;
 
 async function prepared(name: string): Promise<void> {
+  if (name === 'rotation.rotate') {
+    await writeFile(join(folder, 'password'), `#!/bin/bash\nIFS= read -r value; [ "$value" = "$(cat "\${0%/*}/known")" ] || exit 10\n`, { mode: 0o755 });
+    await writeFile(join(folder, 'known'), planted.other);
+    await run('file', 'write', { ...inFile(), file: join(folder, 'written.env'), format: 'json' });
+  }
   if (name !== 'lease.renew' && name !== 'lease.revoke') return;
   const { items } = await run('lease', 'create', calls['lease.create']?.());
   leaseId = items[0]?.json['id'] as string;
@@ -170,7 +189,7 @@ test.each(Object.keys(calls))('%s succeeds, fits its schema and shows no secret'
   const [resource = '', operation = ''] = name.split('.');
   const { items, error, visible } = await run(resource, operation, calls[name]?.());
   expect(error).toBeUndefined();
-  expect(items.length).toBeGreaterThan(name === 'lease.list' ? -1 : 0);
+  expect(items.length).toBeGreaterThan(['lease.list', 'rotation.listUnfinished'].includes(name) ? -1 : 0);
   const declared = operations.find((one) => nameOf(one) === name);
   for (const { json } of items) if (declared !== undefined) assertMatches(declared.output, json);
   const file = await readFile(join(folder, '.env'), 'utf8').catch(() => '');
@@ -250,6 +269,25 @@ test('a lease whose file cannot be written is revoked', async () => {
     file: join(folder, 'missing', '.env'),
   });
   expect(String(error)).toContain('.env');
+  expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
+});
+
+test('a login for this execution is used by its reference, and gone with the execution', async () => {
+  const { items, visible } = await run('lease', 'hold', calls['lease.hold']?.());
+  const { id, references } = items[0]?.json as { id: string; references: string[] };
+  expect(references).toEqual([`lease:${id}/DB_USERNAME`, `lease:${id}/DB_PASSWORD`]);
+  const password = await resolveReference(references[1] ?? '', {}, quietTask());
+  expect(leaksIn(visible, [password])).toEqual([]);
+  expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toHaveLength(1);
+  // n8n may call it twice.
+  for (const end of [...atEnd, ...atEnd]) await end();
+  expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
+  await expect(resolveReference(references[1] ?? '', {}, quietTask())).rejects.toMatchObject({ code: 'secret_missing' });
+});
+
+test('an n8n that does not tell the end of executions leases nothing for them', async () => {
+  const { error } = await run('lease', 'hold', calls['lease.hold']?.(), credentials, { onExecutionFinish: undefined });
+  expect(String(error)).toContain('does not tell its nodes when an execution ends');
   expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
 });
 
