@@ -21,6 +21,7 @@ export interface Stored {
 export interface LeaseRow {
   readonly id: string;
   readonly role: string;
+  readonly password: string;
   expireAt: number;
   readonly createdAt: string;
 }
@@ -83,6 +84,9 @@ export interface State {
   readonly identities: Map<string, Identity>;
   readonly tokens: Map<string, Token>;
   readonly approvals: Approval[];
+  /** Of every login that was ever leased, to look for them where they must not be. */
+  readonly leasedPasswords: string[];
+  readonly shortestTtlMs: number;
   readonly now: () => number;
   readonly tokenSeconds: number;
   readonly tokenMaxSeconds: number;
