@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -252,6 +252,67 @@ test('a folder without secrets does not empty a file', async () => {
   const { error } = await run('file', 'write', { ...inFile(), path: '/empty' });
   expect(String(error)).toContain('There is not one secret to write to');
   expect(await readFile(join(folder, '.env'), 'utf8')).toContain('KEY=');
+});
+
+describe('the last known copy', () => {
+  const withCopy = () => ({ ...inFile(), options: { lastKnown: join(folder, 'copy') } });
+  const away = () => ({
+    ...credentials,
+    selfhostInfisical: { ...credentials['selfhostInfisical'], siteUrl: 'http://127.0.0.1:9' },
+  });
+
+  test('is not kept unless somebody asks for it', async () => {
+    await run('file', 'write', inFile());
+    await run('file', 'write', { ...withCopy(), dryRun: true });
+    expect(await readdir(folder)).toEqual(['.env']);
+    expect(String((await run('file', 'write', inFile(), away())).error)).toContain('cannot be reached');
+  });
+
+  test('is encrypted, and writes the file when Infisical cannot be reached, with its age', async () => {
+    expect((await run('file', 'write', withCopy())).items[0]?.json).toMatchObject({
+      source: 'Infisical',
+      ageSeconds: null,
+    });
+    const copy = await readFile(join(folder, 'copy'), 'utf8');
+    expect((await stat(join(folder, 'copy'))).mode & 0o777).toBe(0o600);
+    expect(leaksIn(copy, Object.values(planted))).toEqual([]);
+    const written = await readFile(join(folder, '.env'), 'utf8');
+    await rm(join(folder, '.env'));
+
+    const { items, visible } = await run('file', 'write', withCopy(), away());
+    expect(items[0]?.json).toMatchObject({
+      ...{ changed: true, before: 'missing', added: ['KEY', 'OLD'], source: 'last known copy' },
+      ageSeconds: expect.any(Number) as number,
+    });
+    expect(await readFile(join(folder, '.env'), 'utf8')).toBe(written);
+    expect(leaksIn(visible, everySecret())).toEqual([]);
+  });
+
+  test('is not used when Infisical refuses', async () => {
+    await run('file', 'write', withCopy());
+    const reply = { status: 403, json: { reqId: '1', statusCode: 403, message: 'Not allowed', error: 'PermissionDenied' } };
+    standIn.fail({ kind: 'answer', method: 'GET', path: /secrets/, reply });
+    expect(String((await run('file', 'write', withCopy())).error)).toContain('Not allowed');
+  });
+
+  test.each([
+    ['made with another credential', () => ({ clientSecret: 'another' }), {}],
+    ['of another place', () => ({}), { environment: 'dev' }],
+  ])('%s it is of no use', async (_, changed, other) => {
+    await run('file', 'write', withCopy());
+    const given = { ...away(), selfhostInfisical: { ...away().selfhostInfisical, ...changed() } };
+    const { error } = await run('file', 'write', { ...withCopy(), ...other }, given);
+    expect(String(error)).toContain('is of no use: it was made with another credential or of another place');
+  });
+
+  test('that was changed is of no use either, and none at all is only Infisical being away', async () => {
+    await run('file', 'write', withCopy());
+    const text = await readFile(join(folder, 'copy'), 'utf8');
+    await writeFile(join(folder, 'copy'), text.replace(/"takenAt":"20\d\d/, '"takenAt":"2001'));
+    expect(String((await run('file', 'write', withCopy(), away())).error)).toContain('or was changed');
+    await rm(join(folder, 'copy'));
+    expect(String((await run('file', 'write', withCopy(), away())).error)).toContain('cannot be reached');
+  });
 });
 
 test('a read-only credential writes files from Infisical, and nothing into it', async () => {

@@ -1,8 +1,10 @@
 import { Client } from 'pg';
-import { until } from '../../lab/hosts/waiting';
-import { type PostgresServer, startPostgres } from '../../lab/postgres';
-import { type InfisicalStandIn, startInfisical } from '../../lab/standins/infisical';
-import { manualWorkflow, ownN8n } from './harness';
+import { until } from '../../../lab/hosts/waiting';
+import { type PostgresServer, startPostgres } from '../../../lab/postgres';
+import { type InfisicalStandIn, startInfisical } from '../../../lab/standins/infisical';
+import { manualWorkflow, ownN8n } from '../../e2e/harness';
+
+jest.setTimeout(300_000);
 
 let postgres: PostgresServer;
 let standIn: InfisicalStandIn;
