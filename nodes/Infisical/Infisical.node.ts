@@ -25,7 +25,7 @@ export const Infisical = actionNode<InfisicalContext>({
       displayName: 'Host (SSH)',
       required: true,
       testedBy: 'hostCredentialTest',
-      displayOptions: { show: { resource: ['file', 'lease', 'rotation'], operation: ['write', 'check', 'create', 'rotate', 'listUnfinished'] } },
+      displayOptions: { show: { resource: ['file', 'kms', 'lease', 'rotation'], operation: ['write', 'check', 'create', 'decrypt', 'rotate', 'listUnfinished'] } },
     },
     {
       name: 'selfhostSecrets',

@@ -102,6 +102,7 @@ const calls = (): readonly (readonly [string, JsonObject])[] => [
   ['file.write', inFile('.env')],
   ['file.check', inFile('.env')],
   ['kms.encrypt', { keyId: kmsKey, valueFrom: 'credential:NAMED' }],
+  ['kms.decrypt', { keyId: kmsKey, ciphertext: '={{ $("kms.encrypt").item.json.ciphertext }}', host, file: join(folder, 'plain') }],
   ['kms.sign', { keyId: kmsKey, data: 'text', algorithm: 'ECDSA_SHA_256' }],
   ['kms.verify', { keyId: kmsKey, data: 'text', signature: 'c2ln', algorithm: 'ECDSA_SHA_256' }],
   ['lease.create', { ...inFile('lease.env'), dynamicSecret: 'db' }],

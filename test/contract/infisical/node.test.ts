@@ -25,6 +25,7 @@ let host: ProcessHost;
 let folder: string;
 let standIn: InfisicalStandIn;
 let leaseId = '';
+let ciphertext = '';
 
 beforeAll(async () => {
   host = await startProcessHost({ name: 'bruno' });
@@ -137,6 +138,7 @@ const calls: Readonly<Record<string, () => Readonly<Record<string, unknown>>>> =
   'folder.list': () => ({ recursive: true }),
   'folder.ensure': () => ({ path: '/a/b' }),
   'kms.encrypt': () => ({ keyId: ids.key, valueFrom: 'credential:NAMED' }),
+  'kms.decrypt': () => ({ keyId: ids.key, ciphertext, host: 'bruno', file: join(folder, 'plain') }),
   'kms.sign': () => ({ keyId: ids.key, data: 'text', algorithm: 'ECDSA_SHA_256' }),
   'kms.verify': () => ({ keyId: ids.key, data: 'text', signature: 'c2ln', algorithm: 'ECDSA_SHA_256' }),
   'lease.create': () => ({ ...inFile(), dynamicSecret: 'db' }),
@@ -165,6 +167,9 @@ const operations = Infisical.declaration.resources.flatMap(({ operations: some }
 const nameOf = ({ resource, name }: { readonly resource: string; readonly name: string }) => `${resource}.${name}`;
 
 async function prepared(name: string): Promise<void> {
+  if (name === 'kms.decrypt') {
+    ciphertext = (await run('kms', 'encrypt', calls['kms.encrypt']?.())).items[0]?.json['ciphertext'] as string;
+  }
   if (name === 'rotation.rotate') {
     await writeFile(join(folder, 'password'), `#!/bin/bash\nIFS= read -r value; [ "$value" = "$(cat "\${0%/*}/known")" ] || exit 10\n`, { mode: 0o755 });
     await writeFile(join(folder, 'known'), planted.other);
@@ -244,6 +249,15 @@ test('a file is written once, tells names only, and its drift is seen', async ()
   expect(await readFile(file, 'utf8')).toContain('OLD=');
   expect((await run('file', 'write', inFile())).items[0]?.json).toMatchObject({ changed: true, ...drift });
   expect((await run('file', 'check', inFile())).items[0]?.json).toMatchObject({ drifted: false });
+});
+
+test('what is decrypted is in the file, for its owner only, and nowhere else', async () => {
+  await prepared('kms.decrypt');
+  const { items, visible } = await run('kms', 'decrypt', calls['kms.decrypt']?.());
+  expect(items[0]?.json).toMatchObject({ changed: true, bytes: planted.named.length, dryRun: false });
+  expect(await readFile(join(folder, 'plain'), 'utf8')).toBe(planted.named);
+  expect((await stat(join(folder, 'plain'))).mode & 0o777).toBe(0o600);
+  expect(leaksIn(visible, [planted.named])).toEqual([]);
 });
 
 test('a folder without secrets does not empty a file', async () => {
