@@ -28,7 +28,12 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
     const socket = join(ledger.folder, 'mariadb.sock');
     const logFile = join(ledger.folder, 'mariadb.log');
     const asUser = isRoot() ? ['--user=root'] : [];
-    const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
+    const install = [
+      '--no-defaults',
+      `--datadir=${data}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+    ];
     await run(['mariadb-install-db', ...install, ...asUser]);
     const port = await freePort();
     const password = randomBytes(18).toString('base64url');
@@ -65,7 +70,9 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
       );
     });
     const sql = (text: string) => client([`--socket=${socket}`], text, password);
-    await sql(`CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION`);
+    await sql(
+      `CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION`,
+    );
     return {
       host: '127.0.0.1',
       port,

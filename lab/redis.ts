@@ -12,7 +12,10 @@ export interface RedisServer {
   /** Of the user `default`. */
   readonly password: string;
   /** What redis-cli prints; without a login it is that of `default` as it was at the start. */
-  readonly ask: (words: readonly string[], login?: { readonly user: string; readonly password: string }) => Promise<string>;
+  readonly ask: (
+    words: readonly string[],
+    login?: { readonly user: string; readonly password: string },
+  ) => Promise<string>;
   /** Ends it and starts it again with what it has saved. */
   readonly restart: () => Promise<void>;
   /** Everything it made is gone after this. */
@@ -44,7 +47,9 @@ export async function startRedisServer(keeps: RedisKeeps = 'acl file'): Promise<
     const ask: RedisServer['ask'] = async (words, login = { user: 'default', password }) => {
       const as = ['--user', login.user, '--no-auth-warning'];
       const argv = ['redis-cli', '-p', String(port), ...as, ...words] as const;
-      return (await run(argv as unknown as [string, ...string[]], { environment: { REDISCLI_AUTH: login.password } })).trim();
+      return (
+        await run(argv, { environment: { REDISCLI_AUTH: login.password } })
+      ).trim();
     };
     let pid: number | undefined;
     const up = async () => {

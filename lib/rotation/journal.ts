@@ -106,7 +106,15 @@ export async function listUnfinished(store: StateStore): Promise<readonly Unfini
       const text = (name: string) => (isObject(value) && typeof value[name] === 'string' ? value[name] : '');
       const phase = text('phase') === 'undoing' ? 'undoing' : 'forward';
       const [key, environment, path, owner, by] = ['key', 'environment', 'path', 'owner', 'by'].map(text);
-      found.push({ key: key ?? '', environment: environment ?? '', path: path ?? '', owner: owner ?? '', phase, by: by ?? '', since: updatedAt });
+      found.push({
+        key: key ?? '',
+        environment: environment ?? '',
+        path: path ?? '',
+        owner: owner ?? '',
+        phase,
+        by: by ?? '',
+        since: updatedAt,
+      });
     }
     after = page.next;
   }

@@ -7,7 +7,10 @@ import type { Secret } from '../infisical/secret';
  */
 const KEYS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)(EN|DE)?CRYPT(ION|ED)?(_|$)/, 'it names an encryption key'],
-  [/(^|_)(MASTER|ROOT|SIGNING|PRIVATE|SECRET|APP|DATA|BACKUP)_?KEY(_|$)/, 'it names a key that data is encrypted or signed with'],
+  [
+    /(^|_)(MASTER|ROOT|SIGNING|PRIVATE|SECRET|APP|DATA|BACKUP)_?KEY(_|$)/,
+    'it names a key that data is encrypted or signed with',
+  ],
   [/(^|_)(SALT|PEPPER|CIPHER|KEYRING|PASSPHRASE)(_|$)/, 'it names a part of an encryption'],
   [/(^|_)(RCLONE|RESTIC|BORG|KOPIA|AGE|GPG|LUKS|VAULT_UNSEAL)(_|$)/, 'it names the key of backups or disks'],
 ];
@@ -27,9 +30,14 @@ export function refuseUnrotatable({ secret, excluded, role }: Rotatable): void {
   const about = key.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
   const named = KEYS.find(([pattern]) => pattern.test(about));
   if (named !== undefined) {
-    throw refused(key, named[1], 'What it encrypts would be lost. Change it by the procedure of the program that uses it.');
+    throw refused(
+      key,
+      named[1],
+      'What it encrypts would be lost. Change it by the procedure of the program that uses it.',
+    );
   }
-  if (secret.tags.includes(TAG)) throw refused(key, `it has the tag ${TAG} in Infisical`, 'Take the tag off if it may be rotated.');
+  if (secret.tags.includes(TAG))
+    throw refused(key, `it has the tag ${TAG} in Infisical`, 'Take the tag off if it may be rotated.');
   const excludedName = excluded.find((name) => name === key || name === role);
   if (excludedName !== undefined) {
     throw refused(key, `${excludedName} is excluded`, 'Take it out of the list of exclusions if it may be rotated.');

@@ -61,7 +61,9 @@ export async function planRotation(rotation: Rotation, task: Task): Promise<Rota
   const secret = await ownSecret(rotation, task);
   if (journal === undefined) await inspect(rotation, secret, task);
   const change =
-    owner.kind === 'takes' ? `give a new value to ${owner.name}` : `let ${owner.name} make a new value, beside the old one`;
+    owner.kind === 'takes'
+      ? `give a new value to ${owner.name}`
+      : `let ${owner.name} make a new value, beside the old one`;
   return {
     owner: owner.name,
     version: secret.version,
@@ -124,7 +126,8 @@ async function settle(rotation: Rotation, task: Task): Promise<Settled> {
   const old =
     current.version === journal.fromVersion
       ? current.value
-      : (await getSecret(rotation.api, rotation.place, rotation.key, { ...plain, version: journal.fromVersion }, task)).value;
+      : (await getSecret(rotation.api, rotation.place, rotation.key, { ...plain, version: journal.fromVersion }, task))
+          .value;
   const foreign = current.version !== journal.fromVersion && ![old, fresh].some((one) => same(one, current.value));
   if (foreign) {
     throw new Failure({

@@ -12,7 +12,12 @@ import type { Task } from '../task';
 
 export type Restart =
   /** Containers are made anew: a restart alone does not read an .env again. */
-  | { readonly kind: 'compose'; readonly docker: DockerAccess; readonly project: Project; readonly services: readonly string[] }
+  | {
+      readonly kind: 'compose';
+      readonly docker: DockerAccess;
+      readonly project: Project;
+      readonly services: readonly string[];
+    }
   | { readonly kind: 'service'; readonly host: Host; readonly unit: string };
 
 /** A file that holds the secret, and what has to read it again. */

@@ -25,14 +25,24 @@ export const Infisical = actionNode<InfisicalContext>({
       displayName: 'Host (SSH)',
       required: true,
       testedBy: 'hostCredentialTest',
-      displayOptions: { show: { resource: ['file', 'kms', 'lease', 'rotation'], operation: ['write', 'check', 'create', 'decrypt', 'rotate', 'listUnfinished'] } },
+      displayOptions: {
+        show: {
+          resource: ['file', 'kms', 'lease', 'rotation'],
+          operation: ['write', 'check', 'create', 'decrypt', 'rotate', 'listUnfinished'],
+        },
+      },
     },
     {
       name: 'selfhostSecrets',
       displayName: 'Named Secrets',
       required: false,
       testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['secret', 'kms', 'rotation'], operation: ['create', 'update', 'upsert', 'encrypt', 'rotate'] } },
+      displayOptions: {
+        show: {
+          resource: ['secret', 'kms', 'rotation'],
+          operation: ['create', 'update', 'upsert', 'encrypt', 'rotate'],
+        },
+      },
     },
   ],
   resources: [

@@ -111,7 +111,8 @@ function parseRequests(value: unknown) {
 function callOf(value: unknown, name: string): ApiCall {
   if (!isObject(value)) throw requestsUnusable(`"${name}" is missing`);
   const { method = 'GET', url, headers = {}, body } = value;
-  if (typeof method !== 'string' || !METHODS.includes(method)) throw requestsUnusable(`the method of "${name}" is none`);
+  if (typeof method !== 'string' || !METHODS.includes(method))
+    throw requestsUnusable(`the method of "${name}" is none`);
   if (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw requestsUnusable(`the url of "${name}" is none`);
   }

@@ -17,11 +17,25 @@ export interface UsedBy {
   readonly mode: string | undefined;
   readonly owner: string | undefined;
   readonly group: string | undefined;
-  readonly compose: { readonly directory: string; readonly project?: string; readonly services: readonly string[] } | undefined;
+  readonly compose:
+    { readonly directory: string; readonly project?: string; readonly services: readonly string[] } | undefined;
   readonly service: string | undefined;
 }
 
-const NAMES = ['host', 'file', 'format', 'path', 'recursive', 'mode', 'owner', 'group', 'compose', 'project', 'services', 'service'];
+const NAMES = [
+  'host',
+  'file',
+  'format',
+  'path',
+  'recursive',
+  'mode',
+  'owner',
+  'group',
+  'compose',
+  'project',
+  'services',
+  'service',
+];
 
 /** `[{ "file": "/srv/immich/.env", "compose": "/srv/immich" }]` */
 export function parseUsedBy(value: unknown): readonly UsedBy[] {

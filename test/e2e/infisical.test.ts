@@ -36,7 +36,10 @@ const infisicalCredential = () => ({ siteUrl: standIn.url, login: 'universal', .
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'selfhost-infisical-'));
-  bruno = await startSshHost({ name: 'bruno', machine: { hostname: 'bruno', folder: mkdtempSync(join(folder, 'bruno-')) } });
+  bruno = await startSshHost({
+    name: 'bruno',
+    machine: { hostname: 'bruno', folder: mkdtempSync(join(folder, 'bruno-')) },
+  });
   postgres = await startPostgres();
   standIn = await startInfisical({ sql: postgres.sql, shortestTtlSeconds: 2 });
   project = standIn.addProject('homelab');
@@ -59,7 +62,9 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  for (const server of [standIn, postgres, bruno] as readonly ({ close?(): Promise<void>; stop?(): Promise<void> } | undefined)[]) {
+  for (const server of [standIn, postgres, bruno] as readonly (
+    { close?(): Promise<void>; stop?(): Promise<void> } | undefined
+  )[]) {
     await server?.close?.();
     await server?.stop?.();
   }
@@ -102,7 +107,10 @@ const calls = (): readonly (readonly [string, JsonObject])[] => [
   ['file.write', inFile('.env')],
   ['file.check', inFile('.env')],
   ['kms.encrypt', { keyId: kmsKey, valueFrom: 'credential:NAMED' }],
-  ['kms.decrypt', { keyId: kmsKey, ciphertext: '={{ $("kms.encrypt").item.json.ciphertext }}', host, file: join(folder, 'plain') }],
+  [
+    'kms.decrypt',
+    { keyId: kmsKey, ciphertext: '={{ $("kms.encrypt").item.json.ciphertext }}', host, file: join(folder, 'plain') },
+  ],
   ['kms.sign', { keyId: kmsKey, data: 'text', algorithm: 'ECDSA_SHA_256' }],
   ['kms.verify', { keyId: kmsKey, data: 'text', signature: 'c2ln', algorithm: 'ECDSA_SHA_256' }],
   ['lease.create', { ...inFile('lease.env'), dynamicSecret: 'db' }],
@@ -113,7 +121,14 @@ const calls = (): readonly (readonly [string, JsonObject])[] => [
   [
     'rotation.rotate',
     {
-      ...{ path: '/db', key: 'ROLE', host, valueOwner: 'postgres', role: 'immich', address: `127.0.0.1:${postgres.port}` },
+      ...{
+        path: '/db',
+        key: 'ROLE',
+        host,
+        valueOwner: 'postgres',
+        role: 'immich',
+        address: `127.0.0.1:${postgres.port}`,
+      },
       ...{ adminUser: 'keeper', adminPassword: 'infisical:homelab/prod/db/ADMIN', usedBy: '[]' },
     },
   ],
@@ -122,7 +137,11 @@ const calls = (): readonly (readonly [string, JsonObject])[] => [
 
 test('no operation but Get Value leaves a value in the database, the logs, the binary data of n8n, or a process list', async () => {
   const operations = Infisical.declaration.resources.flatMap(({ operations: some }) => some);
-  expect(calls().map(([name]) => name).sort()).toEqual(
+  expect(
+    calls()
+      .map(([name]) => name)
+      .sort(),
+  ).toEqual(
     operations
       .map(({ resource, name }) => `${resource}.${name}`)
       .filter((name) => name !== 'secret.getValue')
@@ -153,7 +172,9 @@ test('the search for values can fail: it finds the one that Get Value was asked 
   const { status } = await api.runToEnd(id, 'By hand');
   expect(status).toBe('success');
   const found = leaksIn(keptBy(n8nFolder, readLog()), ['shown-on-purpose-"1"']);
-  expect(found).toEqual(expect.arrayContaining([expect.stringMatching(/database\.sqlite, its rows: shown-on-purpose/)]));
+  expect(found).toEqual(
+    expect.arrayContaining([expect.stringMatching(/database\.sqlite, its rows: shown-on-purpose/)]),
+  );
 });
 
 describe('a login that is held for one execution', () => {

@@ -64,7 +64,7 @@ export interface ProcessWatch {
 /** Looks at the arguments and the environment of every process of this machine, again and again. */
 export function watchProcesses(): ProcessWatch {
   const seen = new Set<string>();
-  let going = true;
+  const watching = new AbortController();
   let looks = 0;
   const look = () => {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -79,7 +79,7 @@ export function watchProcesses(): ProcessWatch {
     looks += 1;
   };
   const watch = (async () => {
-    while (going) {
+    while (!watching.signal.aborted) {
       look();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -87,7 +87,7 @@ export function watchProcesses(): ProcessWatch {
   return {
     looks: () => looks,
     stop: async () => {
-      going = false;
+      watching.abort();
       await watch;
       return new Map([['a process of this machine', Buffer.from([...seen].join('\n'), 'latin1')]]);
     },

@@ -36,7 +36,9 @@ export function moments(api: InfisicalApi, owner: TakingOwner, at: (what: string
     api: {
       ...api,
       ask: <Result>(...question: Parameters<typeof api.ask<Result>>) =>
-        around(`${question[0].method} ${question[0].path.replace(/^.*\/secrets/, 'secrets')}`, () => api.ask(...question)),
+        around(`${question[0].method} ${question[0].path.replace(/^.*\/secrets/, 'secrets')}`, () =>
+          api.ask(...question),
+        ),
     },
     owner: {
       ...owner,

@@ -91,7 +91,9 @@ async function call(service: string, { method, url, headers, body }: ApiCall, va
       if (value === undefined) throw missing(service, whole);
       return value.reveal();
     });
-  const secrets = [values.fresh, values.old, values.admin].flatMap((value) => (value === undefined ? [] : [value.reveal()]));
+  const secrets = [values.fresh, values.old, values.admin].flatMap((value) =>
+    value === undefined ? [] : [value.reveal()],
+  );
   const http = createHttpClient({ service, baseUrl: origin, secrets });
   try {
     const request = {
@@ -111,7 +113,7 @@ function filled(value: Json, fill: (text: string) => string): Json {
   if (typeof value === 'string') return fill(value);
   if (Array.isArray(value)) return value.map((one: Json) => filled(one, fill));
   if (isObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, filled(one as Json, fill)]));
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, filled(one, fill)]));
   }
   return value;
 }

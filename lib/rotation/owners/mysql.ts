@@ -80,7 +80,8 @@ export function mysqlAccount({ place, user, from, admin }: MysqlAccount): Taking
     check: async (task) => {
       if (admin === undefined) return;
       const account = `SET @account = ${hex(user)}, @origin = ${hex(from)};\n`;
-      const count = 'SELECT COUNT(*) FROM mysql.user WHERE User = CONVERT(@account USING utf8) AND Host = CONVERT(@origin USING utf8);';
+      const count =
+        'SELECT COUNT(*) FROM mysql.user WHERE User = CONVERT(@account USING utf8) AND Host = CONVERT(@origin USING utf8);';
       const found = await ask(admin.user, admin.password, account + count, task);
       if (found === undefined) throw refusedLogin(server, admin.user);
       if (found.trim() === '1') return;
@@ -176,4 +177,3 @@ function failed(server: string, stderr: string): Failure {
     nextStep: 'Check that it runs and listens there, and look the number up in the error messages of MySQL or MariaDB.',
   });
 }
-

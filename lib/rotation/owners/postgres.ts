@@ -60,7 +60,10 @@ export function postgresRole({ reach, role, database, admin }: PostgresRole): Ta
     accepts,
     check: async (task) => {
       const row = await asAdmin(async (connection) => {
-        const rows = await connection.query('select rolcanlogin, rolreplication, rolsuper from pg_roles where rolname = $1', [role]);
+        const rows = await connection.query(
+          'select rolcanlogin, rolreplication, rolsuper from pg_roles where rolname = $1',
+          [role],
+        );
         return rows[0] ?? {};
       }, task);
       if (row === undefined) return;

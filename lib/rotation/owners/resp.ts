@@ -44,8 +44,10 @@ export function speakRedis(name: string, stream: Duplex, task: Task): RedisConne
   return {
     ask: (...words) =>
       new Promise<Reply>((resolve, reject) => {
-        if (broken !== undefined) return reject(broken);
-        if (task.signal.aborted) return reject(cancelled(name));
+        if (broken !== undefined || task.signal.aborted) {
+          reject(broken ?? cancelled(name));
+          return;
+        }
         const stop = () => reject(cancelled(name));
         const timer = setTimeout(() => fail(`no answer within ${ANSWER_MS / 1000} s`), ANSWER_MS);
         const settled = () => {

@@ -44,7 +44,8 @@ export const kmsOperations = [
     resource: 'kms',
     name: 'decrypt',
     action: 'Decrypt into a file on a host',
-    description: 'Decrypts what was encrypted, and writes it to a file on a host for its owner only: the text never enters an item',
+    description:
+      'Decrypts what was encrypted, and writes it to a file on a host for its owner only: the text never enters an item',
     effect: 'changes',
     dryRun: true,
     input: {
@@ -76,7 +77,14 @@ export const kmsOperations = [
       const written = await withoutSecrets([plain.toString('utf8')], () =>
         writeFile(host, input.file, plain, wanted, task),
       );
-      return { keyId: key, host: host.target.name, path: written.path, changed: written.changed, bytes: plain.length, dryRun };
+      return {
+        keyId: key,
+        host: host.target.name,
+        path: written.path,
+        changed: written.changed,
+        bytes: plain.length,
+        dryRun,
+      };
     },
   }),
   operation({

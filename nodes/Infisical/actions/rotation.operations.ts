@@ -36,7 +36,10 @@ const rotateOperation = operation({
     address: when(
       'valueOwner',
       DATABASES,
-      text({ placeholder: '127.0.0.1:5432', description: 'As the host sees it. Empty: the usual port of the host itself.' }),
+      text({
+        placeholder: '127.0.0.1:5432',
+        description: 'As the host sees it. Empty: the usual port of the host itself.',
+      }),
     ),
     adminUser: when(
       'valueOwner',
@@ -67,7 +70,8 @@ const rotateOperation = operation({
       list({
         verbatim: true,
         placeholder: '/usr/local/sbin/grafana-password',
-        description: 'The program and its arguments. It gets set or prove as its last one, and the values as lines of its input.',
+        description:
+          'The program and its arguments. It gets set or prove as its last one, and the values as lines of its input.',
       }),
     ),
     usedBy: json({
@@ -84,7 +88,13 @@ const rotateOperation = operation({
       hostKeys: fileOptions.hostKeys,
       ignoreHold: writeFileOptions.ignoreHold,
       label: text({ placeholder: 'admin of Grafana', description: 'What an API or program changes, for people' }),
-      length: number({ default: 32, min: 16, max: 200, integer: true, description: 'Letters and digits of the new value' }),
+      length: number({
+        default: 32,
+        min: 16,
+        max: 200,
+        integer: true,
+        description: 'Letters and digits of the new value',
+      }),
       socketPath: text({ placeholder: DEFAULT_SOCKET, description: 'Where Docker listens on the hosts' }),
       waitSeconds: number({
         label: 'Restart Timeout (Seconds)',
@@ -114,7 +124,8 @@ const rotateOperation = operation({
     const { options, key } = input;
     const where = await placeOf(input);
     const host = await hostOf(input.host, options.hostKeys);
-    const socketPath = options.socketPath === undefined || options.socketPath === '' ? DEFAULT_SOCKET : options.socketPath;
+    const socketPath =
+      options.socketPath === undefined || options.socketPath === '' ? DEFAULT_SOCKET : options.socketPath;
     const given = input.adminPassword ?? '';
     const adminSecret = given === '' ? undefined : new SealedText(await secretFrom(given));
     const adminUser = input.adminUser ?? '';
@@ -174,7 +185,8 @@ const unfinishedOperation = operation({
   resource: 'rotation',
   name: 'listUnfinished',
   action: 'List unfinished rotations',
-  description: 'Lists rotations that were broken off, by a crash or because they could not be put back; running them again finishes them',
+  description:
+    'Lists rotations that were broken off, by a crash or because they could not be put back; running them again finishes them',
   effect: 'reads',
   input: { host: hostField, options: optional({ hostKeys: fileOptions.hostKeys }) },
   output: schema.object({

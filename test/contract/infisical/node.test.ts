@@ -171,7 +171,11 @@ async function prepared(name: string): Promise<void> {
     ciphertext = (await run('kms', 'encrypt', calls['kms.encrypt']?.())).items[0]?.json['ciphertext'] as string;
   }
   if (name === 'rotation.rotate') {
-    await writeFile(join(folder, 'password'), `#!/bin/bash\nIFS= read -r value; [ "$value" = "$(cat "\${0%/*}/known")" ] || exit 10\n`, { mode: 0o755 });
+    await writeFile(
+      join(folder, 'password'),
+      `#!/bin/bash\nIFS= read -r value; [ "$value" = "$(cat "\${0%/*}/known")" ] || exit 10\n`,
+      { mode: 0o755 },
+    );
     await writeFile(join(folder, 'known'), planted.other);
     await run('file', 'write', { ...inFile(), file: join(folder, 'written.env'), format: 'json' });
   }
@@ -304,7 +308,10 @@ describe('the last known copy', () => {
 
   test('is not used when Infisical refuses', async () => {
     await run('file', 'write', withCopy());
-    const reply = { status: 403, json: { reqId: '1', statusCode: 403, message: 'Not allowed', error: 'PermissionDenied' } };
+    const reply = {
+      status: 403,
+      json: { reqId: '1', statusCode: 403, message: 'Not allowed', error: 'PermissionDenied' },
+    };
     standIn.fail({ kind: 'answer', method: 'GET', path: /secrets/, reply });
     expect(String((await run('file', 'write', withCopy())).error)).toContain('Not allowed');
   });
@@ -357,7 +364,9 @@ test('a login for this execution is used by its reference, and gone with the exe
   // n8n may call it twice.
   for (const end of [...atEnd, ...atEnd]) await end();
   expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
-  await expect(resolveReference(references[1] ?? '', {}, quietTask())).rejects.toMatchObject({ code: 'secret_missing' });
+  await expect(resolveReference(references[1] ?? '', {}, quietTask())).rejects.toMatchObject({
+    code: 'secret_missing',
+  });
 });
 
 test('an n8n that does not tell the end of executions leases nothing for them', async () => {

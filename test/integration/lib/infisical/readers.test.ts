@@ -14,7 +14,18 @@ import { type DockerMachine, startDockerMachine } from '../docker/docker-machine
 
 jest.setTimeout(60_000);
 
-const special = [..."'\"`\\$#=:!&%;*~({[<>|?^@, \t\n\r", '${K}', '$$', '\\n', '\\\\', 'é', '日', '🔑', '\u2028', '\ufeff'];
+const special = [
+  ...Array.from('\'"`\\$#=:!&%;*~({[<>|?^@, \t\n\r'),
+  '${K}',
+  '$$',
+  '\\n',
+  '\\\\',
+  'é',
+  '日',
+  '🔑',
+  '\u2028',
+  '\ufeff',
+];
 
 /** Every character of one byte and more of others: alone, twice, between letters, and each special one beside each other. */
 function everyCharacter(): readonly Entry[] {

@@ -26,7 +26,10 @@ export function buildRotator(): Rotator {
     run: (plan) => {
       writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
       return new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [program, folder], { timeout: 90_000, stdio: ['ignore', 'ignore', 'pipe'] });
+        const child = spawn(process.execPath, [program, folder], {
+          timeout: 90_000,
+          stdio: ['ignore', 'ignore', 'pipe'],
+        });
         let said = '';
         child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
         child.on('error', reject);

@@ -28,11 +28,17 @@ describeAsRoot('a rotation at real servers', () => {
   beforeAll(async () => {
     bench = await startBench();
     postgres = await startPostgres({ log_statement: 'all' });
-    mariadb = await startMariadb(['--general-log=1', '--general-log-file=general.log', '--log-bin=binary', '--server-id=1']);
+    mariadb = await startMariadb([
+      '--general-log=1',
+      '--general-log-file=general.log',
+      '--log-bin=binary',
+      '--server-id=1',
+    ]);
     redis = await startRedisServer();
   });
   afterAll(async () => {
-    for (const server of [redis, mariadb, postgres, bench]) await (server as { stop(): Promise<void> } | undefined)?.stop();
+    for (const server of [redis, mariadb, postgres, bench])
+      await (server as { stop(): Promise<void> } | undefined)?.stop();
   });
 
   const reach = (port: number) => ({ kind: 'port' as const, host: bench.host, address: '127.0.0.1', port });
@@ -60,7 +66,13 @@ describeAsRoot('a rotation at real servers', () => {
 
   describe('PostgreSQL', () => {
     const logsIn = async (password: string) => {
-      const client = new Client({ host: '127.0.0.1', port: postgres.port, database: 'postgres', user: 'immich', password });
+      const client = new Client({
+        host: '127.0.0.1',
+        port: postgres.port,
+        database: 'postgres',
+        user: 'immich',
+        password,
+      });
       client.on('error', () => undefined);
       return client.connect().then(
         async () => {
@@ -136,9 +148,21 @@ describeAsRoot('a rotation at real servers', () => {
 
   describe('MariaDB', () => {
     const logsIn = (password: string) =>
-      run(['mariadb', '--no-defaults', '--protocol=TCP', '--host=127.0.0.1', `--port=${mariadb.port}`, '--user=shop', '-e', 'DO 0'], {
-        environment: { MYSQL_PWD: password, LC_ALL: 'C.UTF-8' },
-      }).then(
+      run(
+        [
+          'mariadb',
+          '--no-defaults',
+          '--protocol=TCP',
+          '--host=127.0.0.1',
+          `--port=${mariadb.port}`,
+          '--user=shop',
+          '-e',
+          'DO 0',
+        ],
+        {
+          environment: { MYSQL_PWD: password, LC_ALL: 'C.UTF-8' },
+        },
+      ).then(
         () => true,
         (error: unknown) => {
           expect(String(error)).toContain('ERROR 1045');
@@ -169,7 +193,10 @@ describeAsRoot('a rotation at real servers', () => {
       await bench.begin(OLD);
       await mariadb.sql('DROP USER shop');
       const failure = await failureOf(rotate(bench.rotation(account(true)), task));
-      expect([failure.code, failure.message]).toEqual(['rotation_refused', expect.stringContaining('There is no account shop@%')]);
+      expect([failure.code, failure.message]).toEqual([
+        'rotation_refused',
+        expect.stringContaining('There is no account shop@%'),
+      ]);
     });
   });
 
@@ -204,7 +231,9 @@ describeAsRoot('a rotation at real servers', () => {
         const fresh = bench.inInfisical() ?? '';
         const logsIn = logsInTo(server, 'default');
         expect([await logsIn(fresh), await logsIn(server.password)]).toEqual([true, false]);
-        expect(report.notes).toEqual(keeps === 'memory' ? [expect.stringContaining('keeps the new password until')] : []);
+        expect(report.notes).toEqual(
+          keeps === 'memory' ? [expect.stringContaining('keeps the new password until')] : [],
+        );
         await server.restart();
         expect(await logsIn(fresh)).toBe(keeps === 'configuration');
       } finally {

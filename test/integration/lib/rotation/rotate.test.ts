@@ -51,7 +51,7 @@ describeAsRoot('a rotation', () => {
     await writeFile(program, PROGRAM, { mode: 0o755 });
   });
   afterAll(async () => {
-    rotator?.remove();
+    (rotator as Rotator | undefined)?.remove();
     await (bench as Bench | undefined)?.stop();
   });
   beforeEach(async () => {
@@ -192,7 +192,10 @@ describeAsRoot('a rotation', () => {
         if (what === 'after set') stop.abort();
       });
       const failure = await failureOf(rotate(rotation({}, owner), quietTask(stop.signal)));
-      expect([failure.code, failure.message]).toEqual(['cancelled', expect.stringContaining('everything is as it was before')]);
+      expect([failure.code, failure.message]).toEqual([
+        'cancelled',
+        expect.stringContaining('everything is as it was before'),
+      ]);
       expect(await everywhere()).toEqual(all('old-value'));
     });
   });
@@ -221,7 +224,12 @@ describeAsRoot('a rotation', () => {
       'rotation_not_undone',
       expect.objectContaining({ reason: 'forbidden', undo: 'unexpected_error' }),
     ]);
-    expect(await everywhere()).toEqual({ owner: 'fresh-value', infisical: 'old-value', file: 'old-value', unfinished: 1 });
+    expect(await everywhere()).toEqual({
+      owner: 'fresh-value',
+      infisical: 'old-value',
+      file: 'old-value',
+      unfinished: 1,
+    });
     const journal = await bench.store.list('rotation/');
     expect(JSON.stringify(journal)).not.toMatch(/fresh-value|old-value/);
 

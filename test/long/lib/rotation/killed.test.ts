@@ -28,7 +28,7 @@ describeAsRoot('a rotation whose process is killed', () => {
     rotator = buildRotator();
   });
   afterAll(async () => {
-    rotator?.remove();
+    (rotator as Rotator | undefined)?.remove();
     await (bench as Bench | undefined)?.stop();
   });
 
