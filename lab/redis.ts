@@ -47,9 +47,7 @@ export async function startRedisServer(keeps: RedisKeeps = 'acl file'): Promise<
     const ask: RedisServer['ask'] = async (words, login = { user: 'default', password }) => {
       const as = ['--user', login.user, '--no-auth-warning'];
       const argv = ['redis-cli', '-p', String(port), ...as, ...words] as const;
-      return (
-        await run(argv, { environment: { REDISCLI_AUTH: login.password } })
-      ).trim();
+      return (await run(argv, { environment: { REDISCLI_AUTH: login.password } })).trim();
     };
     let pid: number | undefined;
     const up = async () => {

@@ -4,8 +4,8 @@ import type { Task } from '../task';
 interface Known {
   /** As people know it: `role immich of PostgreSQL at 127.0.0.1:5432 on host bruno`. Also how an unfinished rotation knows its owner again. */
   readonly name: string;
-  /** Refuses what must not be rotated, and what could not be. Changes nothing. */
-  readonly check: (task: Task) => Promise<void>;
+  /** Refuses what must not be rotated, and what could not be. Changes nothing. The value may turn out to be wrong. */
+  readonly check: (current: SealedText, task: Task) => Promise<void>;
   /** Whether this value logs in. Everything but a clear yes or no is a Failure. */
   readonly accepts: (value: SealedText, task: Task) => Promise<boolean>;
 }

@@ -149,7 +149,7 @@ async function settle(rotation: Rotation, task: Task): Promise<Settled> {
 async function inspect(rotation: Rotation, secret: Secret, task: Task): Promise<void> {
   const { owner, excluded, role, uses, api } = rotation;
   refuseUnrotatable({ secret, excluded, ...(role !== undefined && { role }) });
-  await owner.check(task);
+  await owner.check(secret.value, task);
   if (!(await owner.accepts(secret.value, task))) {
     throw new Failure({
       code: 'rotation_value_wrong',

@@ -77,8 +77,18 @@ export function mysqlAccount({ place, user, from, admin }: MysqlAccount): Taking
     kind: 'takes',
     name,
     accepts,
-    check: async (task) => {
-      if (admin === undefined) return;
+    check: async (current, task) => {
+      if (admin === undefined) {
+        const logged = await ask(user, current, 'SELECT @@GLOBAL.general_log;', task);
+        if (logged?.trim() !== '1') return;
+        throw new Failure({
+          code: 'rotation_refused',
+          subject: name,
+          message: `The password of ${name} is not rotated: the general log of the server is on and would hold the new one`,
+          nextStep:
+            'Switch the log off (SET GLOBAL general_log = 0), or give an admin, who can keep it out of the log.',
+        });
+      }
       const account = `SET @account = ${hex(user)}, @origin = ${hex(from)};\n`;
       const count =
         'SELECT COUNT(*) FROM mysql.user WHERE User = CONVERT(@account USING utf8) AND Host = CONVERT(@origin USING utf8);';

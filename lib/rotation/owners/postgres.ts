@@ -58,7 +58,7 @@ export function postgresRole({ reach, role, database, admin }: PostgresRole): Ta
     kind: 'takes',
     name,
     accepts,
-    check: async (task) => {
+    check: async (_, task) => {
       const row = await asAdmin(async (connection) => {
         const rows = await connection.query(
           'select rolcanlogin, rolreplication, rolsuper from pg_roles where rolname = $1',

@@ -59,7 +59,7 @@ export function redisUser({ reach, user, admin }: RedisUser): TakingOwner {
     kind: 'takes',
     name,
     accepts,
-    check: async (task) => {
+    check: async (_, task) => {
       if (admin === undefined) return;
       await withRedis(async (redis) => {
         await enter(redis, []);

@@ -1,5 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { startSshHost } from '../../../../lab/hosts/ssh-host';
+import { until } from '../../../../lab/hosts/waiting';
 import { type InfisicalStandIn, startInfisical } from '../../../../lab/standins/infisical';
 import { type DockerMachine, startDockerMachine } from '../docker/docker-machine';
 import { composeUp } from '../../../../lib/docker/compose/compose';
@@ -7,9 +10,13 @@ import { infisicalApi } from '../../../../lib/infisical/api';
 import { writeSecretFile } from '../../../../lib/infisical/host-file';
 import { forgetSessions } from '../../../../lib/infisical/session';
 import { commandOwner } from '../../../../lib/rotation/owners/command';
+import { openReach } from '../../../../lib/rotation/reach';
+import { mysqlAccount } from '../../../../lib/rotation/owners/mysql';
 import { type Rotation, rotate } from '../../../../lib/rotation/rotate';
+import { SealedText } from '../../../../lib/secrets/sealed';
 import { boxKey } from '../../../../lib/secrets/box';
 import { fileState } from '../../../../lib/state/files';
+import { hostOf } from '../../../shared/lab-host';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 import { failureOf } from '../host/files/bench';
@@ -89,6 +96,54 @@ describeAsRoot('a rotation restarts containers', () => {
     const report = await rotate(rotation('good-1'), task);
     expect(report.restarted).toEqual([expect.stringMatching(/^app \(app\) on host bruno/)]);
     expect(await inContainer()).toBe('good-1');
+  });
+
+  test('a server in a container is reached at its own address, though it publishes no port', async () => {
+    const { docker, namespace, address } = machine.docker;
+    const inside = await startSshHost({ name: 'inside', namespace, address, port: 22022 });
+    try {
+      await docker('run', '--detach', '--name', 'web', 'tiny:1', 'httpd', '-f', '-h', '/www');
+      const access = { host: hostOf(inside), socketPath: machine.access.socketPath };
+      const reach = { kind: 'container', docker: access, container: 'web', port: 80 } as const;
+      const page = await until('the page comes', 20_000, async () => {
+        const socket = await openReach(reach, task).catch(() => undefined);
+        if (socket === undefined) return undefined;
+        socket.on('error', () => undefined);
+        socket.write('GET /index.html HTTP/1.0\r\n\r\n');
+        return text(socket).catch(() => undefined);
+      });
+      expect(page).toMatch(/200 OK[^]*tiny/);
+      await docker('rm', '--force', 'web');
+      await expect(openReach(reach, task)).rejects.toMatchObject({ code: 'not_found' });
+    } finally {
+      await inside.stop();
+    }
+  });
+
+  test('a client program in a container is told the password and the statement by its input only', async () => {
+    // In place of the client of MySQL, which the smallest of all images does not have.
+    const client = `#!/bin/sh
+busybox grep -q 'password="admin-word"' "\${1#--defaults-file=}" || { echo 'ERROR 1045 (28000): denied' >&2; exit 1; }
+case "$*" in *admin-word*) exit 2 ;; esac
+busybox grep -q "SET @account" && echo 1
+`;
+    await machine.docker.docker('run', '--detach', '--name', 'sql', 'tiny:1', 'sleep', '3600');
+    const write = `printf %s '${Buffer.from(client).toString('base64')}' | busybox base64 -d > /bin/mariadb; busybox chmod 755 /bin/mariadb`;
+    await machine.docker.docker('exec', 'sql', 'sh', '-c', write);
+    const place = {
+      host: machine.access.host,
+      address: '127.0.0.1',
+      port: 3306,
+      container: { docker: machine.access, name: 'sql' },
+    };
+    const account = (password: string) =>
+      mysqlAccount({ place, user: 'shop', from: '%', admin: { user: 'root', password: new SealedText(password) } });
+    const any = new SealedText('any');
+    await account('admin-word').check(any, task);
+    expect((await failureOf(account('wrong').check(any, task))).code).toBe('rotation_login_refused');
+    await machine.docker.docker('exec', 'sql', 'sh', '-c', 'busybox rm /bin/mariadb');
+    expect((await failureOf(account('admin-word').check(any, task))).code).toBe('mysql_client_missing');
+    await machine.docker.docker('rm', '--force', 'sql');
   });
 
   test('what does not get healthy with the new value runs with the old one again', async () => {

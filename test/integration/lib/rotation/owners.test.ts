@@ -189,6 +189,17 @@ describeAsRoot('a rotation at real servers', () => {
       expect(logs).not.toContain(Buffer.from(fresh).toString('hex'));
     });
 
+    test('without an admin the account changes itself, but not while a log would hold the password', async () => {
+      await bench.begin(OLD);
+      const failure = await failureOf(rotate(bench.rotation(account(false)), task));
+      expect([failure.code, failure.message]).toEqual([
+        'rotation_refused',
+        expect.stringContaining('the general log of the server is on and would hold the new one'),
+      ]);
+      await mariadb.sql('SET GLOBAL general_log = 0');
+      await rotated(account(false), logsIn);
+    });
+
     test('an account that is missing is refused', async () => {
       await bench.begin(OLD);
       await mariadb.sql('DROP USER shop');
