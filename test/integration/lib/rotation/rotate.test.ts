@@ -238,8 +238,8 @@ describeAsRoot('a rotation', () => {
     expect(await everywhere()).toEqual(all('third-value'));
   });
 
-  /** The moments that leave something behind; all of them are run by test/long. */
-  test.each(['before set', 'after set', 'after PATCH secrets', 'the file is written'])(
+  /** Two moments that leave something behind; test/long runs through all of them. */
+  test.each(['after set', 'the file is written'])(
     'a process that is killed %s is gone on with by the next run',
     async (wanted) => {
       const seen: string[] = [];
