@@ -4,7 +4,7 @@ import type { Host } from '../host/host';
 import { type HeldLock, withLock } from '../host/locks/lock';
 import type { InfisicalApi } from '../infisical/api';
 import { describePlace, type Place } from '../infisical/place';
-import type { Secret } from '../infisical/secret';
+import { reveal, type Secret } from '../infisical/secret';
 import { getSecret, updateSecret } from '../infisical/secrets';
 import { SealedText } from '../secrets/sealed';
 import type { StateStore } from '../state/store';
@@ -186,7 +186,13 @@ async function begin(rotation: Rotation, secret: Secret, task: Task): Promise<Un
     throw error;
   });
   const journal = { ...start, fresh };
-  await keepJournal(of, journal);
+  try {
+    await keepJournal(of, journal);
+  } catch (error) {
+    // Nobody would know it after this.
+    await owner.retire(fresh, old, task).catch(() => undefined);
+    throw error;
+  }
   return { journal, old, fresh };
 }
 
@@ -344,8 +350,11 @@ async function undo(
 /** Without imports and with its references as they stand. */
 const plain = { imports: false, expand: false } as const;
 
-function ownSecret({ api, place, key }: Rotation, task: Task): Promise<Secret> {
-  return getSecret(api, place, key, plain, task);
+async function ownSecret({ api, place, key }: Rotation, task: Task): Promise<Secret> {
+  const secret = await getSecret(api, place, key, plain, task);
+  // What the server shows in place of a hidden value must not be taken for it.
+  reveal(secret);
+  return secret;
 }
 
 function same(one: SealedText, other: SealedText): boolean {

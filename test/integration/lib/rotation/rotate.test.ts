@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { isFailure } from '../../../../lib/failure';
+import { infisicalApi } from '../../../../lib/infisical/api';
 import type { TakingOwner } from '../../../../lib/rotation/owner';
 import { apiOwner } from '../../../../lib/rotation/owners/api';
 import { commandOwner } from '../../../../lib/rotation/owners/command';
@@ -101,6 +102,15 @@ describeAsRoot('a rotation', () => {
       const tagged = await failureOf(rotate(rotation(), task));
       expect([...codes, tagged.code]).toEqual(['rotation_refused', 'rotation_refused', 'rotation_refused']);
       expect(tagged.message).toBe(`${KEY} is not rotated: it has the tag no-rotation in Infisical`);
+      expect(await everywhere()).toEqual(all('old-value'));
+    });
+
+    test('when the identity may not see the value', async () => {
+      const { standIn } = bench;
+      const { clientId, clientSecret } = standIn.addIdentity({ blind: true });
+      const api = infisicalApi({ siteUrl: standIn.url, login: { method: 'universal', clientId, clientSecret } });
+      expect((await failureOf(rotate(rotation({ api }), task))).code).toBe('secret_hidden');
+      api.close();
       expect(await everywhere()).toEqual(all('old-value'));
     });
 
