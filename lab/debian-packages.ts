@@ -64,7 +64,7 @@ export const debianPackages: readonly DebianPackage[] = [
   },
   {
     name: 'mariadb-server',
-    purpose: 'looked at by health checks, and a source of backups',
+    purpose: 'looked at by health checks, a source of backups, and has accounts whose password is rotated',
     neededBy: 'tests',
     services: ['mariadb'],
   },

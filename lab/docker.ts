@@ -13,6 +13,8 @@ export interface DockerHost {
   readonly socket: string;
   /** The address under which published ports are reached from here. */
   readonly address: string;
+  /** The network namespace it is in: for a host that reaches containers at their own addresses. */
+  readonly namespace: string;
   /** Same path for this process, for sshd and for dockerd: projects with bind mounts lie here. */
   readonly folder: string;
   /** `tiny:1`: a shell, an HTTP server and sleep from busybox. */
@@ -101,6 +103,7 @@ async function start(ledger: Ledger): Promise<DockerHost> {
   return {
     socket,
     address,
+    namespace: namespaceOf(ledger),
     folder,
     image,
     docker,

@@ -2,7 +2,7 @@ import { Failure, isFailure } from '../failure';
 import { path } from '../http/path';
 import { isObject } from '../json';
 import { SealedText } from '../secrets/sealed';
-import type { Task } from '../task';
+import { pause, type Task } from '../task';
 import { read } from './answer';
 import type { InfisicalApi } from './api';
 
@@ -111,8 +111,6 @@ export async function listLeases(
   );
 }
 
-const REVOKE_MS = 60_000;
-
 /**
  * A login for as long as this work lasts: it is revoked at its end, after an error and after Stop. When it cannot be,
  * that is a failure too, for then a login is left that nobody wants; its time to live ends it in the end.
@@ -125,21 +123,7 @@ export async function withLease<Result>(
   task: Task,
 ): Promise<Result> {
   const lease = await createLease(api, place, wanted.dynamicSecret, wanted.ttl, task);
-  const revoke = async () => {
-    // Stop has been heard already; what is left to do is not to be stopped by it.
-    const last: Task = { ...task, signal: AbortSignal.timeout(REVOKE_MS) };
-    try {
-      await revokeLease(api, place, lease.id, last);
-    } catch (error) {
-      throw new Failure({
-        code: 'lease_not_revoked',
-        subject: `lease ${lease.id}`,
-        message: `Lease ${lease.id} of ${wanted.dynamicSecret} could not be revoked; its login works until ${lease.expiresAt}`,
-        nextStep: 'Revoke it in Infisical, or wait for its end.',
-        cause: error,
-      });
-    }
-  };
+  const revoke = () => revokeSurely(api, place, wanted.dynamicSecret, lease, task);
   let result: Result;
   try {
     result = await work(lease);
@@ -150,6 +134,42 @@ export async function withLease<Result>(
   }
   await revoke();
   return result;
+}
+
+const REVOKE_MS = 60_000;
+const REVOKE_PAUSE_MS = 2_000;
+
+/** Ends a lease that nobody wants any more, though Stop was heard; a server that is away is asked again for a minute. */
+export async function revokeSurely(
+  api: InfisicalApi,
+  place: LeasePlace,
+  dynamicSecret: string,
+  lease: Lease,
+  task: Task,
+): Promise<void> {
+  const last: Task = { ...task, signal: AbortSignal.timeout(REVOKE_MS) };
+  for (;;) {
+    try {
+      await revokeLease(api, place, lease.id, last);
+      return;
+    } catch (error) {
+      const again = isFailure(error, 'infisical_unreachable') || isFailure(error, 'outcome_unknown');
+      const waited =
+        again &&
+        (await pause(REVOKE_PAUSE_MS, last.signal, `lease ${lease.id}`).then(
+          () => true,
+          () => false,
+        ));
+      if (waited) continue;
+      throw new Failure({
+        code: 'lease_not_revoked',
+        subject: `lease ${lease.id}`,
+        message: `Lease ${lease.id} of ${dynamicSecret} could not be revoked; its login works until ${lease.expiresAt}`,
+        nextStep: 'Revoke it in Infisical, or wait for its end.',
+        cause: error,
+      });
+    }
+  }
 }
 
 function parseLease(body: unknown): Lease {

@@ -13,7 +13,9 @@ export type SecretReference =
       /** `/` or `/immich/web` */
       readonly path: string;
       readonly name: string;
-    };
+    }
+  /** `lease:ID/NAME`: of a login that this execution has leased. */
+  | { readonly source: 'lease'; readonly lease: string; readonly name: string };
 
 export function parseReference(text: string): SecretReference {
   const credential = /^credential:([A-Za-z0-9_][A-Za-z0-9_.-]*)$/.exec(text.trim());
@@ -25,6 +27,8 @@ export function parseReference(text: string): SecretReference {
     const [, project = '', environment = '', folders = '', name = ''] = infisical;
     return { source: 'infisical', project, environment, path: folders === '' ? '/' : folders, name };
   }
+  const lease = /^lease:([A-Za-z0-9_-]+)\/([A-Za-z0-9_]+)$/.exec(text.trim());
+  if (lease?.[1] !== undefined && lease[2] !== undefined) return { source: 'lease', lease: lease[1], name: lease[2] };
   // Whatever stands there may be the secret itself, so it is not repeated.
   throw new Failure({
     code: 'secret_reference_invalid',

@@ -1,5 +1,6 @@
 import { Failure } from '../failure';
 import type { Task } from '../task';
+import { heldValue } from './held';
 import { type NamedSecrets, resolveSecret } from './named-secrets';
 import { parseReference, type SecretReference } from './reference';
 
@@ -20,6 +21,8 @@ export async function resolveReference(text: string, sources: SecretSources, tas
   switch (reference.source) {
     case 'credential':
       return resolveSecret(reference, sources.credential);
+    case 'lease':
+      return heldValue(reference.lease, reference.name);
     case 'infisical':
       if (sources.infisical !== undefined) return sources.infisical(reference, task);
       throw new Failure({

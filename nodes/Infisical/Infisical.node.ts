@@ -6,6 +6,7 @@ import { fileOperations } from './actions/file.operations';
 import { kmsOperations } from './actions/kms.operations';
 import { leaseOperations } from './actions/lease.operations';
 import { environmentOperations, folderOperations, projectOperations } from './actions/project.operations';
+import { rotationOperations } from './actions/rotation.operations';
 import { secretChanges } from './actions/secret-changes.operations';
 import { secretReads } from './actions/secret-reads.operations';
 import { infisicalContext } from './context';
@@ -24,14 +25,24 @@ export const Infisical = actionNode<InfisicalContext>({
       displayName: 'Host (SSH)',
       required: true,
       testedBy: 'hostCredentialTest',
-      displayOptions: { show: { resource: ['file', 'lease'], operation: ['write', 'check', 'create'] } },
+      displayOptions: {
+        show: {
+          resource: ['file', 'kms', 'lease', 'rotation'],
+          operation: ['write', 'check', 'create', 'decrypt', 'rotate', 'listUnfinished'],
+        },
+      },
     },
     {
       name: 'selfhostSecrets',
       displayName: 'Named Secrets',
       required: false,
       testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['secret', 'kms'], operation: ['create', 'update', 'upsert', 'encrypt'] } },
+      displayOptions: {
+        show: {
+          resource: ['secret', 'kms', 'rotation'],
+          operation: ['create', 'update', 'upsert', 'encrypt', 'rotate'],
+        },
+      },
     },
   ],
   resources: [
@@ -41,6 +52,7 @@ export const Infisical = actionNode<InfisicalContext>({
     resource({ name: 'kms', label: 'KMS', operations: kmsOperations }),
     resource({ name: 'lease', label: 'Lease', operations: leaseOperations }),
     resource({ name: 'project', label: 'Project', operations: projectOperations }),
+    resource({ name: 'rotation', label: 'Rotation', operations: rotationOperations }),
     resource({ name: 'secret', label: 'Secret', operations: [...secretReads, ...secretChanges] }),
   ],
   methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },

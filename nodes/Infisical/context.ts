@@ -10,6 +10,7 @@ import { resolveReference } from '../../lib/secrets/resolve';
 import type { ContextQuestion } from '../declaration';
 import { infisicalOf } from '../shared/infisicalOf';
 import { secretSourcesOf } from '../shared/secretSources';
+import { endOfExecution } from './endOfExecution';
 import type { InfisicalContext } from './operation';
 
 /** Projects by credential and name, for the items of one execution. */
@@ -24,7 +25,7 @@ export async function infisicalContext({
 }: ContextQuestion): Promise<InfisicalContext & { readOnly: boolean }> {
   const infisical = await infisicalOf(execute, itemIndex);
   if (infisical === undefined) throw missingCredential('Infisical', 'infisical_credential_missing');
-  const { api, readOnly } = infisical;
+  const { api, readOnly, boxKey } = infisical;
   const known = projects.get(api) ?? new Map<string, Promise<Project>>();
   projects.set(api, known);
   const projectOf = (wanted: string) => {
@@ -36,6 +37,8 @@ export async function infisicalContext({
   };
   return {
     api,
+    boxKey,
+    atEnd: () => endOfExecution(execute),
     // Writing a file to a host only reads from Infisical; the Host credential says whether the host may be changed.
     readOnly: readOnly && operation.resource !== 'file',
     projectOf,

@@ -14,6 +14,10 @@ export interface InfisicalContext {
   readonly secretFrom: (source: string) => Promise<string>;
   /** One of the hosts of the Host credential. */
   readonly hostOf: (name: string, hostKeys?: string) => Promise<Host>;
+  /** A key that only who has the Infisical credential can make. */
+  readonly boxKey: (purpose: string) => Buffer;
+  /** The way to have something ended with the execution; refuses where n8n has none. */
+  readonly atEnd: () => (end: () => Promise<void>) => void;
 }
 
 export interface PlaceInput {

@@ -1,6 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 import { type InfisicalApi, infisicalApi } from '../../lib/infisical/api';
 import { parseInfisicalCredential } from '../../lib/infisical/credential';
+import { boxKey } from '../../lib/secrets/box';
 
 /** An execution or a trigger, as far as credentials go. */
 export type SecretsAsker = Pick<IExecuteFunctions, 'getNode'> & {
@@ -10,6 +11,7 @@ export type SecretsAsker = Pick<IExecuteFunctions, 'getNode'> & {
 export interface InfisicalOfNode {
   readonly api: InfisicalApi;
   readonly readOnly: boolean;
+  readonly boxKey: (purpose: string) => Buffer;
 }
 
 /** Items of one execution share connections. Gone with the execution. */
@@ -24,7 +26,12 @@ export async function infisicalOf(execute: SecretsAsker, itemIndex: number): Pro
   const ofExecution = shared.get(execute) ?? new Map<string, InfisicalOfNode>();
   shared.set(execute, ofExecution);
   const key = JSON.stringify([settings, readOnly]);
-  const known = ofExecution.get(key) ?? { api: infisicalApi(settings), readOnly };
+  const { login } = settings;
+  const known = ofExecution.get(key) ?? {
+    api: infisicalApi(settings),
+    readOnly,
+    boxKey: (purpose: string) => boxKey(login.method === 'token' ? login.accessToken : login.clientSecret, purpose),
+  };
   ofExecution.set(key, known);
   return known;
 }

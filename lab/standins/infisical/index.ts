@@ -16,6 +16,8 @@ export interface InfisicalStandInSettings {
   /** How long a token lives; 7200 as a fresh server has it. */
   readonly tokenSeconds?: number;
   readonly tokenMaxSeconds?: number;
+  /** The shortest that a login may be leased for; a minute as with a real server. */
+  readonly shortestTtlSeconds?: number;
   /** So many requests in a minute; unlimited by default. */
   readonly requestsPerMinute?: number;
   /** Where the roles of dynamic secrets are made and dropped. */
@@ -34,6 +36,8 @@ export interface InfisicalStandIn {
     path: string,
     secrets: Readonly<Record<string, string>>,
   ) => void;
+  /** Gives a secret its one tag. */
+  readonly tag: (project: Project, environment: string, path: string, key: string, tag: string) => void;
   readonly addImport: (project: Project, into: string, from: string) => void;
   /** From now on changes there wait for approval: `prod:/`. */
   readonly protect: (project: Project, place: string) => void;
@@ -41,6 +45,7 @@ export interface InfisicalStandIn {
   readonly addKey: () => string;
   readonly value: (project: Project, environment: string, path: string, key: string) => string | undefined;
   readonly approvals: readonly Approval[];
+  readonly leasedPasswords: readonly string[];
   /** Every token is gone, as after a restore of the server. */
   readonly dropTokens: () => void;
   /** How often somebody logged in. */
@@ -60,6 +65,8 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
     identities: new Map(),
     tokens: new Map(),
     approvals: [],
+    leasedPasswords: [],
+    shortestTtlMs: (settings.shortestTtlSeconds ?? 60) * 1000,
     now: settings.now ?? Date.now,
     tokenSeconds: settings.tokenSeconds ?? 7200,
     tokenMaxSeconds: settings.tokenMaxSeconds ?? 2_592_000,
@@ -147,6 +154,11 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
         else known.versions.push(version);
       }
     },
+    tag: (project, environment, path, key, tag) => {
+      const { secrets } = folderOf(project, environment, path);
+      const known = secrets.get(key) ?? notFound(key);
+      secrets.set(key, { ...known, tags: [tag] });
+    },
     addImport: (project, into, from) => {
       const [environment, path] = split(from);
       folderOf(project, ...split(into)).imports.push({ environment, path });
@@ -164,6 +176,7 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
     value: (project, environment, path, key) =>
       project.environments.get(environment)?.folders.get(path)?.secrets.get(key)?.versions.at(-1)?.value,
     approvals: state.approvals,
+    leasedPasswords: state.leasedPasswords,
     dropTokens: () => state.tokens.clear(),
     logins: () => server.seen.filter(({ url }) => url.endsWith('/universal-auth/login')).length,
     seen: server.seen,

@@ -35,12 +35,12 @@ function spotOfBody(state: State, asked: Asked, fields: Fields): Spot {
 
 const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-function lifeOf(fields: Fields, { defaultTtlMs }: DynamicSecret): number {
+function lifeOf({ shortestTtlMs }: State, fields: Fields, { defaultTtlMs }: DynamicSecret): number {
   const ttl = fields['ttl'];
   if (typeof ttl !== 'string') return defaultTtlMs;
   const match = /^(\d+)([smhd])$/.exec(ttl);
   const life = Number(match?.[1]) * (units[match?.[2] ?? ''] ?? NaN);
-  if (!(life >= 60_000)) invalid('ttl', 'TTL must be a greater than 1min');
+  if (!(life >= shortestTtlMs)) invalid('ttl', 'TTL must be a greater than 1min');
   return life;
 }
 
@@ -74,10 +74,11 @@ async function create(state: State, asked: Asked): Promise<Reply> {
   const dynamic = folder.dynamic.get(name) ?? notFound(`Dynamic secret with name '${name}' in folder`);
   const role = `inf_${randomBytes(8).toString('hex')}`;
   const password = randomBytes(18).toString('base64url');
-  const expireAt = state.now() + lifeOf(fields, dynamic);
+  const expireAt = state.now() + lifeOf(state, fields, dynamic);
   await run(state, `create role ${role} login password '${password}' valid until '${isoOf(expireAt)}'`);
-  const lease: LeaseRow = { id: randomUUID(), role, expireAt, createdAt: isoOf(state.now()) };
+  const lease: LeaseRow = { id: randomUUID(), role, password, expireAt, createdAt: isoOf(state.now()) };
   dynamic.leases.set(lease.id, lease);
+  state.leasedPasswords.push(password);
   const { id, defaultTtlMs } = dynamic;
   return {
     status: 200,
@@ -116,7 +117,7 @@ async function revoke(state: State, asked: Asked): Promise<Reply> {
 async function renew(state: State, asked: Asked): Promise<Reply> {
   const fields = bodyOf(asked);
   const { dynamic, lease } = find(state, asked, fields);
-  lease.expireAt += lifeOf(fields, dynamic);
+  lease.expireAt += lifeOf(state, fields, dynamic);
   await run(state, `alter role ${lease.role} valid until '${isoOf(lease.expireAt)}'`);
   return { status: 200, json: { lease: shown(dynamic, lease) } };
 }

@@ -75,7 +75,7 @@ function shown({ identity, project, environment, folder }: Spot, stored: Stored,
     skipMultilineEncoding: false,
     createdAt: stored.createdAt,
     updatedAt: content.at,
-    tags: [],
+    tags: (stored.tags ?? []).map((slug) => ({ id: slug, slug, name: slug, color: null })),
   };
 }
 

@@ -15,11 +15,13 @@ export interface Stored {
   /** The first is version 1. */
   readonly versions: Version[];
   readonly createdAt: string;
+  readonly tags?: readonly string[];
 }
 
 export interface LeaseRow {
   readonly id: string;
   readonly role: string;
+  readonly password: string;
   expireAt: number;
   readonly createdAt: string;
 }
@@ -82,6 +84,9 @@ export interface State {
   readonly identities: Map<string, Identity>;
   readonly tokens: Map<string, Token>;
   readonly approvals: Approval[];
+  /** Of every login that was ever leased, to look for them where they must not be. */
+  readonly leasedPasswords: string[];
+  readonly shortestTtlMs: number;
   readonly now: () => number;
   readonly tokenSeconds: number;
   readonly tokenMaxSeconds: number;

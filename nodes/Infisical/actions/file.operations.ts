@@ -1,8 +1,10 @@
 import type { RunAs } from '../../../lib/host/command';
 import { writeSecretFile } from '../../../lib/infisical/host-file';
+import { askOrRemember, keepCopy } from '../../../lib/infisical/last-known';
+import { folderPath } from '../../../lib/infisical/place';
 import { entriesOf } from '../../../lib/infisical/render';
 import { listSecrets } from '../../../lib/infisical/secrets';
-import { optional, schema, toggle } from '../../declaration';
+import { optional, schema, text, toggle } from '../../declaration';
 import { fileField, fileOptions, formatField, hostField, place, readOptions, writeFileOptions } from '../fields';
 import { operation } from '../operation';
 
@@ -34,15 +36,42 @@ const writeOperation = operation({
     options: optional({
       ...readOptions,
       ...writeFileOptions,
+      lastKnown: text({
+        label: 'Last Known Copy',
+        noTrim: true,
+        placeholder: '/var/lib/selfhost/immich.last-known',
+        description:
+          'A file on the host for an encrypted copy, which only this credential opens. It is used when Infisical cannot be reached, never when it refuses. Empty: none is kept.',
+      }),
       allowEmpty: toggle({ label: 'Allow Empty', description: 'Whether a folder without secrets empties the file' }),
     }),
   },
-  output: schema.object({ ...report, changed: schema.boolean(), dryRun: schema.boolean() }),
-  run: async ({ input, api, placeOf, hostOf, task }) => {
-    const { recursive, imports, expand, allowEmpty, createParents, ...options } = input.options;
+  output: schema.object({
+    ...report,
+    changed: schema.boolean(),
+    dryRun: schema.boolean(),
+    source: schema.oneOf(['Infisical', 'last known copy']),
+    ageSeconds: schema.nullable(schema.integer('How old the copy is that was used')),
+  }),
+  run: async ({ input, api, placeOf, hostOf, boxKey, task }) => {
+    const { recursive, imports, expand, allowEmpty, createParents, lastKnown, ...options } = input.options;
     const host = await hostOf(input.host, options.hostKeys);
-    const reading = { recursive, imports, expand };
-    const entries = entriesOf(await listSecrets(api, await placeOf(input), withoutGaps(reading), task));
+    const reading = withoutGaps({ recursive, imports, expand });
+    const ask = async () => entriesOf(await listSecrets(api, await placeOf(input), reading, task));
+    const copy =
+      lastKnown === undefined || lastKnown === ''
+        ? undefined
+        : {
+            host,
+            path: lastKnown,
+            boxKey: boxKey('last known copy'),
+            about: JSON.stringify([input.project, input.environment, folderPath(input.path), reading]),
+            ...runAsOf(options.runAs),
+          };
+    const { entries, source, ageSeconds } =
+      copy === undefined
+        ? { entries: await ask(), source: 'Infisical' as const, ageSeconds: null }
+        : await askOrRemember(copy, ask, Date.now, task);
     const wanted = {
       ...settingsOf(options),
       format: input.format,
@@ -50,7 +79,8 @@ const writeOperation = operation({
       ...withoutGaps({ allowEmpty, createParents }),
     };
     const result = await writeSecretFile(host, input.file, entries, wanted, task);
-    return { host: host.target.name, ...result, dryRun: input.dryRun };
+    if (copy !== undefined && source === 'Infisical' && !input.dryRun) await keepCopy(copy, entries, Date.now, task);
+    return { host: host.target.name, ...result, dryRun: input.dryRun, source, ageSeconds };
   },
 });
 
@@ -90,9 +120,11 @@ interface Ownership {
 export function settingsOf({ mode, owner, group, runAs }: Ownership) {
   const given = (name: string, value: string | undefined) =>
     value === undefined || value === '' ? {} : { [name]: value };
-  const user: { runAs?: RunAs } =
-    runAs === undefined || runAs === '' ? {} : { runAs: runAs === 'root' ? 'root' : { user: runAs } };
-  return { ...given('mode', mode), ...given('owner', owner), ...given('group', group), ...user };
+  return { ...given('mode', mode), ...given('owner', owner), ...given('group', group), ...runAsOf(runAs) };
+}
+
+function runAsOf(user: string | undefined): { readonly runAs?: RunAs } {
+  return user === undefined || user === '' ? {} : { runAs: user === 'root' ? 'root' : { user } };
 }
 
 type Filled<Given> = { readonly [Name in keyof Given]?: Exclude<Given[Name], undefined> };

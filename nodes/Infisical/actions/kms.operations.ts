@@ -1,8 +1,10 @@
-import { encrypt, sign, verify } from '../../../lib/infisical/kms';
+import { writeFile } from '../../../lib/host/files/write';
+import { decrypt, encrypt, sign, verify } from '../../../lib/infisical/kms';
 import { withoutSecrets } from '../../../lib/secrets/redact';
-import { choice, schema, text } from '../../declaration';
-import { valueField } from '../fields';
+import { choice, optional, schema, text } from '../../declaration';
+import { fileField, hostField, valueField, writeFileOptions } from '../fields';
 import { operation } from '../operation';
+import { settingsOf } from './file.operations';
 
 const keyId = text({ label: 'Key ID', required: true, description: 'Of a key in Infisical KMS' });
 const data = text({ label: 'Data', required: true, multiline: true, noTrim: true, description: 'Up to 4096 bytes' });
@@ -36,6 +38,53 @@ export const kmsOperations = [
       const value = await secretFrom(input.valueFrom);
       const work = () => encrypt(api, input.keyId, Buffer.from(value), task);
       return { keyId: input.keyId, ciphertext: await withoutSecrets([value], work) };
+    },
+  }),
+  operation({
+    resource: 'kms',
+    name: 'decrypt',
+    action: 'Decrypt into a file on a host',
+    description:
+      'Decrypts what was encrypted, and writes it to a file on a host for its owner only: the text never enters an item',
+    effect: 'changes',
+    dryRun: true,
+    input: {
+      keyId,
+      ciphertext: text({ label: 'Ciphertext', required: true, description: 'Base64, as Encrypt gave it' }),
+      host: hostField,
+      file: fileField,
+      options: optional(writeFileOptions),
+    },
+    output: schema.object({
+      keyId: schema.string(),
+      host: schema.string(),
+      path: schema.string('Other than asked for when it was a link'),
+      changed: schema.boolean(),
+      bytes: schema.integer(),
+      dryRun: schema.boolean(),
+    }),
+    run: async ({ input, api, hostOf, task }) => {
+      const { keyId: key, dryRun } = input;
+      const { createParents, ...options } = input.options;
+      const host = await hostOf(input.host, options.hostKeys);
+      const plain = await decrypt(api, key, input.ciphertext, task);
+      const wanted = {
+        mode: '0600',
+        ...settingsOf(options),
+        dryRun,
+        ...(createParents !== undefined && { createParents }),
+      };
+      const written = await withoutSecrets([plain.toString('utf8')], () =>
+        writeFile(host, input.file, plain, wanted, task),
+      );
+      return {
+        keyId: key,
+        host: host.target.name,
+        path: written.path,
+        changed: written.changed,
+        bytes: plain.length,
+        dryRun,
+      };
     },
   }),
   operation({

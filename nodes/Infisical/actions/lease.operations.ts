@@ -1,8 +1,9 @@
 import { writeSecretFile } from '../../../lib/infisical/host-file';
+import { keepLease } from '../../../lib/infisical/kept-lease';
 import { createLease, listLeases, type NewLease, renewLease, revokeLease } from '../../../lib/infisical/leases';
 import { folderPath } from '../../../lib/infisical/place';
 import type { Task } from '../../../lib/task';
-import { optional, schema, text } from '../../declaration';
+import { number, optional, schema, text } from '../../declaration';
 import { fileField, formatField, hostField, place, writeFileOptions } from '../fields';
 import { operation, type InfisicalContext, type PlaceInput } from '../operation';
 import { settingsOf } from './file.operations';
@@ -74,6 +75,56 @@ const createOperation = operation({
   },
 });
 
+const holdOperation = operation({
+  resource: 'lease',
+  name: 'hold',
+  label: 'Hold for This Execution',
+  action: 'Lease a login for the rest of this execution',
+  description:
+    'Lets Infisical make a login that other nodes of this execution use by reference. It is revoked when the execution ends, with success, an error or Stop; after a crash it ends by itself.',
+  effect: 'creates',
+  input: {
+    ...place,
+    dynamicSecret,
+    options: optional({
+      ttlSeconds: number({
+        label: 'Ends After a Crash (Seconds)',
+        default: 300,
+        min: 2,
+        max: 86_400,
+        integer: true,
+        description:
+          'While the execution lives it is renewed before that. Infisical takes two minutes or more, and the dynamic secret its own maximum.',
+      }),
+      longestSeconds: number({
+        label: 'Longest (Seconds)',
+        default: 3600,
+        min: 2,
+        max: 86_400,
+        integer: true,
+        description: 'It ends after this also when the execution goes on, or waits for something',
+      }),
+    }),
+  },
+  output: schema.object({
+    ...leaseFacts,
+    references: schema.array(schema.string(), 'What other nodes of this execution take where they take a secret'),
+  }),
+  run: async ({ input, api, projectOf, atEnd, task }) => {
+    const { ttlSeconds = 300, longestSeconds = 3600 } = input.options;
+    const where = await leasePlace({ projectOf }, input);
+    const endWith = atEnd();
+    const { lease, end } = await keepLease(
+      api,
+      where,
+      { dynamicSecret: input.dynamicSecret, ttlSeconds, longestSeconds },
+      task,
+    );
+    endWith(end);
+    return { ...factsOf(lease), references: Object.keys(lease.credentials).map((name) => `lease:${lease.id}/${name}`) };
+  },
+});
+
 function factsOf({ id, expiresAt, trouble }: Pick<NewLease, 'id' | 'expiresAt' | 'trouble'>) {
   return { id, expiresAt, trouble };
 }
@@ -118,4 +169,4 @@ const revokeOperation = operation({
   }),
 });
 
-export const leaseOperations = [createOperation, listOperation, renewOperation, revokeOperation];
+export const leaseOperations = [createOperation, holdOperation, listOperation, renewOperation, revokeOperation];

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -6,9 +6,11 @@ import type { INodeExecutionData } from 'n8n-workflow';
 import { type ProcessHost, startProcessHost } from '../../../lab/hosts/process-host';
 import type { InfisicalStandIn } from '../../../lab/standins/infisical';
 import { closeSessions } from '../../../lib/host/sessions';
+import { resolveReference } from '../../../lib/secrets/resolve';
 import { Infisical } from '../../../nodes/Infisical/Infisical.node';
 import { infisicalCredentialTest } from '../../../nodes/shared/infisicalCredentialTest';
 import { assertMatches } from '../../../nodes/declaration/schema';
+import { quietTask } from '../../shared/task';
 import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
 import { closeAndKeepContract, infisical } from './standin';
 
@@ -23,6 +25,7 @@ let host: ProcessHost;
 let folder: string;
 let standIn: InfisicalStandIn;
 let leaseId = '';
+let ciphertext = '';
 
 beforeAll(async () => {
   host = await startProcessHost({ name: 'bruno' });
@@ -58,7 +61,10 @@ beforeEach(async () => {
     selfhostSecrets: { secrets: `NAMED=${planted.named}` },
   };
 });
+/** What n8n would call at the end of the execution. */
+const atEnd: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  for (const end of atEnd.splice(0)) await end();
   await closeAndKeepContract();
   await rm(folder, { recursive: true });
 });
@@ -75,6 +81,7 @@ async function run(
   operation: string,
   parameters: Readonly<Record<string, unknown>> = {},
   given = credentials,
+  more: object = {},
 ): Promise<Ran> {
   const place = { project: 'homelab', environment: 'prod', path: '/' };
   const all = { resource, operation, ...place, ...parameters };
@@ -88,7 +95,9 @@ async function run(
   Object.assign(execute, {
     getNode: () => node,
     getCredentials: (name: string) => Promise.resolve(given[name]),
+    onExecutionFinish: (end: () => Promise<void>) => void atEnd.push(end),
     logger: { debug: log, info: log, warn: log, error: log },
+    ...more,
   });
   let items: readonly INodeExecutionData[] = [];
   let error: unknown;
@@ -129,14 +138,21 @@ const calls: Readonly<Record<string, () => Readonly<Record<string, unknown>>>> =
   'folder.list': () => ({ recursive: true }),
   'folder.ensure': () => ({ path: '/a/b' }),
   'kms.encrypt': () => ({ keyId: ids.key, valueFrom: 'credential:NAMED' }),
+  'kms.decrypt': () => ({ keyId: ids.key, ciphertext, host: 'bruno', file: join(folder, 'plain') }),
   'kms.sign': () => ({ keyId: ids.key, data: 'text', algorithm: 'ECDSA_SHA_256' }),
   'kms.verify': () => ({ keyId: ids.key, data: 'text', signature: 'c2ln', algorithm: 'ECDSA_SHA_256' }),
   'lease.create': () => ({ ...inFile(), dynamicSecret: 'db' }),
+  'lease.hold': () => ({ dynamicSecret: 'db', options: { ttlSeconds: 120 } }),
   'lease.list': () => ({ dynamicSecret: 'db' }),
   'lease.renew': () => ({ leaseId }),
   'lease.revoke': () => ({ leaseId }),
   'project.list': () => ({}),
   'project.create': () => ({ projectName: 'Shop', options: { slug: 'shop-1' } }),
+  'rotation.rotate': () => ({
+    ...{ ...key, host: 'bruno', valueOwner: 'command', program: [join(folder, 'password')], dryRun: true },
+    usedBy: [{ file: join(folder, 'written.env'), format: 'json' }],
+  }),
+  'rotation.listUnfinished': () => ({ host: 'bruno' }),
   'secret.get': () => key,
   'secret.list': () => ({ options: { recursive: true } }),
   'secret.history': () => ({ ...key, versions: 10 }),
@@ -151,6 +167,18 @@ const operations = Infisical.declaration.resources.flatMap(({ operations: some }
 const nameOf = ({ resource, name }: { readonly resource: string; readonly name: string }) => `${resource}.${name}`;
 
 async function prepared(name: string): Promise<void> {
+  if (name === 'kms.decrypt') {
+    ciphertext = (await run('kms', 'encrypt', calls['kms.encrypt']?.())).items[0]?.json['ciphertext'] as string;
+  }
+  if (name === 'rotation.rotate') {
+    await writeFile(
+      join(folder, 'password'),
+      `#!/bin/bash\nIFS= read -r value; [ "$value" = "$(cat "\${0%/*}/known")" ] || exit 10\n`,
+      { mode: 0o755 },
+    );
+    await writeFile(join(folder, 'known'), planted.other);
+    await run('file', 'write', { ...inFile(), file: join(folder, 'written.env'), format: 'json' });
+  }
   if (name !== 'lease.renew' && name !== 'lease.revoke') return;
   const { items } = await run('lease', 'create', calls['lease.create']?.());
   leaseId = items[0]?.json['id'] as string;
@@ -170,7 +198,7 @@ test.each(Object.keys(calls))('%s succeeds, fits its schema and shows no secret'
   const [resource = '', operation = ''] = name.split('.');
   const { items, error, visible } = await run(resource, operation, calls[name]?.());
   expect(error).toBeUndefined();
-  expect(items.length).toBeGreaterThan(name === 'lease.list' ? -1 : 0);
+  expect(items.length).toBeGreaterThan(['lease.list', 'rotation.listUnfinished'].includes(name) ? -1 : 0);
   const declared = operations.find((one) => nameOf(one) === name);
   for (const { json } of items) if (declared !== undefined) assertMatches(declared.output, json);
   const file = await readFile(join(folder, '.env'), 'utf8').catch(() => '');
@@ -227,12 +255,85 @@ test('a file is written once, tells names only, and its drift is seen', async ()
   expect((await run('file', 'check', inFile())).items[0]?.json).toMatchObject({ drifted: false });
 });
 
+test('what is decrypted is in the file, for its owner only, and nowhere else', async () => {
+  await prepared('kms.decrypt');
+  const { items, visible } = await run('kms', 'decrypt', calls['kms.decrypt']?.());
+  expect(items[0]?.json).toMatchObject({ changed: true, bytes: planted.named.length, dryRun: false });
+  expect(await readFile(join(folder, 'plain'), 'utf8')).toBe(planted.named);
+  expect((await stat(join(folder, 'plain'))).mode & 0o777).toBe(0o600);
+  expect(leaksIn(visible, [planted.named])).toEqual([]);
+});
+
 test('a folder without secrets does not empty a file', async () => {
   await run('file', 'write', inFile());
   await run('folder', 'ensure', { path: '/empty' });
   const { error } = await run('file', 'write', { ...inFile(), path: '/empty' });
   expect(String(error)).toContain('There is not one secret to write to');
   expect(await readFile(join(folder, '.env'), 'utf8')).toContain('KEY=');
+});
+
+describe('the last known copy', () => {
+  const withCopy = () => ({ ...inFile(), options: { lastKnown: join(folder, 'copy') } });
+  const away = () => ({
+    ...credentials,
+    selfhostInfisical: { ...credentials['selfhostInfisical'], siteUrl: 'http://127.0.0.1:9' },
+  });
+
+  test('is not kept unless somebody asks for it', async () => {
+    await run('file', 'write', inFile());
+    await run('file', 'write', { ...withCopy(), dryRun: true });
+    expect(await readdir(folder)).toEqual(['.env']);
+    expect(String((await run('file', 'write', inFile(), away())).error)).toContain('cannot be reached');
+  });
+
+  test('is encrypted, and writes the file when Infisical cannot be reached, with its age', async () => {
+    expect((await run('file', 'write', withCopy())).items[0]?.json).toMatchObject({
+      source: 'Infisical',
+      ageSeconds: null,
+    });
+    const copy = await readFile(join(folder, 'copy'), 'utf8');
+    expect((await stat(join(folder, 'copy'))).mode & 0o777).toBe(0o600);
+    expect(leaksIn(copy, Object.values(planted))).toEqual([]);
+    const written = await readFile(join(folder, '.env'), 'utf8');
+    await rm(join(folder, '.env'));
+
+    const { items, visible } = await run('file', 'write', withCopy(), away());
+    expect(items[0]?.json).toMatchObject({
+      ...{ changed: true, before: 'missing', added: ['KEY', 'OLD'], source: 'last known copy' },
+      ageSeconds: expect.any(Number) as number,
+    });
+    expect(await readFile(join(folder, '.env'), 'utf8')).toBe(written);
+    expect(leaksIn(visible, everySecret())).toEqual([]);
+  });
+
+  test('is not used when Infisical refuses', async () => {
+    await run('file', 'write', withCopy());
+    const reply = {
+      status: 403,
+      json: { reqId: '1', statusCode: 403, message: 'Not allowed', error: 'PermissionDenied' },
+    };
+    standIn.fail({ kind: 'answer', method: 'GET', path: /secrets/, reply });
+    expect(String((await run('file', 'write', withCopy())).error)).toContain('Not allowed');
+  });
+
+  test.each([
+    ['made with another credential', () => ({ clientSecret: 'another' }), {}],
+    ['of another place', () => ({}), { environment: 'dev' }],
+  ])('%s it is of no use', async (_, changed, other) => {
+    await run('file', 'write', withCopy());
+    const given = { ...away(), selfhostInfisical: { ...away().selfhostInfisical, ...changed() } };
+    const { error } = await run('file', 'write', { ...withCopy(), ...other }, given);
+    expect(String(error)).toContain('is of no use: it was made with another credential or of another place');
+  });
+
+  test('that was changed is of no use either, and none at all is only Infisical being away', async () => {
+    await run('file', 'write', withCopy());
+    const text = await readFile(join(folder, 'copy'), 'utf8');
+    await writeFile(join(folder, 'copy'), text.replace(/"takenAt":"20\d\d/, '"takenAt":"2001'));
+    expect(String((await run('file', 'write', withCopy(), away())).error)).toContain('or was changed');
+    await rm(join(folder, 'copy'));
+    expect(String((await run('file', 'write', withCopy(), away())).error)).toContain('cannot be reached');
+  });
 });
 
 test('a read-only credential writes files from Infisical, and nothing into it', async () => {
@@ -250,6 +351,27 @@ test('a lease whose file cannot be written is revoked', async () => {
     file: join(folder, 'missing', '.env'),
   });
   expect(String(error)).toContain('.env');
+  expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
+});
+
+test('a login for this execution is used by its reference, and gone with the execution', async () => {
+  const { items, visible } = await run('lease', 'hold', calls['lease.hold']?.());
+  const { id, references } = items[0]?.json as { id: string; references: string[] };
+  expect(references).toEqual([`lease:${id}/DB_USERNAME`, `lease:${id}/DB_PASSWORD`]);
+  const password = await resolveReference(references[1] ?? '', {}, quietTask());
+  expect(leaksIn(visible, [password])).toEqual([]);
+  expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toHaveLength(1);
+  // n8n may call it twice.
+  for (const end of [...atEnd, ...atEnd]) await end();
+  expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
+  await expect(resolveReference(references[1] ?? '', {}, quietTask())).rejects.toMatchObject({
+    code: 'secret_missing',
+  });
+});
+
+test('an n8n that does not tell the end of executions leases nothing for them', async () => {
+  const { error } = await run('lease', 'hold', calls['lease.hold']?.(), credentials, { onExecutionFinish: undefined });
+  expect(String(error)).toContain('does not tell its nodes when an execution ends');
   expect((await run('lease', 'list', { dynamicSecret: 'db' })).items).toEqual([]);
 });
 

@@ -186,6 +186,13 @@ test('what a format cannot hold is refused with the name and never with the valu
   expect(refused('json', 'a b', '\0')).toBeUndefined();
 });
 
+test('dotenv: a backslash at the end would hide the quote behind it, so such a value has none or is refused', () => {
+  expect(render([{ key: 'A', value: "C:\\it's here\\" }], 'dotenv')).toBe("A=C:\\it's here\\\n");
+  expect(() => render([{ key: 'A', value: 'planted #1\\' }], 'dotenv')).toThrow(
+    'A cannot be written as dotenv: it ends in a backslash and holds what would need quotes',
+  );
+});
+
 test('the order of secrets does not change the file', () => {
   const [a, b] = [
     { key: 'A', value: '1' },

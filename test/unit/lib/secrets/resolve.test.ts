@@ -1,9 +1,10 @@
+import { hold, letGo } from '../../../../lib/secrets/held';
+import { SealedText } from '../../../../lib/secrets/sealed';
 import { inspect } from 'node:util';
 import { parseNamedSecrets } from '../../../../lib/secrets/named-secrets';
 import { redact } from '../../../../lib/secrets/redact';
 import { parseReference } from '../../../../lib/secrets/reference';
 import { resolveReference } from '../../../../lib/secrets/resolve';
-import { SealedText } from '../../../../lib/secrets/sealed';
 import { quietTask } from '../../../shared/task';
 
 test('a reference names a place in Infisical, with any number of folders', () => {
@@ -66,4 +67,17 @@ test('a secret is taken out also as it looks in base64 and in an address', () =>
   const secret = 'a+b/c=d?e&f';
   const shapes = [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)];
   expect(redact(shapes, [secret])).toEqual(['[secret]', '[secret]', '[secret]']);
+});
+
+test('a login that is held for the execution is found by its reference as long as it is held, and no longer', async () => {
+  hold('0b7e', { DB_PASSWORD: new SealedText('leased') });
+  expect(await resolveReference('lease:0b7e/DB_PASSWORD', {}, quietTask())).toBe('leased');
+  await expect(resolveReference('lease:0b7e/OTHER', {}, quietTask())).rejects.toMatchObject({
+    code: 'secret_missing',
+    message: 'Lease 0b7e has no value OTHER',
+  });
+  letGo('0b7e');
+  await expect(resolveReference('lease:0b7e/DB_PASSWORD', {}, quietTask())).rejects.toMatchObject({
+    message: expect.stringContaining('is not held by this execution') as string,
+  });
 });

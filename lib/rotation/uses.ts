@@ -1,0 +1,74 @@
+import { composeUp, type Project } from '../docker/compose/compose';
+import type { DockerAccess } from '../docker/engine/access';
+import { Failure } from '../failure';
+import { describeHost, type Host } from '../host/host';
+import { changeService } from '../host/services/change';
+import type { InfisicalApi } from '../infisical/api';
+import { type FileOptions, type FileReport, writeSecretFile } from '../infisical/host-file';
+import type { Place } from '../infisical/place';
+import { entriesOf } from '../infisical/render';
+import { listSecrets, type ListOptions } from '../infisical/secrets';
+import type { Task } from '../task';
+
+export type Restart =
+  /** Containers are made anew: a restart alone does not read an .env again. */
+  | {
+      readonly kind: 'compose';
+      readonly docker: DockerAccess;
+      readonly project: Project;
+      readonly services: readonly string[];
+    }
+  | { readonly kind: 'service'; readonly host: Host; readonly unit: string };
+
+/** A file that holds the secret, and what has to read it again. */
+export interface Use {
+  readonly host: Host;
+  readonly file: string;
+  readonly options: FileOptions;
+  readonly place: Place;
+  readonly reading: ListOptions;
+  readonly restart?: Restart;
+  readonly waitSeconds?: number;
+}
+
+export function describeUse({ host, file }: Use): string {
+  return `${file} on ${describeHost(host)}`;
+}
+
+export function describeRestart(restart: Restart): string {
+  if (restart.kind === 'service') return `${restart.unit} on ${describeHost(restart.host)}`;
+  const { project, services, docker } = restart;
+  const which = services.length === 0 ? '' : ` (${services.join(', ')})`;
+  return `${project.name ?? project.directory}${which} on ${describeHost(docker.host)}`;
+}
+
+/** The file, brought to what Infisical has now. */
+export async function bring(api: InfisicalApi, use: Use, dryRun: boolean, task: Task): Promise<FileReport> {
+  const entries = entriesOf(await listSecrets(api, use.place, use.reading, task));
+  return writeSecretFile(use.host, use.file, entries, { ...use.options, dryRun }, task);
+}
+
+/** Other changes must not ride along with a rotation, and then be undone with it. */
+export async function refuseDrifted(api: InfisicalApi, use: Use, task: Task): Promise<void> {
+  const { changed, before } = await bring(api, use, true, task);
+  if (!changed) return;
+  const why = before === 'missing' ? 'it is missing' : 'it is not what Infisical has now';
+  throw new Failure({
+    code: 'rotation_file_drifted',
+    subject: describeUse(use),
+    message: `${describeUse(use)} has to be in order before a rotation: ${why}`,
+    nextStep: 'Look at it with "Check a file for drift", write it, and see that all runs well; then rotate.',
+  });
+}
+
+export async function restartUse({ restart, waitSeconds = 300 }: Use, task: Task): Promise<void> {
+  if (restart === undefined) return;
+  task.progress({ message: `Restarting ${describeRestart(restart)}` });
+  if (restart.kind === 'service') {
+    const { host, unit } = restart;
+    await changeService(host, { name: unit, action: 'restart', waitMs: waitSeconds * 1000 }, task);
+    return;
+  }
+  const { docker, project, services } = restart;
+  await composeUp(docker, project, { services, recreate: true, waitSeconds }, task);
+}
