@@ -22,14 +22,14 @@ export const DockerHost = actionNode<DockerContext>({
       displayName: 'Named Secrets',
       required: false,
       testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['stack'] } },
+      displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
     },
     {
       name: 'selfhostInfisical',
       displayName: 'Infisical',
       required: false,
       testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: ['stack'] } },
+      displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
     },
   ],
   resources: [

@@ -57,7 +57,8 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
     const config = inPlace(await composeConfig(access, staged, work), prepared.base, wish.directory);
     const plan = await makePlan(engine, wish, prepared, config, work);
     refuse(access, wish, plan, prepared);
-    const nothingNew = plan.from?.commit === wish.commit && !plan.envChanged && wish.redeploy !== true;
+    const nothingNew =
+      plan.from?.commit === wish.commit && !plan.envChanged && wish.redeploy !== true && !prepared.interrupted;
     if (wish.dryRun === true) {
       return { ...unswitched(plan.from?.release ?? null), stack, changed: !nothingNew, dryRun: true, plan };
     }
@@ -97,8 +98,9 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
         healthSeconds: wish.healthSeconds ?? DEFAULTS.healthSeconds,
         graceSeconds: wish.graceSeconds ?? DEFAULTS.graceSeconds,
         rollBack: wish.migratesData !== true,
+        lock,
       },
-      work,
+      task,
     );
     return { ...switched, stack, changed: true, dryRun: false, plan };
   });
@@ -122,7 +124,7 @@ export async function rollBackStack(
 ): Promise<Switched & { readonly stack: string; readonly changed: boolean; readonly dryRun: boolean }> {
   const { stack, release, dryRun = false } = wish;
   const request = { owner: `rollback of ${stack} (${task.owner})`, waitMs: wish.lockWaitMs ?? DEFAULTS.lockWaitMs };
-  return await withLock(access.host, `stack ${stack}`, request, task, async (_lock, work) => {
+  return await withLock(access.host, `stack ${stack}`, request, task, async (lock, work) => {
     const releases = await history(access, stack, work);
     const live = releases.find((one) => one.live);
     const wanted = releases.find((one) => one.release === release);
@@ -141,8 +143,9 @@ export async function rollBackStack(
         healthSeconds: wish.healthSeconds ?? DEFAULTS.healthSeconds,
         graceSeconds: wish.graceSeconds ?? DEFAULTS.graceSeconds,
         rollBack: true,
+        lock,
       },
-      work,
+      task,
     );
     return { ...switched, stack, changed: true, dryRun: false };
   });

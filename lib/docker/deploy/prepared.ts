@@ -14,6 +14,8 @@ export interface Prepared {
   readonly clashes: readonly string[];
   readonly envChanged: boolean;
   readonly envTracked: boolean;
+  /** The host went down in the middle of a switch: what runs may be neither release. */
+  readonly interrupted: boolean;
 }
 
 export function parsePrepared(access: DockerAccess, wish: DeployWish, text: string): Prepared {
@@ -64,5 +66,6 @@ export function parsePrepared(access: DockerAccess, wish: DeployWish, text: stri
     clashes: all('clash'),
     envChanged: has('envchanged'),
     envTracked: has('envtracked'),
+    interrupted: has('interrupted'),
   };
 }

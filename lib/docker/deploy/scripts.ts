@@ -64,6 +64,7 @@ while IFS= read -r -d '' path; do
 done < <(git ls-tree -r -z --name-only "$commit")
 
 line_of "$base/current"; current=$REPLY
+[ ! -e "$base/switching" ] || printf 'interrupted\\0\\0'
 newest=0
 for release in "$base"/releases/*/; do
   number=\${release%/}; number=\${number##*/}
@@ -100,17 +101,21 @@ sync -- "$release"/* "$release"
 `;
 
 /**
- * switch.sh BASE DIRECTORY SOCKET NEW OLD HEALTH_SECONDS GRACE_SECONDS BACK: makes a release live, watches it, and puts
+ * switch.sh BASE DIRECTORY SOCKET NEW OLD HEALTH_SECONDS GRACE_SECONDS BACK LOCK EPOCH: makes a release live, watches it, and puts
  * the old one back when it does not become or stay well. It runs as a job of the host, so it ends what it has begun
  * also when the connection is cut or n8n is killed.
  */
 export const SWITCH = `
 export LC_ALL=C
 umask 022
-base=$1 directory=$2 new=$4 old=$5 patience=$6 grace=$7 back=$8
+base=$1 directory=$2 new=$4 old=$5 patience=$6 grace=$7 back=$8 lock=$9 epoch=\${10}
 export DOCKER_HOST=unix://$3 GIT_DIR=$base/repo.git GIT_WORK_TREE=$directory GIT_INDEX_FILE=$base/index
 exec {switching}>>"$base/switch.lock"
 flock -w 30 "$switching" || { echo 'Another switch of this stack goes on'; exit 75; }
+# Our starter may have lost the lock of the stack: then somebody else may have looked at it meanwhile, and goes first.
+newest=
+if [ -f "\${base%/stacks/*}/locks/$lock.epoch" ]; then IFS= read -r newest < "\${base%/stacks/*}/locks/$lock.epoch"; fi
+if [ "$newest" != "$epoch" ]; then echo 'Another deploy of this stack has begun since'; exit 77; fi
 why= failed_container=
 
 put() { local draft; draft=$(mktemp -- "$1.XXXXXX") && cat > "$draft" && sync -- "$draft" && mv -fT -- "$draft" "$1"; }
