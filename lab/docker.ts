@@ -13,6 +13,8 @@ export interface DockerHost {
   readonly socket: string;
   /** The address under which published ports are reached from here. */
   readonly address: string;
+  /** The address of this machine as dockerd sees it: a plain registry there is trusted. */
+  readonly gateway: string;
   /** Same path for this process, for sshd and for dockerd: projects with bind mounts lie here. */
   readonly folder: string;
   /** `tiny:1`: a shell, an HTTP server and sleep from busybox. */
@@ -60,7 +62,7 @@ async function start(ledger: Ledger): Promise<DockerHost> {
   const cgroup = `selfhost-lab-${ledger.id}`;
   for (const path of await cgroupFolders(cgroup)) ledger.add({ kind: 'cgroup', path });
   const config = join(home, 'daemon.json');
-  await writeFile(config, JSON.stringify(settings(home, socket, cgroup)));
+  await writeFile(config, JSON.stringify(settings(home, socket, cgroup, gatewayOf(address))));
 
   const namespace = `/run/netns/${namespaceOf(ledger)}`;
   const daemon = spawn(
@@ -101,6 +103,7 @@ async function start(ledger: Ledger): Promise<DockerHost> {
   return {
     socket,
     address,
+    gateway: gatewayOf(address),
     folder,
     image,
     docker,
@@ -151,7 +154,11 @@ async function makeNetwork(ledger: Ledger): Promise<string> {
   return `${prefix}.2`;
 }
 
-function settings(home: string, socket: string, cgroup: string): object {
+function gatewayOf(address: string): string {
+  return address.replace(/\.2$/, '.1');
+}
+
+function settings(home: string, socket: string, cgroup: string, gateway: string): object {
   return {
     hosts: [`unix://${socket}`],
     'data-root': join(home, 'data'),
@@ -161,6 +168,7 @@ function settings(home: string, socket: string, cgroup: string): object {
     'exec-opts': ['native.cgroupdriver=cgroupfs'],
     'cgroup-parent': `/${cgroup}`,
     'default-address-pools': [{ base: '172.30.0.0/16', size: 24 }],
+    'insecure-registries': [`${gateway}/32`],
     'shutdown-timeout': 3,
     'userland-proxy': false,
   };

@@ -2,6 +2,7 @@ import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { auditOperation } from './actions/audit';
 import { composeOperations } from './actions/compose';
 import { containerOperations } from './actions/container';
 import { stackOperations } from './actions/stack';
@@ -37,7 +38,7 @@ export const DockerHost = actionNode<DockerContext>({
     resource({ name: 'image', label: 'Image', operations: imageOperations }),
     resource({ name: 'volume', label: 'Volume', operations: volumeOperations }),
     resource({ name: 'network', label: 'Network', operations: networkOperations }),
-    resource({ name: 'system', label: 'System', operations: systemOperations }),
+    resource({ name: 'system', label: 'System', operations: [...systemOperations, auditOperation] }),
     resource({ name: 'compose', label: 'Compose', operations: composeOperations }),
     resource({ name: 'stack', label: 'Stack', operations: stackOperations }),
   ],

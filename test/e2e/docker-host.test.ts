@@ -108,6 +108,7 @@ describeAsRoot('the Docker Host node in n8n', () => {
           envChanged: true,
           images: ['web: tiny:1'],
           overwrites: [],
+          undoesUpdates: [],
           movedData: [],
         },
       },

@@ -27,6 +27,8 @@ export interface DeployPlan {
   readonly envChanged: boolean;
   readonly images: readonly string[];
   readonly overwrites: readonly string[];
+  /** Updates that the files of the commit do not know: `db: postgres:16.4 goes back to postgres:16.2`. */
+  readonly undoesUpdates: readonly string[];
   readonly movedData: readonly MovedData[];
 }
 
@@ -168,7 +170,7 @@ async function prepare(access: DockerAccess, wish: DeployWish, lock: HeldLock, t
 }
 
 /** The release that is live, unless it never was well: going back to that would help nobody. */
-async function wayBack(access: DockerAccess, stack: string, task: Task): Promise<number | null> {
+export async function wayBack(access: DockerAccess, stack: string, task: Task): Promise<number | null> {
   const live = (await history(access, stack, task)).find((one) => one.live);
   return live?.outcome.kind === 'ok' ? live.release : null;
 }
@@ -217,6 +219,11 @@ async function makePlan(
     envChanged: prepared.envChanged,
     images: config.services.map((service) => `${service.name}: ${imageOf(wish, service)}`),
     overwrites: [...prepared.edited, ...prepared.clashes],
+    undoesUpdates: config.services.flatMap((service) => {
+      const now = prepared.updated[service.name];
+      const next = imageOf(wish, service);
+      return now === undefined || now === next ? [] : [`${service.name}: ${now} goes back to ${next}`];
+    }),
     movedData: movedData(running, config),
   };
 }
@@ -239,6 +246,15 @@ function refuse(access: DockerAccess, wish: DeployWish, plan: DeployPlan, prepar
       message: `Service ${service} of stack ${wish.stack} now writes ${target} to ${from}, and would write it to ${to}: it would start without its data`,
       nextStep: 'Keep the directory and the mounts as they are, or move the data first and then accept it.',
       details: { moved: plan.movedData.map((one) => ({ ...one })) },
+    });
+  }
+  if (plan.undoesUpdates.length > 0 && wish.overwrite !== true) {
+    throw new Failure({
+      code: 'update_would_be_undone',
+      subject,
+      message: `This commit of stack ${wish.stack} does not know an update that was made on the host: ${plan.undoesUpdates.join('; ')}`,
+      nextStep: 'Write the newer images into the Compose file of the repository, or allow to overwrite them.',
+      details: { updates: [...plan.undoesUpdates] },
     });
   }
   if (plan.overwrites.length > 0 && wish.overwrite !== true) {
@@ -293,7 +309,7 @@ async function bringImages(
 }
 
 /** An image that is pinned by its digest has no tag to put back. */
-function taggable(reference: string): string {
+export function taggable(reference: string): string {
   const [name = ''] = reference.split('@');
   return reference.includes('@') ? `${name.replace(/:[^:/]*$/, '')}:selfhost-pinned` : reference;
 }
@@ -308,7 +324,7 @@ async function isThere(engine: Engine, image: string, task: Task): Promise<boole
   }
 }
 
-async function digestsOf(
+export async function digestsOf(
   engine: Engine,
   images: readonly string[],
   task: Task,
@@ -321,7 +337,13 @@ async function digestsOf(
 }
 
 /** A name of its own keeps every image of a release from being pruned. */
-async function keepImages(engine: Engine, stack: string, release: number, images: readonly string[], task: Task) {
+export async function keepImages(
+  engine: Engine,
+  stack: string,
+  release: number,
+  images: readonly string[],
+  task: Task,
+) {
   for (const [index, line] of images.entries()) {
     await tagImage(engine, line.split(' ')[0] ?? '', `${releaseImages(stack)}:${release}-${index}`, task);
   }
@@ -331,7 +353,7 @@ export function releaseImages(stack: string): string {
   return `selfhost-release/${stack}`;
 }
 
-function unswitched(live: number | null): Switched {
+export function unswitched(live: number | null): Switched {
   return { succeeded: true, tried: null, live, liveIsWell: null, rolledBack: false, reason: null, log: null };
 }
 

@@ -20,6 +20,7 @@ export interface Engine {
   readonly apiVersion: string;
   readonly serverVersion: string;
   readonly request: (request: HttpRequest, task: Task) => Promise<Answer<unknown>>;
+  readonly text: (request: HttpRequest, task: Task) => Promise<Answer<string>>;
   /** The body as it comes, with no limit on silence. */
   readonly stream: (request: HttpRequest, task: Task) => Promise<Answer<Readable>>;
 }
@@ -31,7 +32,7 @@ export async function connectEngine(access: DockerAccess, task: Task): Promise<E
   const { body } = await first.request({ method: 'GET', path: path('/version') }, task);
   const apiVersion = agree(access, textAt(body, 'ApiVersion'), textAt(body, 'MinAPIVersion'));
   const client = clientFor(access, way, `/v${apiVersion}`, task);
-  return { access, apiVersion, serverVersion: textAt(body, 'Version'), request: client.request, stream: client.stream };
+  return { access, apiVersion, serverVersion: textAt(body, 'Version'), ...client };
 }
 
 /** The newest version of both, or a refusal that says which side is too old. */
@@ -96,6 +97,7 @@ function clientFor(access: DockerAccess, way: Way, prefix: string, task: Task) {
   };
   return {
     request: (...call: Parameters<HttpClient['request']>) => clearly(calls.request(...call)),
+    text: (...call: Parameters<HttpClient['text']>) => clearly(calls.text(...call)),
     stream: (...call: Parameters<HttpClient['stream']>) => clearly(streams.stream(...call)),
   };
 }
