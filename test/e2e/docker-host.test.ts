@@ -10,7 +10,7 @@ import { startDockerMachine, type DockerMachine } from '../shared/docker-machine
 import { shop } from '../shared/shop';
 import { quietTask } from '../shared/task';
 import { visit } from '../shared/visitor';
-import { manualWorkflow, sharedN8n, type NodeUnderTest } from './harness';
+import { manualWorkflow, nodeUnderTest, sharedN8n, type NodeUnderTest } from './harness';
 
 const hostile = ['a b', `it's "q"`, '$(touch /pwned)', '`id`', '-n', '--', '*', '\\', 'ünï 🚀', ';', '|', '~'];
 const GOOD = { 'compose.yml': shop(), 'site/ok': '' };
@@ -219,5 +219,78 @@ describeAsRoot('the Docker Host node in n8n', () => {
     const told = stacks.runs.Deploy?.[0]?.outputs[1]?.map(({ error }) => String(error));
     expect(told?.length).toBe(hostile.length);
     expect(await machine.docker.docker('exec', 'shop-web-1', 'ls', '/')).not.toContain('pwned');
+  });
+
+  it('runs a container once, copies in and out, tells what has changed, and audits', async () => {
+    const { error, runs } = await run(
+      dockerNode(
+        'container',
+        'runOnce',
+        {
+          image: 'tiny:1',
+          arguments: '={{ ["sh", "-c", "echo $GREETING; exit 3"] }}',
+          options: {
+            secretEnvironment: { pairs: [{ key: 'GREETING', value: 'credential:SECRET' }] },
+            acceptExitCodes: '3',
+          },
+        },
+        { name: 'Once' },
+      ),
+      dockerNode('container', 'copyOut', { container: 'shop-web-1', path: '/site/index.html' }, { name: 'Out' }),
+      dockerNode('container', 'copyIn', { container: 'shop-web-1', folder: '/tmp' }, { name: 'In' }),
+      dockerNode('compose', 'config', { directory: join(machine.docker.folder, 'shop') }, { name: 'Config' }),
+      dockerNode('compose', 'images', { directory: join(machine.docker.folder, 'shop') }, { name: 'Images' }),
+      dockerNode('stack', 'startInOrder', { stacks: 'shop' }, { name: 'Order' }),
+      dockerNode('system', 'version', {}, { name: 'Version' }),
+      dockerNode('system', 'ping', {}, { name: 'Ping' }),
+      dockerNode('system', 'audit', { options: { backedUp: '/srv' } }),
+    );
+    expect(error).toBeUndefined();
+    const first = (node: string) => runs[node]?.[0]?.outputs[0]?.[0];
+    expect(first('Once')).toMatchObject({ exitCode: 3, stdout: '[secret]\n', stderr: '' });
+    expect(await machine.docker.docker('ps', '--all', '--quiet', '--filter', 'status=exited')).toBe('');
+    expect(first('In')).toMatchObject({ path: '/tmp/index.html.tar' });
+    expect(first('Config')).toMatchObject({ name: 'shop', changes: [{ service: 'web', change: 'unchanged' }] });
+    expect(first('Images')).toMatchObject({ container: 'shop-web-1', name: 'tiny', tag: '1' });
+    expect(first('Order')).toMatchObject({
+      succeeded: true,
+      changed: false,
+      stacks: [{ stack: 'shop', state: 'healthy' }],
+    });
+    expect(first('Version')).toMatchObject({ apiVersion: '1.41', version: expect.stringContaining('20.10') });
+    expect(first('Ping')).toMatchObject({ apiVersion: '1.41' });
+    expect(first('Node')).toMatchObject({
+      host: 'bruno',
+      critical: 0,
+      high: 1,
+      findings: expect.arrayContaining([
+        expect.objectContaining({ check: 'not_backed_up', severity: 'high', service: 'web' }),
+      ]),
+    });
+  });
+
+  it('starts a workflow once for an event, with the last lines of the container', async () => {
+    const trigger = nodeUnderTest({
+      type: 'n8n-nodes-selfhost.dockerHostTrigger',
+      name: 'Event',
+      parameters: { actions: ['die'], options: { socketPath: machine.docker.socket, groupSeconds: 0, labels: 'e2e' } },
+      credentials: { selfhostHost: credentials.selfhostHost ?? { id: '', name: '' } },
+    });
+    const note = nodeUnderTest({ type: 'n8n-nodes-base.noOp', name: 'Note', parameters: {} });
+    const connections = { Event: { main: [[{ node: 'Note', type: 'main', index: 0 }]] } };
+    const id = await api.createWorkflow({ name: 'Docker events', nodes: [trigger, note], connections });
+    await api.publish(id);
+    let count = 0;
+    const die = () =>
+      machine.docker.docker('run', '--name', `e2e-${(count += 1)}`, '--label', 'e2e', 'tiny:1', 'echo', 'the end');
+    const execution = await until('an event has started it', 30_000, async () => {
+      await die();
+      return (await api.executionsOf(id)).find(({ status }) => status === 'success');
+    });
+    const { runs } = await api.execution(execution.id);
+    expect(runs.Event?.[0]?.outputs[0]).toMatchObject([
+      { host: 'bruno', action: 'die', image: 'tiny:1', count: 1, exitCodes: [0], log: 'the end\n' },
+    ]);
+    await api.unpublish(id);
   });
 });
