@@ -8,6 +8,7 @@ import { containerOperations } from './actions/container';
 import { stackOperations } from './actions/stack';
 import { imageOperations, networkOperations, systemOperations, volumeOperations } from './actions/things';
 import { dockerContext } from './context';
+import { dockerCredentialTest } from './methods/dockerCredentialTest';
 import type { DockerContext } from './operation';
 
 export const DockerHost = actionNode<DockerContext>({
@@ -17,7 +18,14 @@ export const DockerHost = actionNode<DockerContext>({
     'Containers, Compose projects and deploys that roll back on your servers, over SSH with pinned host keys',
   icon: { light: 'file:dockerHost.svg', dark: 'file:dockerHost.dark.svg' },
   credentials: [
-    { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
+    // One of the two; without SSH there is no Compose and no deploy.
+    { name: 'selfhostHost', displayName: 'Host (SSH)', required: false, testedBy: 'hostCredentialTest' },
+    {
+      name: 'selfhostDocker',
+      displayName: 'Docker (Socket or TLS), Instead of a Host',
+      required: false,
+      testedBy: 'dockerCredentialTest',
+    },
     {
       name: 'selfhostSecrets',
       displayName: 'Named Secrets',
@@ -42,6 +50,8 @@ export const DockerHost = actionNode<DockerContext>({
     resource({ name: 'compose', label: 'Compose', operations: composeOperations }),
     resource({ name: 'stack', label: 'Stack', operations: stackOperations }),
   ],
-  methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
+  methods: {
+    credentialTest: { dockerCredentialTest, hostCredentialTest, infisicalCredentialTest, secretsCredentialTest },
+  },
   context: dockerContext,
 });

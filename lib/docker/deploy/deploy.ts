@@ -64,7 +64,7 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
     if (wish.dryRun === true) {
       return { ...unswitched(plan.from?.release ?? null), stack, changed: !nothingNew, dryRun: true, plan };
     }
-    const images = await bringImages(engine, wish, staged, config, work);
+    const images = await bringImages(access, engine, wish, staged, config, work);
     const sameImages = [...images].sort().join('\n') === [...prepared.images].sort().join('\n');
     if (nothingNew && sameImages) {
       return { ...unswitched(plan.from.release), stack, changed: false, dryRun: false, plan };
@@ -274,6 +274,7 @@ function imageOf(wish: DeployWish, { name, image }: { readonly name: string; rea
 
 /** Pulls and builds; answers `<image id> <reference>` for each image of the release. */
 async function bringImages(
+  access: DockerAccess,
   engine: Engine,
   wish: DeployWish,
   staged: Project,
@@ -287,16 +288,16 @@ async function bringImages(
   }
   if (pulled.length > 0) {
     task.progress({ message: `Pulling ${pulled.join(', ')}` });
-    await composePull(engine.access, staged, { services: pulled }, task);
+    await composePull(access, staged, { services: pulled }, task);
   }
   const built = config.services.filter(({ builds }) => builds).map(({ name }) => name);
   if (built.length > 0) {
     task.progress({ message: `Building ${built.join(', ')}` });
     await runCommand(
-      engine.access.host,
+      access.host,
       {
         argv: ['docker', 'compose', ...projectArguments(staged), 'build', '--', ...built],
-        environment: { DOCKER_HOST: `unix://${engine.access.socketPath}` },
+        environment: { DOCKER_HOST: `unix://${access.socketPath}` },
       },
       { timeoutMs: 3_600_000 },
       task,

@@ -77,17 +77,16 @@ function clientFor(engine: Engine, baseUrl: string, authentication: Authenticati
     host: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
   };
+  const { access } = engine;
   return createHttpClient({
     service: `the registry ${hostname}${port === '' ? '' : `:${port}`}, asked from ${describeDocker(engine.access)},`,
     baseUrl,
     authentication,
     correlationHeaders: ['www-authenticate'],
-    openSocket: (signal) =>
-      openSocket(engine.access.host, address, {
-        signal,
-        progress: () => undefined,
-        owner: 'registry',
-      }),
+    ...('host' in access && {
+      openSocket: (signal: AbortSignal) =>
+        openSocket(access.host, address, { signal, progress: () => undefined, owner: 'registry' }),
+    }),
   });
 }
 

@@ -92,7 +92,7 @@ export async function updateStack(access: DockerAccess, wish: UpdateWish, task: 
     if (newer.length === 0 || dryRun) {
       return { ...unswitched(live.current), ...report, changed: newer.length > 0, dryRun };
     }
-    const release = await record(engine, wish, live, config, newer, containers, lock, work);
+    const release = await record(access, engine, wish, live, config, newer, containers, lock, work);
     const switched = await switchTo(
       access,
       {
@@ -278,6 +278,7 @@ async function withScan(
 
 /** Pulls, and writes the release down. A project that was never a release of ours first becomes one as it runs. */
 async function record(
+  access: DockerAccess,
   engine: Engine,
   wish: UpdateWish,
   live: Live,
@@ -321,7 +322,7 @@ async function record(
       ],
       input: [...files, '', ...images, '', notes, change].join('\n'),
     };
-    await stepUnderLock(engine.access.host, lock, step, {}, task);
+    await stepUnderLock(access.host, lock, step, {}, task);
     await keepImages(engine, wish.stack, release, images, task);
   };
   let next = live.newest + 1;

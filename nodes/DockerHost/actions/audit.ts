@@ -51,7 +51,7 @@ export const auditOperation = operation({
   }),
   run: async ({ input, access, engine, hostName, task }) => {
     const { folders, backedUp, ignore } = input.options;
-    const audit = await auditDocker(await engine(), access, { folders, backedUp, ignore }, task);
+    const audit = await auditDocker(await engine(), access(), { folders, backedUp, ignore }, task);
     const count = (severity: string) => audit.findings.filter((one) => one.severity === severity).length;
     const counts = { critical: count('critical'), high: count('high'), medium: count('medium'), low: count('low') };
     return { host: hostName, ...counts, ...audit };

@@ -67,10 +67,10 @@ export const composeOperations = [
     }),
     run: async ({ input, access, engine, hostName, task }) => {
       const project = projectOf(input);
-      const config = await composeConfig(access, project, task);
+      const config = await composeConfig(access(), project, task);
       const labels = [`com.docker.compose.project=${config.name}`];
       const there = await listContainers(await engine(), { all: true, labels }, task);
-      return { host: hostName, ...config, changes: await composeChanges(access, project, config, there, task) };
+      return { host: hostName, ...config, changes: await composeChanges(access(), project, config, there, task) };
     },
   }),
   operation({
@@ -83,7 +83,7 @@ export const composeOperations = [
     input: { host: hostField, directory, options: optional({ ...readOptions, ...projectOptions }) },
     output: onHost({ ...composeContainer }),
     run: async ({ input, access, hostName, task }) =>
-      (await composeProcesses(access, projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
+      (await composeProcesses(access(), projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
   }),
   operation({
     resource: 'compose',
@@ -101,7 +101,7 @@ export const composeOperations = [
       sizeBytes: schema.integer(),
     }),
     run: async ({ input, access, hostName, task }) =>
-      (await composeImages(access, projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
+      (await composeImages(access(), projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
   }),
   operation({
     resource: 'compose',
@@ -112,7 +112,7 @@ export const composeOperations = [
     input: { host: hostField, ...projectFields, options: optional({ ...changeOptions, ...projectOptions }) },
     output: onHost({ directory: schema.string() }),
     run: async ({ input, access, hostName, task }) => {
-      await composePull(access, projectOf(input), { services: input.services }, task);
+      await composePull(access(), projectOf(input), { services: input.services }, task);
       return { host: hostName, directory: input.directory };
     },
   }),
@@ -138,7 +138,7 @@ export const composeOperations = [
     run: async ({ input, access, hostName, task }) => {
       const { build, recreate, removeOrphans, waitSeconds } = input.options;
       const wish = { services: input.services, build, recreate, removeOrphans, waitSeconds };
-      return { host: hostName, ...(await composeUp(access, projectOf(input), wish, task)) };
+      return { host: hostName, ...(await composeUp(access(), projectOf(input), wish, task)) };
     },
   }),
   operation({
@@ -159,7 +159,7 @@ export const composeOperations = [
     output: onHost({ changed: schema.boolean(), removed: schema.array(schema.string()) }),
     run: async ({ input, access, hostName, task }) => {
       const { removeOrphans } = input.options;
-      return { host: hostName, ...(await composeDown(access, projectOf(input), { removeOrphans }, task)) };
+      return { host: hostName, ...(await composeDown(access(), projectOf(input), { removeOrphans }, task)) };
     },
   }),
   operation({
@@ -172,7 +172,7 @@ export const composeOperations = [
     output: onHost({ containers }),
     run: async ({ input, access, hostName, task }) => ({
       host: hostName,
-      containers: await composeRestart(access, projectOf(input), input.services, task),
+      containers: await composeRestart(access(), projectOf(input), input.services, task),
     }),
   }),
   operation({
@@ -212,7 +212,7 @@ export const composeOperations = [
         since: since === '' ? undefined : since,
         maxBytes: maxKib * 1024,
       };
-      return { host: hostName, ...(await composeLogs(access, projectOf(input), wish, task)) };
+      return { host: hostName, ...(await composeLogs(access(), projectOf(input), wish, task)) };
     },
   }),
 ];

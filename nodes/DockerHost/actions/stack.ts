@@ -113,7 +113,7 @@ const deployOperation = operation({
     const secretValues = [...hidden.map(([, value]) => value), ...(token === undefined ? [] : [token])];
     return await withoutSecrets(secretValues, async () => ({
       host: hostName,
-      ...(await deployStack(access, wish, task)),
+      ...(await deployStack(access(), wish, task)),
     }));
   },
 });
@@ -137,7 +137,7 @@ const rollBackOperation = operation({
     const { stack, directory, release, dryRun } = input;
     const lockWaitMs = lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000;
     const wish = { stack, directory, release, healthSeconds, graceSeconds, lockWaitMs, dryRun };
-    return { host: hostName, ...(await rollBackStack(access, wish, task)) };
+    return { host: hostName, ...(await rollBackStack(access(), wish, task)) };
   },
 });
 
@@ -164,7 +164,7 @@ const historyOperation = operation({
     log: schema.nullable(schema.string('Last lines of the container that was not well')),
   }),
   run: async ({ input, access, hostName, task }) =>
-    (await history(access, input.stack, task)).map(({ base: _, outcome, ...release }) => ({
+    (await history(access(), input.stack, task)).map(({ base: _, outcome, ...release }) => ({
       host: hostName,
       stack: input.stack,
       ...release,
@@ -195,7 +195,7 @@ const pruneOperation = operation({
   }),
   run: async ({ input, access, hostName, task }) => {
     const { stack, keep, dryRun } = input;
-    return { host: hostName, stack, ...(await pruneReleases(access, { stack, keep, dryRun }, task)), dryRun };
+    return { host: hostName, stack, ...(await pruneReleases(access(), { stack, keep, dryRun }, task)), dryRun };
   },
 });
 
@@ -269,7 +269,7 @@ const updateOperation = operation({
         project: project === '' ? undefined : project,
         lockWaitMs: lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000,
       };
-      const result = await updateStack(access, wish, task);
+      const result = await updateStack(access(), wish, task);
       return { host: hostName, ...result, services: result.services.map(flatUpdate) };
     });
   },
@@ -337,7 +337,7 @@ const startOrderOperation = operation({
   run: async ({ input, access, hostName, task }) => {
     const { stacks, dryRun, options } = input;
     const wish = { stacks, dryRun, waitSeconds: options.waitSeconds ?? 300 };
-    return { host: hostName, ...(await startInOrder(access, wish, task)), dryRun };
+    return { host: hostName, ...(await startInOrder(access(), wish, task)), dryRun };
   },
 });
 
