@@ -1,4 +1,3 @@
-import { finished } from 'node:stream';
 import { Failure } from '../../failure';
 import { keepOutput } from '../../host/kept-output';
 import { path } from '../../http/path';
@@ -34,6 +33,15 @@ export async function* followLogs(
   wish: LogWish,
   task: Task,
 ): AsyncGenerator<Frame, void, undefined> {
+  for await (const batch of logBatches(engine, container, wish, task)) yield* batch;
+}
+
+async function* logBatches(
+  engine: Engine,
+  container: string,
+  wish: LogWish,
+  task: Task,
+): AsyncGenerator<readonly Frame[], void, undefined> {
   const { terminal } = await inspectContainer(engine, container, task);
   const { body } = await engine.stream(
     {
@@ -51,21 +59,21 @@ export async function* followLogs(
     },
     task,
   );
-  yield* frames(body, terminal);
+  yield* batches(body, terminal);
 }
 
 /** Reads a framed or plain body; whatever breaks it off breaks this off, too. */
 export async function* frames(body: Readable, terminal: boolean): AsyncGenerator<Frame, void, undefined> {
-  const split = terminal ? oneFrame() : splitFrames();
-  finished(body, (error) => {
-    if (error) split.destroy(error);
-  });
-  body.pipe(split);
+  for await (const batch of batches(body, terminal)) yield* batch;
+}
+
+async function* batches(body: Readable, terminal: boolean): AsyncGenerator<readonly Frame[], void, undefined> {
+  const splitter = terminal ? oneFrame() : splitFrames();
   try {
-    for await (const frame of split) yield frame as Frame;
+    for await (const chunk of body) yield splitter.split(chunk as Buffer);
+    splitter.end();
   } finally {
     body.destroy();
-    split.destroy();
   }
 }
 
@@ -86,13 +94,13 @@ export async function readLogs(
     lines += 1;
     kept.add(Buffer.from(line));
   };
-  for await (const { stream, data } of followLogs(engine, container, { ...wish, follow: false }, task)) {
+  const read = ({ stream, data }: Frame) => {
     if (wanted === undefined) {
       // A gigabyte passes through here: nothing is made of it that would have to be swept up again.
       kept.add(data);
       lines += lineEnds(data);
       open[stream] = data.at(-1) !== LINE_END;
-      continue;
+      return;
     }
     // The two streams are woven line by line, as they came.
     const parts = (rest[stream] + data.toString('latin1')).split('\n');
@@ -102,7 +110,8 @@ export async function readLogs(
       take(bytesToText(rest[stream]));
       rest[stream] = '';
     }
-  }
+  };
+  for await (const batch of logBatches(engine, container, { ...wish, follow: false }, task)) batch.forEach(read);
   for (const left of [rest.stdout, rest.stderr]) if (left !== '') take(bytesToText(left));
   lines += Number(open.stdout) + Number(open.stderr);
   return { text: kept.text(), bytes: kept.bytes, lines, truncated: kept.truncated };
