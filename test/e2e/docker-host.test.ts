@@ -224,7 +224,7 @@ describeAsRoot('the Docker Host node in n8n', () => {
         { name: 'Deploy', onError: 'continueErrorOutput' },
       ),
     );
-    const told = stacks.runs.Deploy?.[0]?.outputs[1]?.map(({ error }) => String(error));
+    const told = stacks.runs.Deploy?.[0]?.outputs[1]?.map(({ error }) => JSON.stringify(error));
     expect(told?.filter((one) => one.includes('its name may hold small letters'))).toHaveLength(hostile.length);
     expect(await machine.docker.docker('exec', 'shop-web-1', 'ls', '/')).not.toContain('pwned');
   });

@@ -1,4 +1,4 @@
-import { Failure, isFailure } from '../../failure';
+import { isFailure, type Failure } from '../../failure';
 import { path } from '../../http/path';
 import { fileState } from '../../state/files';
 import { pause, type Task } from '../../task';
@@ -59,8 +59,9 @@ const WITH_LOG = ['die', 'oom', 'health_status', 'restart_loop', 'kill', 'stop']
 export async function watchEvents(access: DockerAccess, watch: EventWatch, task: Task): Promise<void> {
   const subject = `watching ${describeDocker(access)}`;
   const state = { troubles: 0 };
+  const stopped = () => task.signal.aborted;
   let run: Run | undefined;
-  while (!task.signal.aborted) {
+  while (!stopped()) {
     try {
       const engine = await connectEngine(access, task);
       run ??= await begin(engine, access, watch, task);
@@ -69,7 +70,7 @@ export async function watchEvents(access: DockerAccess, watch: EventWatch, task:
       state.troubles = 0;
       await run.follow(engine);
     } catch (error) {
-      if (task.signal.aborted || isFailure(error, 'cancelled')) break;
+      if (stopped() || isFailure(error, 'cancelled')) break;
       if (!isFailure(error)) throw error;
       state.troubles += 1;
       if (state.troubles === 1) watch.onTrouble(error);

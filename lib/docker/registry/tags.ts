@@ -43,7 +43,7 @@ export async function listTags(
   } catch (error) {
     if (!isFailure(error) || error.details.status !== 401) throw error;
     const challenge = isObject(error.details.correlation) ? error.details.correlation['www-authenticate'] : '';
-    return await read(await answer(engine, String(challenge ?? ''), login, error, task));
+    return await read(await answer(engine, typeof challenge === 'string' ? challenge : '', login, error, task));
   }
 }
 
@@ -65,7 +65,7 @@ async function answer(
   const asked = clientFor(engine, origin, login === undefined ? noAuthentication : basic(login.user, login.password));
   const { body } = await asked.request(
     // The registry names the address of its own door; every part of it is encoded again.
-    { method: 'GET', path: `${pathname}` as Path, query: { service: fields.service, scope: fields.scope } },
+    { method: 'GET', path: pathname as Path, query: { service: fields.service, scope: fields.scope } },
     task,
   );
   return bearer(textAt(body, 'token') || textAt(body, 'access_token'));

@@ -122,7 +122,7 @@ describe('n8n is killed', () => {
       const all = await Promise.all(
         ended.map(async (one) => (await owned.api.execution(one.id)).runs.Event?.[0]?.outputs[0]),
       );
-      return all.flat().map((item) => String(item?.name));
+      return all.flat().map((item) => JSON.stringify(item?.name).slice(1, -1));
     };
     let warm = 0;
     await until('it listens', 60_000, async () => {

@@ -159,7 +159,7 @@ describeAsRoot('a host with a registry', () => {
       join(bin, 'trivy'),
       `#!/bin/sh
 for image; do :; done
-case $image in *@${'$'}(cat "${machine.docker.folder}/old-digest")*) ids='CVE-1 CVE-2' ;; *) ids='CVE-2 CVE-3 CVE-4' ;; esac
+case $image in *@$(cat "${machine.docker.folder}/old-digest")*) ids='CVE-1 CVE-2' ;; *) ids='CVE-2 CVE-3 CVE-4' ;; esac
 printf '{"Results":[{"Vulnerabilities":['
 comma=; for id in $ids; do printf '%s{"VulnerabilityID":"%s","Severity":"HIGH"}' "$comma" "$id"; comma=,; done
 printf ']}]}'
