@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { access, chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeAuthority, type Authority, type Certificate } from './certificates';
 import { composePlugin } from './compose-plugin';
 import { removeContainers } from './docker-leftovers';
 import { openLedger, type Ledger } from './hosts/ledger';
@@ -8,13 +9,21 @@ import { findProgram, isRoot, missingPrograms, run } from './hosts/programs';
 import { ip, takeSubnet } from './hosts/subnet';
 import { until } from './hosts/waiting';
 
+export interface DockerOptions {
+  /** Listens on port 2376 of its address as well, for those whose certificate the authority has signed. */
+  readonly tls?: boolean;
+}
+
 export interface DockerHost {
+  readonly tls: { readonly authority: Authority; readonly client: Certificate } | null;
   /** Its socket, as the client wants it and as a path. */
   readonly socket: string;
   /** The address under which published ports are reached from here. */
   readonly address: string;
   /** The network namespace it is in: for a host that reaches containers at their own addresses. */
   readonly namespace: string;
+  /** The address of this machine as dockerd sees it: a plain registry there is trusted. */
+  readonly gateway: string;
   /** Same path for this process, for sshd and for dockerd: projects with bind mounts lie here. */
   readonly folder: string;
   /** `tiny:1`: a shell, an HTTP server and sleep from busybox. */
@@ -35,7 +44,7 @@ export interface DockerHost {
  * else's), mount namespace and cgroups. It needs root with all the rights of a machine: an unprivileged CI container
  * (no CAP_SYS_ADMIN, cgroups read-only) cannot run it, and then this throws and says so.
  */
-export async function startDocker(): Promise<DockerHost> {
+export async function startDocker(options: DockerOptions = {}): Promise<DockerHost> {
   if (!isRoot()) throw new Error('A lab dockerd needs root: it makes namespaces, mounts and cgroups');
   const missing = await missingPrograms(['dockerd', 'docker', 'busybox', 'ip', 'iptables', 'nsenter', 'unshare']);
   if (missing.length > 0) {
@@ -43,14 +52,14 @@ export async function startDocker(): Promise<DockerHost> {
   }
   const ledger = await openLedger();
   try {
-    return await start(ledger);
+    return await start(ledger, options);
   } catch (error) {
     await ledger.clear();
     throw error;
   }
 }
 
-async function start(ledger: Ledger): Promise<DockerHost> {
+async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost> {
   const folder = join(ledger.folder, 'projects');
   const home = join(ledger.folder, 'docker');
   const socket = join(home, 'docker.sock');
@@ -62,7 +71,20 @@ async function start(ledger: Ledger): Promise<DockerHost> {
   const cgroup = `selfhost-lab-${ledger.id}`;
   for (const path of await cgroupFolders(cgroup)) ledger.add({ kind: 'cgroup', path });
   const config = join(home, 'daemon.json');
-  await writeFile(config, JSON.stringify(settings(home, socket, cgroup)));
+  const authority = options.tls === true ? await makeAuthority(home) : undefined;
+  const server = await authority?.sign('server', address);
+  const listening =
+    authority === undefined || server === undefined
+      ? {}
+      : {
+          hosts: [`unix://${socket}`, `tcp://${address}:2376`],
+          tlsverify: true,
+          tlscacert: authority.file,
+          tlscert: server.files[0],
+          tlskey: server.files[1],
+        };
+  const daemonSettings = { ...settings(home, socket, cgroup, gatewayOf(address)), ...listening };
+  await writeFile(config, JSON.stringify(daemonSettings));
 
   const namespace = `/run/netns/${namespaceOf(ledger)}`;
   const daemon = spawn(
@@ -101,9 +123,11 @@ async function start(ledger: Ledger): Promise<DockerHost> {
   };
   const image = await makeImage('tiny:1', 'CMD ["sleep","3600"]', 'ENV PATH=/bin');
   return {
+    tls: authority === undefined ? null : { authority, client: await authority.sign('client') },
     socket,
     address,
     namespace: namespaceOf(ledger),
+    gateway: gatewayOf(address),
     folder,
     image,
     docker,
@@ -154,7 +178,11 @@ async function makeNetwork(ledger: Ledger): Promise<string> {
   return `${prefix}.2`;
 }
 
-function settings(home: string, socket: string, cgroup: string): object {
+function gatewayOf(address: string): string {
+  return address.replace(/\.2$/, '.1');
+}
+
+function settings(home: string, socket: string, cgroup: string, gateway: string): object {
   return {
     hosts: [`unix://${socket}`],
     'data-root': join(home, 'data'),
@@ -164,6 +192,7 @@ function settings(home: string, socket: string, cgroup: string): object {
     'exec-opts': ['native.cgroupdriver=cgroupfs'],
     'cgroup-parent': `/${cgroup}`,
     'default-address-pools': [{ base: '172.30.0.0/16', size: 24 }],
+    'insecure-registries': [`${gateway}/32`],
     'shutdown-timeout': 3,
     'userland-proxy': false,
   };

@@ -2,11 +2,13 @@ import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { auditOperation } from './actions/audit';
 import { composeOperations } from './actions/compose';
 import { containerOperations } from './actions/container';
 import { stackOperations } from './actions/stack';
 import { imageOperations, networkOperations, systemOperations, volumeOperations } from './actions/things';
 import { dockerContext } from './context';
+import { dockerCredentialTest } from './methods/dockerCredentialTest';
 import type { DockerContext } from './operation';
 
 export const DockerHost = actionNode<DockerContext>({
@@ -16,20 +18,27 @@ export const DockerHost = actionNode<DockerContext>({
     'Containers, Compose projects and deploys that roll back on your servers, over SSH with pinned host keys',
   icon: { light: 'file:dockerHost.svg', dark: 'file:dockerHost.dark.svg' },
   credentials: [
-    { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
+    // One of the two; without SSH there is no Compose and no deploy.
+    { name: 'selfhostHost', displayName: 'Host (SSH)', required: false, testedBy: 'hostCredentialTest' },
+    {
+      name: 'selfhostDocker',
+      displayName: 'Docker (Socket or TLS), Instead of a Host',
+      required: false,
+      testedBy: 'dockerCredentialTest',
+    },
     {
       name: 'selfhostSecrets',
       displayName: 'Named Secrets',
       required: false,
       testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['stack'] } },
+      displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
     },
     {
       name: 'selfhostInfisical',
       displayName: 'Infisical',
       required: false,
       testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: ['stack'] } },
+      displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
     },
   ],
   resources: [
@@ -37,10 +46,12 @@ export const DockerHost = actionNode<DockerContext>({
     resource({ name: 'image', label: 'Image', operations: imageOperations }),
     resource({ name: 'volume', label: 'Volume', operations: volumeOperations }),
     resource({ name: 'network', label: 'Network', operations: networkOperations }),
-    resource({ name: 'system', label: 'System', operations: systemOperations }),
+    resource({ name: 'system', label: 'System', operations: [...systemOperations, auditOperation] }),
     resource({ name: 'compose', label: 'Compose', operations: composeOperations }),
     resource({ name: 'stack', label: 'Stack', operations: stackOperations }),
   ],
-  methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
+  methods: {
+    credentialTest: { dockerCredentialTest, hostCredentialTest, infisicalCredentialTest, secretsCredentialTest },
+  },
   context: dockerContext,
 });

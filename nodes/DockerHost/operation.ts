@@ -7,7 +7,8 @@ import { operationsWith } from '../declaration';
 export interface DockerContext {
   /** Name of the host, for the items. */
   readonly hostName: string;
-  readonly access: DockerAccess;
+  /** Throws where Docker is reached without SSH: then nothing can be done on its host. */
+  readonly access: () => DockerAccess;
   /** Connected when an operation needs it: Compose does not. */
   readonly engine: () => Promise<Engine>;
   /** What references can be resolved with. */

@@ -2,13 +2,31 @@ import { schema } from '../declaration';
 
 const labels = schema.record(schema.string());
 
-export const containerSummary = {
-  host: schema.string(),
+/** Every item says which host it is of. */
+export function onHost<const P extends Parameters<typeof schema.object>[0]>(properties: P) {
+  return schema.object({ host: schema.string(), ...properties });
+}
+
+/** What a list and a single answer have in common. */
+const container = {
   id: schema.string(),
   name: schema.string(),
   image: schema.string(),
   imageId: schema.string(),
   state: schema.string('running, exited, paused, …'),
+} as const;
+
+export const mounts = schema.array(
+  schema.object({
+    type: schema.string(),
+    source: schema.string(),
+    target: schema.string(),
+    writable: schema.boolean(),
+  }),
+);
+
+export const containerSummary = {
+  ...container,
   status: schema.string('In the words of Docker'),
   created: schema.string(),
   project: schema.nullable(schema.string('Its Compose project')),
@@ -25,12 +43,7 @@ export const containerSummary = {
 } as const;
 
 export const containerFacts = {
-  host: schema.string(),
-  id: schema.string(),
-  name: schema.string(),
-  image: schema.string(),
-  imageId: schema.string(),
-  state: schema.string('running, exited, paused, …'),
+  ...container,
   health: schema.nullable(schema.string('Null without a health check')),
   healthOutput: schema.nullable(schema.string('What the last health check said')),
   exitCode: schema.integer(),
@@ -47,14 +60,7 @@ export const containerFacts = {
   privileged: schema.boolean(),
   networkMode: schema.string(),
   labels,
-  mounts: schema.array(
-    schema.object({
-      type: schema.string(),
-      source: schema.string(),
-      target: schema.string(),
-      writable: schema.boolean(),
-    }),
-  ),
+  mounts,
   networks: schema.array(schema.object({ name: schema.string(), address: schema.string() })),
 } as const;
 
@@ -65,7 +71,6 @@ export const changeFacts = {
 } as const;
 
 export const imageFacts = {
-  host: schema.string(),
   id: schema.string(),
   tags: schema.array(schema.string()),
   digests: schema.array(schema.string()),
@@ -75,7 +80,6 @@ export const imageFacts = {
 } as const;
 
 export const volumeFacts = {
-  host: schema.string(),
   name: schema.string(),
   driver: schema.string(),
   mountpoint: schema.string(),
@@ -84,7 +88,6 @@ export const volumeFacts = {
 } as const;
 
 export const networkFacts = {
-  host: schema.string(),
   id: schema.string(),
   name: schema.string(),
   driver: schema.string(),
@@ -106,7 +109,6 @@ export const composeContainer = {
 } as const;
 
 export const switchFacts = {
-  host: schema.string(),
   stack: schema.string(),
   changed: schema.boolean(),
   dryRun: schema.boolean(),

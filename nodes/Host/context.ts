@@ -10,6 +10,9 @@ import type { HostContext } from './operation';
 /** Ending things and the hold itself are what one needs while automatic changes are on hold. */
 const ALLOWED_ON_HOLD = ['hold set', 'hold lift', 'job cancel'];
 
+/** Their form hides the credentials for secrets, and n8n refuses to give one that is hidden, also when it is chosen. */
+const WITHOUT_SECRETS = ['facts', 'file', 'hold', 'hostKey', 'service', 'volume', 'network', 'system'];
+
 export async function hostContext(question: ContextQuestion): Promise<HostContext & { readOnly: boolean }> {
   const { execute, itemIndex, input, operation, task } = question;
   const options = isObject(input['options']) ? input['options'] : {};
@@ -31,7 +34,7 @@ export async function hostContext(question: ContextQuestion): Promise<HostContex
       return host();
     },
     runAs: runAsOf(textOf(options['runAs'])),
-    secrets: await secretSourcesOf(execute, itemIndex),
+    secrets: WITHOUT_SECRETS.includes(operation.resource) ? {} : await secretSourcesOf(execute, itemIndex),
     workflow: { id: execute.getWorkflow().id ?? '', execution: execute.getExecutionId() },
     readOnly: identity.readOnly,
   };

@@ -5,6 +5,7 @@ import { isObject } from '../../json';
 import type { Task } from '../../task';
 import { describeDocker, type DockerAccess } from '../engine/access';
 import { older } from '../engine/engine';
+import { numberAt, textAt } from '../engine/read';
 import { parseConfig, type ComposeConfig } from './config';
 import { parseProcesses, type ComposeContainer } from './processes';
 
@@ -63,6 +64,79 @@ export async function composeConfig(access: DockerAccess, project: Project, task
   );
   if (truncated) throw unreadable(access, 'its configuration is larger than 8 MiB');
   return parseConfig(parseJson(access, stdout));
+}
+
+export interface ServiceChange {
+  readonly service: string;
+  /** Against the containers that are there: `changed` would be recreated by bringing it up. */
+  readonly change: 'unchanged' | 'changed' | 'new' | 'gone';
+}
+
+/** What bringing the project up would make of what is there since it was last brought up. */
+export async function composeChanges(
+  access: DockerAccess,
+  project: Project,
+  config: ComposeConfig,
+  containers: readonly { readonly labels: Readonly<Record<string, string>> }[],
+  task: Task,
+): Promise<readonly ServiceChange[]> {
+  const { stdout } = await compose(access, project, ['config', '--hash', '*'], {}, task);
+  const hashes = new Map(
+    stdout.split('\n').map((line): [string, string] => {
+      const [service = '', hash = ''] = line.trim().split(' ');
+      return [service, hash];
+    }),
+  );
+  const there = containers
+    .filter(({ labels }) => labels['com.docker.compose.project'] === config.name)
+    .map(
+      ({ labels }) => [labels['com.docker.compose.service'] ?? '', labels['com.docker.compose.config-hash']] as const,
+    );
+  const known = config.services.map(({ name: service }): ServiceChange => {
+    const own = there.filter(([name]) => name === service);
+    const same = own.every(([, hash]) => hash === hashes.get(service));
+    return { service, change: own.length === 0 ? 'new' : same ? 'unchanged' : 'changed' };
+  });
+  const gone = [...new Set(there.map(([name]) => name))]
+    .filter((name) => !config.services.some((one) => one.name === name))
+    .map((service): ServiceChange => ({ service, change: 'gone' }));
+  return [...known, ...gone];
+}
+
+export interface ComposeImage {
+  readonly container: string;
+  readonly name: string;
+  readonly tag: string;
+  readonly id: string;
+  readonly sizeBytes: number;
+}
+
+/** The images of the containers that are there. */
+export async function composeImages(
+  access: DockerAccess,
+  project: Project,
+  task: Task,
+): Promise<readonly ComposeImage[]> {
+  const { stdout } = await compose(access, project, ['images', '--format', 'json'], { maxOutputBytes: 8 << 20 }, task);
+  return parseImages(access, stdout);
+}
+
+function parseImages(access: DockerAccess, text: string): readonly ComposeImage[] {
+  try {
+    const values: unknown = JSON.parse(text.trim() === '' ? '[]' : text);
+    if (Array.isArray(values)) {
+      return values.map((value: unknown) => ({
+        container: textAt(value, 'ContainerName'),
+        name: textAt(value, 'Repository'),
+        tag: textAt(value, 'Tag'),
+        id: textAt(value, 'ID'),
+        sizeBytes: numberAt(value, 'Size'),
+      }));
+    }
+  } catch {
+    // Said below.
+  }
+  throw unreadable(access, 'its list of images is not JSON');
 }
 
 export async function composePull(

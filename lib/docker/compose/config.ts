@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../canonical-json';
 import type { Json } from '../../json';
-import { flagAt, listAt, numberAt, recordAt, textAt } from '../engine/read';
+import { flagAt, labelsAt, listAt, numberAt, recordAt, textAt } from '../engine/read';
 
 export interface ComposeMount {
   readonly type: string;
@@ -22,6 +22,10 @@ export interface ComposeService {
   readonly environment: readonly string[];
   readonly hasHealthCheck: boolean;
   readonly restart: string;
+  /** Its label selfhost.update: `named` keeps updates away unless they name it. */
+  readonly updateLabel: string | null;
+  /** 0 where it is configured not to run. */
+  readonly replicas: number;
 }
 
 export interface ComposeConfig {
@@ -62,10 +66,17 @@ export function parseConfig(value: Record<string, unknown>): ComposeConfig {
         hasHealthCheck:
           Object.keys(recordAt(service, 'healthcheck')).length > 0 && !flagAt(service, 'healthcheck', 'disable'),
         restart: textAt(service, 'restart') || 'no',
+        updateLabel: labelsAt(service, 'labels')['selfhost.update'] ?? null,
+        replicas: replicasOf(service),
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     sha256: createHash('sha256')
       .update(canonicalJson(value as Json))
       .digest('hex'),
   };
+}
+
+function replicasOf(service: unknown): number {
+  const said = [recordAt(service, 'deploy').replicas, recordAt(service).scale].find((one) => typeof one === 'number');
+  return said ?? 1;
 }

@@ -27,6 +27,8 @@ export interface DeployPlan {
   readonly envChanged: boolean;
   readonly images: readonly string[];
   readonly overwrites: readonly string[];
+  /** Updates that the files of the commit do not know: `db: postgres:16.4 goes back to postgres:16.2`. */
+  readonly undoesUpdates: readonly string[];
   readonly movedData: readonly MovedData[];
 }
 
@@ -57,11 +59,12 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
     const config = inPlace(await composeConfig(access, staged, work), prepared.base, wish.directory);
     const plan = await makePlan(engine, wish, prepared, config, work);
     refuse(access, wish, plan, prepared);
-    const nothingNew = plan.from?.commit === wish.commit && !plan.envChanged && wish.redeploy !== true;
+    const nothingNew =
+      plan.from?.commit === wish.commit && !plan.envChanged && wish.redeploy !== true && !prepared.interrupted;
     if (wish.dryRun === true) {
       return { ...unswitched(plan.from?.release ?? null), stack, changed: !nothingNew, dryRun: true, plan };
     }
-    const images = await bringImages(engine, wish, staged, config, work);
+    const images = await bringImages(access, engine, wish, staged, config, work);
     const sameImages = [...images].sort().join('\n') === [...prepared.images].sort().join('\n');
     if (nothingNew && sameImages) {
       return { ...unswitched(plan.from.release), stack, changed: false, dryRun: false, plan };
@@ -97,8 +100,9 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
         healthSeconds: wish.healthSeconds ?? DEFAULTS.healthSeconds,
         graceSeconds: wish.graceSeconds ?? DEFAULTS.graceSeconds,
         rollBack: wish.migratesData !== true,
+        lock,
       },
-      work,
+      task,
     );
     return { ...switched, stack, changed: true, dryRun: false, plan };
   });
@@ -122,7 +126,7 @@ export async function rollBackStack(
 ): Promise<Switched & { readonly stack: string; readonly changed: boolean; readonly dryRun: boolean }> {
   const { stack, release, dryRun = false } = wish;
   const request = { owner: `rollback of ${stack} (${task.owner})`, waitMs: wish.lockWaitMs ?? DEFAULTS.lockWaitMs };
-  return await withLock(access.host, `stack ${stack}`, request, task, async (_lock, work) => {
+  return await withLock(access.host, `stack ${stack}`, request, task, async (lock, work) => {
     const releases = await history(access, stack, work);
     const live = releases.find((one) => one.live);
     const wanted = releases.find((one) => one.release === release);
@@ -141,8 +145,9 @@ export async function rollBackStack(
         healthSeconds: wish.healthSeconds ?? DEFAULTS.healthSeconds,
         graceSeconds: wish.graceSeconds ?? DEFAULTS.graceSeconds,
         rollBack: true,
+        lock,
       },
-      work,
+      task,
     );
     return { ...switched, stack, changed: true, dryRun: false };
   });
@@ -165,7 +170,7 @@ async function prepare(access: DockerAccess, wish: DeployWish, lock: HeldLock, t
 }
 
 /** The release that is live, unless it never was well: going back to that would help nobody. */
-async function wayBack(access: DockerAccess, stack: string, task: Task): Promise<number | null> {
+export async function wayBack(access: DockerAccess, stack: string, task: Task): Promise<number | null> {
   const live = (await history(access, stack, task)).find((one) => one.live);
   return live?.outcome.kind === 'ok' ? live.release : null;
 }
@@ -214,6 +219,11 @@ async function makePlan(
     envChanged: prepared.envChanged,
     images: config.services.map((service) => `${service.name}: ${imageOf(wish, service)}`),
     overwrites: [...prepared.edited, ...prepared.clashes],
+    undoesUpdates: config.services.flatMap((service) => {
+      const now = prepared.updated[service.name];
+      const next = imageOf(wish, service);
+      return now === undefined || now === next ? [] : [`${service.name}: ${now} goes back to ${next}`];
+    }),
     movedData: movedData(running, config),
   };
 }
@@ -238,6 +248,15 @@ function refuse(access: DockerAccess, wish: DeployWish, plan: DeployPlan, prepar
       details: { moved: plan.movedData.map((one) => ({ ...one })) },
     });
   }
+  if (plan.undoesUpdates.length > 0 && wish.overwrite !== true) {
+    throw new Failure({
+      code: 'update_would_be_undone',
+      subject,
+      message: `This commit of stack ${wish.stack} does not know an update that was made on the host: ${plan.undoesUpdates.join('; ')}`,
+      nextStep: 'Write the newer images into the Compose file of the repository, or allow to overwrite them.',
+      details: { updates: [...plan.undoesUpdates] },
+    });
+  }
   if (plan.overwrites.length > 0 && wish.overwrite !== true) {
     throw new Failure({
       code: 'directory_changed',
@@ -255,6 +274,7 @@ function imageOf(wish: DeployWish, { name, image }: { readonly name: string; rea
 
 /** Pulls and builds; answers `<image id> <reference>` for each image of the release. */
 async function bringImages(
+  access: DockerAccess,
   engine: Engine,
   wish: DeployWish,
   staged: Project,
@@ -268,16 +288,16 @@ async function bringImages(
   }
   if (pulled.length > 0) {
     task.progress({ message: `Pulling ${pulled.join(', ')}` });
-    await composePull(engine.access, staged, { services: pulled }, task);
+    await composePull(access, staged, { services: pulled }, task);
   }
   const built = config.services.filter(({ builds }) => builds).map(({ name }) => name);
   if (built.length > 0) {
     task.progress({ message: `Building ${built.join(', ')}` });
     await runCommand(
-      engine.access.host,
+      access.host,
       {
         argv: ['docker', 'compose', ...projectArguments(staged), 'build', '--', ...built],
-        environment: { DOCKER_HOST: `unix://${engine.access.socketPath}` },
+        environment: { DOCKER_HOST: `unix://${access.socketPath}` },
       },
       { timeoutMs: 3_600_000 },
       task,
@@ -290,7 +310,7 @@ async function bringImages(
 }
 
 /** An image that is pinned by its digest has no tag to put back. */
-function taggable(reference: string): string {
+export function taggable(reference: string): string {
   const [name = ''] = reference.split('@');
   return reference.includes('@') ? `${name.replace(/:[^:/]*$/, '')}:selfhost-pinned` : reference;
 }
@@ -305,7 +325,7 @@ async function isThere(engine: Engine, image: string, task: Task): Promise<boole
   }
 }
 
-async function digestsOf(
+export async function digestsOf(
   engine: Engine,
   images: readonly string[],
   task: Task,
@@ -318,7 +338,13 @@ async function digestsOf(
 }
 
 /** A name of its own keeps every image of a release from being pruned. */
-async function keepImages(engine: Engine, stack: string, release: number, images: readonly string[], task: Task) {
+export async function keepImages(
+  engine: Engine,
+  stack: string,
+  release: number,
+  images: readonly string[],
+  task: Task,
+) {
   for (const [index, line] of images.entries()) {
     await tagImage(engine, line.split(' ')[0] ?? '', `${releaseImages(stack)}:${release}-${index}`, task);
   }
@@ -328,7 +354,7 @@ export function releaseImages(stack: string): string {
   return `selfhost-release/${stack}`;
 }
 
-function unswitched(live: number | null): Switched {
+export function unswitched(live: number | null): Switched {
   return { succeeded: true, tried: null, live, liveIsWell: null, rolledBack: false, reason: null, log: null };
 }
 

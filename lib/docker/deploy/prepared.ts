@@ -1,4 +1,5 @@
 import { Failure } from '../../failure';
+import { recordAt, textAt } from '../engine/read';
 import { describeDocker, type DockerAccess } from '../engine/access';
 import type { DeployWish } from './wish';
 
@@ -14,6 +15,10 @@ export interface Prepared {
   readonly clashes: readonly string[];
   readonly envChanged: boolean;
   readonly envTracked: boolean;
+  /** The images that an update has put in place of those in the files, by service. */
+  readonly updated: Readonly<Record<string, string>>;
+  /** The host went down in the middle of a switch: what runs may be neither release. */
+  readonly interrupted: boolean;
 }
 
 export function parsePrepared(access: DockerAccess, wish: DeployWish, text: string): Prepared {
@@ -64,5 +69,14 @@ export function parsePrepared(access: DockerAccess, wish: DeployWish, text: stri
     clashes: all('clash'),
     envChanged: has('envchanged'),
     envTracked: has('envtracked'),
+    updated: parseUpdated(all('updated')[0]),
+    interrupted: has('interrupted'),
   };
+}
+
+/** What an update has written beside the files of a release. */
+export function parseUpdated(text: string | undefined): Readonly<Record<string, string>> {
+  if (text === undefined || text === '') return {};
+  const services = recordAt(JSON.parse(text) as unknown, 'services');
+  return Object.fromEntries(Object.entries(services).map(([name, service]) => [name, textAt(service, 'image')]));
 }

@@ -64,6 +64,7 @@ while IFS= read -r -d '' path; do
 done < <(git ls-tree -r -z --name-only "$commit")
 
 line_of "$base/current"; current=$REPLY
+[ ! -e "$base/switching" ] || printf 'interrupted\\0\\0'
 newest=0
 for release in "$base"/releases/*/; do
   number=\${release%/}; number=\${number##*/}
@@ -72,6 +73,7 @@ for release in "$base"/releases/*/; do
 done
 printf 'current\\0%s\\0newest\\0%s\\0' "$current" "$newest"
 if [ -n "$current" ]; then
+  [ ! -f "$base/releases/$current/images.json" ] || printf 'updated\\0%s\\0' "$(cat -- "$base/releases/$current/images.json")"
   line_of "$base/releases/$current/commit"
   printf 'commit\\0%s\\0' "$REPLY"
   if [ -f "$base/releases/$current/images" ]; then
@@ -100,24 +102,32 @@ sync -- "$release"/* "$release"
 `;
 
 /**
- * switch.sh BASE DIRECTORY SOCKET NEW OLD HEALTH_SECONDS GRACE_SECONDS BACK: makes a release live, watches it, and puts
+ * switch.sh BASE DIRECTORY SOCKET NEW OLD HEALTH_SECONDS GRACE_SECONDS BACK LOCK EPOCH: makes a release live, watches it, and puts
  * the old one back when it does not become or stay well. It runs as a job of the host, so it ends what it has begun
  * also when the connection is cut or n8n is killed.
  */
 export const SWITCH = `
 export LC_ALL=C
 umask 022
-base=$1 directory=$2 new=$4 old=$5 patience=$6 grace=$7 back=$8
+base=$1 directory=$2 new=$4 old=$5 patience=$6 grace=$7 back=$8 lock=$9 epoch=\${10}
 export DOCKER_HOST=unix://$3 GIT_DIR=$base/repo.git GIT_WORK_TREE=$directory GIT_INDEX_FILE=$base/index
 exec {switching}>>"$base/switch.lock"
 flock -w 30 "$switching" || { echo 'Another switch of this stack goes on'; exit 75; }
+# Our starter may have lost the lock of the stack: then somebody else may have looked at it meanwhile, and goes first.
+newest=
+if [ -f "\${base%/stacks/*}/locks/$lock.epoch" ]; then IFS= read -r newest < "\${base%/stacks/*}/locks/$lock.epoch"; fi
+if [ "$newest" != "$epoch" ]; then echo 'Another deploy of this stack has begun since'; exit 77; fi
 why= failed_container=
 
 put() { local draft; draft=$(mktemp -- "$1.XXXXXX") && cat > "$draft" && sync -- "$draft" && mv -fT -- "$draft" "$1"; }
 
 compose() {
   local files=() file
-  while IFS= read -r file; do files+=(--file "$place/$file"); done < "$release/files"
+  while IFS= read -r file; do
+    case $file in /*) files+=(--file "$file") ;; *) files+=(--file "$place/$file") ;; esac
+  done < "$release/files"
+  # An update changes images beside the files, which stay as they are.
+  [ ! -f "$release/images.json" ] || files+=(--file "$release/images.json")
   timeout --kill-after=10 "$patience" docker compose --ansi never --project-directory "$place" --project-name "$project" "\${files[@]}" "$@" {switching}>&-
 }
 
@@ -169,7 +179,9 @@ activate() {
   IFS= read -r commit < "$release/commit"; IFS= read -r folder < "$release/folder"; IFS= read -r project < "$release/project"
   place=$directory\${folder:+/$folder}
   echo "Switching to release $1 (commit $commit)"
-  mkdir -p -- "$directory" && git read-tree --reset -u "$commit" || { why='the files of the commit could not be laid out'; return 1; }
+  if [ "$commit" != - ]; then
+    mkdir -p -- "$directory" && git read-tree --reset -u "$commit" || { why='the files of the commit could not be laid out'; return 1; }
+  fi
   activated=$EPOCHSECONDS
   if [ -f "$release/env" ]; then
     # The way back needs what was there before.
@@ -259,6 +271,73 @@ base=$state/stacks/$1
 line_of "$base/current"
 [ "$REPLY" != "$2" ] || refuse "release $2 is live"
 case $2 in '' | *[!0-9]*) refuse "$2 is not a release" ;; esac
-git --git-dir="$base/repo.git" update-ref -d "refs/selfhost/release/$2"
+[ ! -d "$base/repo.git" ] || git --git-dir="$base/repo.git" update-ref -d "refs/selfhost/release/$2"
 rm -rf -- "$base/releases/$2"
+`;
+
+/** look.sh STACK: NUL-terminated pairs about the release that is live. Nothing when the stack was never switched here. */
+export const LIVE = `
+base=$state/stacks/$1
+printf 'base\\0%s\\0' "$base"
+line_of "$base/directory"; printf 'directory\\0%s\\0' "$REPLY"
+line_of "$base/current"; current=$REPLY
+printf 'current\\0%s\\0' "$current"
+[ ! -e "$base/switching" ] || printf 'interrupted\\0\\0'
+newest=0
+for release in "$base"/releases/*/; do
+  number=\${release%/}; number=\${number##*/}
+  case $number in *[!0-9]*) continue ;; esac
+  [ "$number" -le "$newest" ] || newest=$number
+done
+printf 'newest\\0%s\\0' "$newest"
+[ -n "$current" ] || exit 0
+release=$base/releases/$current
+for name in commit folder project; do line_of "$release/$name"; printf '%s\\0%s\\0' "$name" "$REPLY"; done
+while IFS= read -r line; do printf 'file\\0%s\\0' "$line"; done < "$release/files"
+while IFS= read -r line; do printf 'image\\0%s\\0' "$line"; done < "$release/images"
+[ ! -f "$release/images.json" ] || printf 'updated\\0%s\\0' "$(cat -- "$release/images.json")"
+`;
+
+/** files.sh DIRECTORY: the Compose files that are taken when none is named. */
+export const DEFAULT_FILES = `
+for name in compose.yaml compose.yml docker-compose.yaml docker-compose.yml; do
+  [ -f "$1/$name" ] || continue
+  printf '%s\\n' "$name"
+  for more in compose.override.yaml compose.override.yml docker-compose.override.yaml docker-compose.override.yml; do
+    [ ! -f "$1/$more" ] || { printf '%s\\n' "$more"; break; }
+  done
+  break
+done
+`;
+
+/**
+ * record-update.sh STACK NUMBER FROM DIRECTORY FOLDER PROJECT COMMIT LIVE(yes|no); input: lines of files, an empty line,
+ * lines of images, an empty line, notes on a line, then what changes images (or nothing). A release that is LIVE already
+ * describes what runs, so that there is a way back to it.
+ */
+export const RECORD_UPDATE = `
+prepare_state
+base=$state/stacks/$1 release=$state/stacks/$1/releases/$2
+mkdir -p -- "$base/releases"
+exec {switching}>>"$base/switch.lock"
+flock -n "$switching" || refuse "another switch of this stack goes on"
+mkdir -- "$release"
+[ -z "$3" ] || [ ! -f "$base/releases/$3/env" ] || cp -p -- "$base/releases/$3/env" "$release/env"
+printf '%s\\n' "$7" > "$release/commit"
+printf '%s\\n' "$5" > "$release/folder"
+printf '%s\\n' "$6" > "$release/project"
+: > "$release/files"; : > "$release/images"
+while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line" >> "$release/files"; done
+while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line" >> "$release/images"; done
+IFS= read -r notes || :
+printf '%s' "$notes" > "$release/notes.json"
+cat > "$release/images.json"
+[ -s "$release/images.json" ] || rm -f -- "$release/images.json"
+[ "$7" = - ] || git --git-dir="$base/repo.git" update-ref "refs/selfhost/release/$2" "$7"
+if [ "$8" = yes ]; then
+  printf '%s\\n' ok '' "$2" yes | put "$release/outcome"
+  printf '%s\\n' "$4" | put "$base/directory"
+  printf '%s\\n' "$2" | put "$base/current"
+fi
+sync -- "$release"/* "$release"
 `;

@@ -1,9 +1,11 @@
+import { Failure, isFailure } from '../../failure';
 import { awaitJob } from '../../host/jobs/await';
 import { startJob } from '../../host/jobs/start';
-import type { Task } from '../../task';
-import { Failure } from '../../failure';
+import type { HeldLock } from '../../host/locks/lock';
+import { fileNameFor } from '../../host/state-folder';
+import { pause, type Task } from '../../task';
 import { describeDocker, type DockerAccess } from '../engine/access';
-import { history } from './history';
+import { history, type Release } from './history';
 import { SWITCH } from './scripts';
 
 export interface SwitchWish {
@@ -15,6 +17,7 @@ export interface SwitchWish {
   readonly healthSeconds: number;
   readonly graceSeconds: number;
   readonly rollBack: boolean;
+  readonly lock: Pick<HeldLock, 'name' | 'epoch'>;
 }
 
 /** What was tried, and what runs now. */
@@ -31,6 +34,11 @@ export interface Switched {
   readonly log: string | null;
 }
 
+/**
+ * Starts the switch and waits for what becomes of it. The task hears Stop, and not that the lock of the stack is lost:
+ * when the connection is cut, and the lock with it, the host keeps everybody else out by itself, refuses a switch that
+ * somebody else has overtaken, and the report still tells what the host did.
+ */
 export async function switchTo(access: DockerAccess, wish: SwitchWish, task: Task): Promise<Switched> {
   const { stack, release, previous, healthSeconds, graceSeconds } = wish;
   task.progress({ message: `Switching ${stack} to release ${release}` });
@@ -45,6 +53,7 @@ export async function switchTo(access: DockerAccess, wish: SwitchWish, task: Tas
         arguments: [
           ...[wish.base, wish.directory, access.socketPath, String(release), previous === null ? '' : String(previous)],
           ...[String(healthSeconds), String(graceSeconds), wish.rollBack ? 'yes' : 'no'],
+          ...[fileNameFor(wish.lock.name), String(wish.lock.epoch)],
         ],
         strict: false,
       },
@@ -63,7 +72,15 @@ export async function switchTo(access: DockerAccess, wish: SwitchWish, task: Tas
       nextStep: `Give the directory it was first deployed to; the log of job ${job.id} names it.`,
     });
   }
-  const now = (await history(access, stack, task)).find((one) => one.release === release);
+  if (code === 77 || code === 75) {
+    throw new Failure({
+      code: 'deploy_overtaken',
+      subject: `stack ${stack}, ${describeDocker(access)}`,
+      message: `Another deploy of stack ${stack} began before release ${release} was switched to; this one changed nothing`,
+      nextStep: 'Look at the history what is live now, and deploy again if it is not what you want.',
+    });
+  }
+  const now = (await surelyRead(access, stack, task)).find((one) => one.release === release);
   if (code === undefined || ![0, 10, 11, 12].includes(code) || now === undefined || now.outcome.kind === 'unknown') {
     throw new Failure({
       code: 'deploy_outcome_unknown',
@@ -83,4 +100,19 @@ export async function switchTo(access: DockerAccess, wish: SwitchWish, task: Tas
     reason: outcome.reason,
     log: outcome.kind === 'ok' ? null : now.log,
   };
+}
+
+const PASSING = ['connection_lost', 'host_unreachable', 'exit_status_missing', 'channel_refused'];
+const ATTEMPTS = 10;
+
+/** The switch is over; a connection that breaks just now must not make its outcome unknown. */
+async function surelyRead(access: DockerAccess, stack: string, task: Task): Promise<readonly Release[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await history(access, stack, task);
+    } catch (error) {
+      if (attempt >= ATTEMPTS || !PASSING.some((code) => isFailure(error, code))) throw error;
+      await pause(500 * attempt, task.signal, `reading what became of the deploy of ${stack}`);
+    }
+  }
 }

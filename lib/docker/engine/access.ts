@@ -5,6 +5,7 @@ import type { RunAs } from '../../host/command';
 import { runCommand } from '../../host/run';
 import { openSocket } from '../../host/socket';
 import { startCommand } from '../../host/start';
+import { openDirectly } from './direct';
 import type { Task } from '../../task';
 
 export const DEFAULT_SOCKET = '/var/run/docker.sock';
@@ -15,11 +16,32 @@ export interface DockerAccess {
   readonly socketPath: string;
 }
 
-/** How its socket is reached: forwarded by sshd, or by the client program that passes bytes on. */
-export type Way = { readonly kind: 'forward' } | { readonly kind: 'dial'; readonly runAs: RunAs };
+/** A Docker Engine of this machine, by its socket. */
+export interface LocalDocker {
+  readonly localSocket: string;
+}
 
-export function describeDocker({ host }: DockerAccess): string {
-  return `Docker on ${describeHost(host)}`;
+/** A Docker Engine that listens on a port of its own, where both sides prove who they are by certificates. */
+export interface RemoteDocker {
+  readonly address: string;
+  readonly port: number;
+  /** PEM; the authority is the only one that is trusted. */
+  readonly authority: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** Compose, deploys and everything else that is done on the host needs the first. */
+export type DockerPlace = DockerAccess | LocalDocker | RemoteDocker;
+
+/** How its socket is reached: forwarded by sshd, or by the client program that passes bytes on. */
+export type Way =
+  { readonly kind: 'direct' } | { readonly kind: 'forward' } | { readonly kind: 'dial'; readonly runAs: RunAs };
+
+export function describeDocker(place: DockerPlace): string {
+  if ('host' in place) return `Docker on ${describeHost(place.host)}`;
+  if ('localSocket' in place) return `Docker at ${place.localSocket}`;
+  return `Docker at ${place.address}:${place.port}`;
 }
 
 const LOOK = `
@@ -28,7 +50,8 @@ command -v docker >/dev/null && echo client || echo none
 `;
 
 /** Finds out once which way works, and says what is in the way when none does. */
-export async function findWay(access: DockerAccess, task: Task): Promise<Way> {
+export async function findWay(access: DockerPlace, task: Task): Promise<Way> {
+  if (!('host' in access)) return { kind: 'direct' };
   const { host, socketPath } = access;
   const refusal = await openSocket(host, { path: socketPath }, task).then(
     (socket) => {
@@ -56,9 +79,10 @@ export async function findWay(access: DockerAccess, task: Task): Promise<Way> {
   throw unreachable(access, state, refusal);
 }
 
-export async function openDocker(access: DockerAccess, way: Way, task: Task): Promise<Duplex> {
+export async function openDocker(access: DockerPlace, way: Way, task: Task): Promise<Duplex> {
+  if (!('host' in access)) return await openDirectly(access, task);
   const { host, socketPath } = access;
-  if (way.kind === 'forward') {
+  if (way.kind !== 'dial') {
     const socket = await openSocket(host, { path: socketPath }, task);
     // Between two requests nobody listens; a connection that breaks then concerns nobody.
     return socket.on('error', () => undefined);

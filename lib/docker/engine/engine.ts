@@ -5,7 +5,7 @@ import { path } from '../../http/path';
 import type { Answer, HttpRequest } from '../../http/request';
 import { isObject } from '../../json';
 import type { Task } from '../../task';
-import { describeDocker, findWay, openDocker, type DockerAccess, type Way } from './access';
+import { describeDocker, findWay, openDocker, type DockerPlace, type Way } from './access';
 import { textAt } from './read';
 
 /** The API versions this pack was written for. Docker keeps older ones, so a newer server is no obstacle. */
@@ -15,27 +15,28 @@ const NEWEST = '1.55';
 const DAY_MS = 86_400_000;
 
 export interface Engine {
-  readonly access: DockerAccess;
+  readonly access: DockerPlace;
   /** What is spoken: the newest that both sides know. */
   readonly apiVersion: string;
   readonly serverVersion: string;
   readonly request: (request: HttpRequest, task: Task) => Promise<Answer<unknown>>;
+  readonly text: (request: HttpRequest, task: Task) => Promise<Answer<string>>;
   /** The body as it comes, with no limit on silence. */
   readonly stream: (request: HttpRequest, task: Task) => Promise<Answer<Readable>>;
 }
 
 /** Reaches the engine and agrees with it on a version of its API. */
-export async function connectEngine(access: DockerAccess, task: Task): Promise<Engine> {
+export async function connectEngine(access: DockerPlace, task: Task): Promise<Engine> {
   const way = await findWay(access, task);
   const first = clientFor(access, way, '', task);
   const { body } = await first.request({ method: 'GET', path: path('/version') }, task);
   const apiVersion = agree(access, textAt(body, 'ApiVersion'), textAt(body, 'MinAPIVersion'));
   const client = clientFor(access, way, `/v${apiVersion}`, task);
-  return { access, apiVersion, serverVersion: textAt(body, 'Version'), request: client.request, stream: client.stream };
+  return { access, apiVersion, serverVersion: textAt(body, 'Version'), ...client };
 }
 
 /** The newest version of both, or a refusal that says which side is too old. */
-export function agree(access: DockerAccess, server: string, serverOldest: string): string {
+export function agree(access: DockerPlace, server: string, serverOldest: string): string {
   const refuse = (message: string, nextStep: string) =>
     new Failure({ code: 'docker_version', subject: describeDocker(access), message, nextStep });
   if (!/^\d+\.\d+$/.test(server)) {
@@ -64,12 +65,16 @@ export function older(one: string, other: string): boolean {
   return a < c || (a === c && b < d);
 }
 
-function clientFor(access: DockerAccess, way: Way, prefix: string, task: Task) {
+function clientFor(access: DockerPlace, way: Way, prefix: string, task: Task) {
   let refusal: Failure | undefined;
   const settings = {
     service: describeDocker(access),
     // No name is looked up; it keeps the hosts apart.
-    baseUrl: `http://${access.host.target.name.toLowerCase().replace(/[^a-z0-9]+/g, '-') || 'host'}.docker${prefix}`,
+    baseUrl: `http://${
+      nameOf(access)
+        .toLowerCase()
+        .replace(/[^a-z0-9]+/g, '-') || 'host'
+    }.docker${prefix}`,
     openSocket: async (signal: AbortSignal) => {
       try {
         return await openDocker(access, way, { ...task, signal });
@@ -89,6 +94,9 @@ function clientFor(access: DockerAccess, way: Way, prefix: string, task: Task) {
       return await work;
     } catch (error) {
       if (refusal !== undefined && !isFailure(error, 'cancelled')) throw refusal;
+      // The server judges our certificate when the connection already stands.
+      if ('certificate' in access && isFailure(error) && /SSL\w*ALERT/.test(error.message))
+        throw turnedAway(access, error);
       throw error;
     } finally {
       refusal = undefined;
@@ -96,11 +104,28 @@ function clientFor(access: DockerAccess, way: Way, prefix: string, task: Task) {
   };
   return {
     request: (...call: Parameters<HttpClient['request']>) => clearly(calls.request(...call)),
+    text: (...call: Parameters<HttpClient['text']>) => clearly(calls.text(...call)),
     stream: (...call: Parameters<HttpClient['stream']>) => clearly(streams.stream(...call)),
   };
 }
 
-function sentence(access: DockerAccess, said: string): string {
+function turnedAway(place: DockerPlace, cause: Failure): Failure {
+  return new Failure({
+    code: 'docker_tls',
+    subject: describeDocker(place),
+    message: `${describeDocker(place)} does not accept the certificate of the credential`,
+    nextStep:
+      'Give one that was signed by the authority dockerd was started with (--tlscacert), and that has not expired.',
+    cause,
+  });
+}
+
+function nameOf(place: DockerPlace): string {
+  if ('host' in place) return place.host.target.name;
+  return 'localSocket' in place ? place.localSocket.replace(/^\/+/, '') : `${place.address}-${place.port}`;
+}
+
+function sentence(access: DockerPlace, said: string): string {
   return `${describeDocker(access)} says: ${said.replace(/^Error response from daemon: /, '').trim()}`;
 }
 

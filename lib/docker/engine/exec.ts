@@ -121,6 +121,7 @@ async function endExec(engine: Engine, exec: string, task: Task): Promise<string
   try {
     const { body } = await engine.request({ method: 'GET', path: path('/exec/{exec}/json', { exec }) }, own);
     if (!flagAt(body, 'Running')) return 'it has ended';
+    if (!('host' in engine.access)) return 'it still runs: without SSH to the host nobody can end it';
     const pid = String(numberAt(body, 'Pid'));
     const { stdout } = await runCommand(
       engine.access.host,

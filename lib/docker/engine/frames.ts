@@ -1,58 +1,68 @@
-import { Transform, type TransformCallback } from 'node:stream';
+import { Failure } from '../../failure';
 
 export interface Frame {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Buffer;
 }
 
+export interface FrameSplitter {
+  /** What has come, in order. Pieces of a frame are handed on as they come, never collected. */
+  readonly split: (chunk: Buffer) => readonly Frame[];
+  /** Throws when the last frame is not whole. */
+  readonly end: () => void;
+}
+
 const HEADER = 8;
 /** A damaged length would make us wait for gigabytes. Docker writes at most 64 KiB or so at once. */
 const LONGEST = 64 * 1024 * 1024;
 
-/** Takes the two streams of a container apart again. Pieces of a frame are handed on as they come, never collected. */
-export function splitFrames(): Transform {
-  let header = Buffer.alloc(0);
+/** Takes the two streams of a container apart again. No stream of its own: a gigabyte of short lines goes through here. */
+export function splitFrames(): FrameSplitter {
+  const header = Buffer.alloc(HEADER);
+  let headerBytes = 0;
   let left = 0;
   let stream: Frame['stream'] = 'stdout';
-  return new Transform({
-    readableObjectMode: true,
-    transform(chunk: Buffer, _encoding, done: TransformCallback) {
-      let rest = chunk;
-      while (rest.length > 0) {
+  return {
+    split: (chunk) => {
+      const frames: Frame[] = [];
+      let at = 0;
+      while (at < chunk.length) {
         if (left === 0) {
-          const wanted = HEADER - header.length;
-          header = Buffer.concat([header, rest.subarray(0, wanted)]);
-          rest = rest.subarray(wanted);
-          if (header.length < HEADER) break;
+          const copied = chunk.copy(header, headerBytes, at, at + HEADER - headerBytes);
+          at += copied;
+          headerBytes += copied;
+          if (headerBytes < HEADER) break;
+          headerBytes = 0;
           const kind = header[0];
           left = header.readUInt32BE(4);
-          if ((kind !== 0 && kind !== 1 && kind !== 2) || left > LONGEST) {
-            done(new Error('The output of a container is not framed as Docker frames it'));
-            return;
-          }
+          if ((kind !== 0 && kind !== 1 && kind !== 2) || left > LONGEST)
+            throw broken('is not framed as Docker frames it');
           stream = kind === 2 ? 'stderr' : 'stdout';
-          header = Buffer.alloc(0);
           continue;
         }
-        const data = rest.subarray(0, left);
+        const data = chunk.subarray(at, at + left);
         left -= data.length;
-        rest = rest.subarray(data.length);
-        this.push({ stream, data } satisfies Frame);
+        at += data.length;
+        frames.push({ stream, data });
       }
-      done();
+      return frames;
     },
-    flush(done) {
-      done(left > 0 || header.length > 0 ? new Error('The output of a container broke off in the middle') : null);
+    end: () => {
+      if (left > 0 || headerBytes > 0) throw broken('broke off in the middle');
     },
-  });
+  };
 }
 
 /** A container with a terminal has one stream without frames. */
-export function oneFrame(): Transform {
-  return new Transform({
-    readableObjectMode: true,
-    transform(data: Buffer, _encoding, done) {
-      done(null, { stream: 'stdout', data } satisfies Frame);
-    },
+export function oneFrame(): FrameSplitter {
+  return { split: (data) => [{ stream: 'stdout', data }], end: () => undefined };
+}
+
+function broken(how: string): Failure {
+  return new Failure({
+    code: 'docker_answer_unreadable',
+    subject: 'the output of a container',
+    message: `The output of a container ${how}`,
+    nextStep: 'Read it once more; if it stays so, look at it on the host (docker logs).',
   });
 }

@@ -1,4 +1,3 @@
-import { finished } from 'node:stream';
 import { Failure } from '../../failure';
 import { keepOutput } from '../../host/kept-output';
 import { path } from '../../http/path';
@@ -34,6 +33,15 @@ export async function* followLogs(
   wish: LogWish,
   task: Task,
 ): AsyncGenerator<Frame, void, undefined> {
+  for await (const batch of logBatches(engine, container, wish, task)) yield* batch;
+}
+
+async function* logBatches(
+  engine: Engine,
+  container: string,
+  wish: LogWish,
+  task: Task,
+): AsyncGenerator<readonly Frame[], void, undefined> {
   const { terminal } = await inspectContainer(engine, container, task);
   const { body } = await engine.stream(
     {
@@ -51,21 +59,21 @@ export async function* followLogs(
     },
     task,
   );
-  yield* frames(body, terminal);
+  yield* batches(body, terminal);
 }
 
 /** Reads a framed or plain body; whatever breaks it off breaks this off, too. */
 export async function* frames(body: Readable, terminal: boolean): AsyncGenerator<Frame, void, undefined> {
-  const split = terminal ? oneFrame() : splitFrames();
-  finished(body, (error) => {
-    if (error) split.destroy(error);
-  });
-  body.pipe(split);
+  for await (const batch of batches(body, terminal)) yield* batch;
+}
+
+async function* batches(body: Readable, terminal: boolean): AsyncGenerator<readonly Frame[], void, undefined> {
+  const splitter = terminal ? oneFrame() : splitFrames();
   try {
-    for await (const frame of split) yield frame as Frame;
+    for await (const chunk of body) yield splitter.split(chunk as Buffer);
+    splitter.end();
   } finally {
     body.destroy();
-    split.destroy();
   }
 }
 
@@ -79,14 +87,22 @@ export async function readLogs(
   const kept = keepOutput(wish.maxBytes ?? 256 * 1024);
   const wanted = wish.grep === undefined || wish.grep === '' ? undefined : pattern(wish.grep);
   let lines = 0;
+  const open = { stdout: false, stderr: false };
+  const rest = { stdout: '', stderr: '' };
   const take = (line: string) => {
-    if (wanted !== undefined && !wanted.test(line.replace(/\r?\n$/, ''))) return;
+    if (wanted?.test(line.replace(/\r?\n$/, '')) !== true) return;
     lines += 1;
     kept.add(Buffer.from(line));
   };
-  // The two streams are woven line by line, as they came.
-  const rest = { stdout: '', stderr: '' };
-  for await (const { stream, data } of followLogs(engine, container, { ...wish, follow: false }, task)) {
+  const read = ({ stream, data }: Frame) => {
+    if (wanted === undefined) {
+      // A gigabyte passes through here: nothing is made of it that would have to be swept up again.
+      kept.add(data);
+      lines += lineEnds(data);
+      open[stream] = data.at(-1) !== LINE_END;
+      return;
+    }
+    // The two streams are woven line by line, as they came.
     const parts = (rest[stream] + data.toString('latin1')).split('\n');
     rest[stream] = parts.pop() ?? '';
     for (const part of parts) take(bytesToText(`${part}\n`));
@@ -94,12 +110,21 @@ export async function readLogs(
       take(bytesToText(rest[stream]));
       rest[stream] = '';
     }
-  }
+  };
+  for await (const batch of logBatches(engine, container, { ...wish, follow: false }, task)) batch.forEach(read);
   for (const left of [rest.stdout, rest.stderr]) if (left !== '') take(bytesToText(left));
+  lines += Number(open.stdout) + Number(open.stderr);
   return { text: kept.text(), bytes: kept.bytes, lines, truncated: kept.truncated };
 }
 
 const LONGEST_LINE = 256 * 1024;
+const LINE_END = 0x0a;
+
+function lineEnds(data: Buffer): number {
+  let count = 0;
+  for (let at = data.indexOf(LINE_END); at !== -1; at = data.indexOf(LINE_END, at + 1)) count += 1;
+  return count;
+}
 
 /** Read as latin1, a character that is split between two pieces stays whole. */
 function bytesToText(latin1: string): string {

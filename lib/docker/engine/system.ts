@@ -45,6 +45,43 @@ export async function systemInfo(engine: Engine, task: Task): Promise<SystemInfo
   };
 }
 
+/** Whether the engine answers; it throws when it does not. */
+export async function ping(
+  engine: Engine,
+  task: Task,
+): Promise<{ readonly apiVersion: string; readonly milliseconds: number }> {
+  const begun = performance.now();
+  await engine.text({ method: 'GET', path: path('/_ping') }, task);
+  return { apiVersion: engine.apiVersion, milliseconds: Math.round(performance.now() - begun) };
+}
+
+export interface EngineVersion {
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly newestApiVersion: string;
+  readonly oldestApiVersion: string;
+  readonly operatingSystem: string;
+  readonly architecture: string;
+  readonly kernel: string;
+  readonly components: Readonly<Record<string, string>>;
+}
+
+export async function engineVersion(engine: Engine, task: Task): Promise<EngineVersion> {
+  const { body } = await engine.request({ method: 'GET', path: path('/version') }, task);
+  return {
+    version: textAt(body, 'Version'),
+    apiVersion: engine.apiVersion,
+    newestApiVersion: textAt(body, 'ApiVersion'),
+    oldestApiVersion: textAt(body, 'MinAPIVersion'),
+    operatingSystem: textAt(body, 'Os'),
+    architecture: textAt(body, 'Arch'),
+    kernel: textAt(body, 'KernelVersion'),
+    components: Object.fromEntries(
+      listAt(body, 'Components').map((part) => [textAt(part, 'Name'), textAt(part, 'Version')]),
+    ),
+  };
+}
+
 export interface DiskUsage {
   readonly imagesBytes: number;
   readonly containersBytes: number;

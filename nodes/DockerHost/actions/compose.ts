@@ -1,6 +1,8 @@
 import {
+  composeChanges,
   composeConfig,
   composeDown,
+  composeImages,
   composeLogs,
   composeProcesses,
   composePull,
@@ -8,10 +10,11 @@ import {
   composeUp,
   type Project,
 } from '../../../lib/docker/compose/compose';
+import { listContainers } from '../../../lib/docker/engine/containers';
 import { number, optional, schema, text, toggle } from '../../declaration';
 import { changeOptions, hostField, projectFields, projectOptions, readOptions } from '../fields';
 import { operation } from '../operation';
-import { composeContainer } from '../schemas';
+import { composeContainer, mounts, onHost } from '../schemas';
 
 interface ProjectInput {
   readonly directory: string;
@@ -36,37 +39,39 @@ export const composeOperations = [
     name: 'config',
     label: 'Check Config',
     action: 'Check the configuration of a project',
-    description: 'Lets Compose read the files of a project and tells its services. Values of variables are left out.',
+    description:
+      'Lets Compose read the files of a project and tells its services and what has changed since it was brought up. Values of variables are left out.',
     effect: 'reads',
     input: { host: hostField, directory, options: optional({ ...readOptions, ...projectOptions }) },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       name: schema.string(),
       sha256: schema.string('Changes when anything in the configuration does, values included'),
+      changes: schema.array(
+        schema.object({ service: schema.string(), change: schema.oneOf(['unchanged', 'changed', 'new', 'gone']) }),
+        'Against the containers that are there: what bringing it up would recreate, make or leave over',
+      ),
       services: schema.array(
         schema.object({
           name: schema.string(),
           image: schema.nullable(schema.string()),
           builds: schema.boolean(),
-          mounts: schema.array(
-            schema.object({
-              type: schema.string(),
-              source: schema.string(),
-              target: schema.string(),
-              writable: schema.boolean(),
-            }),
-          ),
+          mounts,
           ports: schema.array(schema.string()),
           environment: schema.array(schema.string(), 'Names only'),
           hasHealthCheck: schema.boolean(),
           restart: schema.string(),
+          replicas: schema.integer(),
+          updateLabel: schema.nullable(schema.string('Its label selfhost.update')),
         }),
       ),
     }),
-    run: async ({ input, access, hostName, task }) => ({
-      host: hostName,
-      ...(await composeConfig(access, projectOf(input), task)),
-    }),
+    run: async ({ input, access, engine, hostName, task }) => {
+      const project = projectOf(input);
+      const config = await composeConfig(access(), project, task);
+      const labels = [`com.docker.compose.project=${config.name}`];
+      const there = await listContainers(await engine(), { all: true, labels }, task);
+      return { host: hostName, ...config, changes: await composeChanges(access(), project, config, there, task) };
+    },
   }),
   operation({
     resource: 'compose',
@@ -76,9 +81,27 @@ export const composeOperations = [
     description: 'Gives the containers of a project, running or not, one item each',
     effect: 'reads',
     input: { host: hostField, directory, options: optional({ ...readOptions, ...projectOptions }) },
-    output: schema.object({ host: schema.string(), ...composeContainer }),
+    output: onHost({ ...composeContainer }),
     run: async ({ input, access, hostName, task }) =>
-      (await composeProcesses(access, projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
+      (await composeProcesses(access(), projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
+  }),
+  operation({
+    resource: 'compose',
+    name: 'images',
+    label: 'List Images',
+    action: 'List the images of a project',
+    description: 'Gives the image of each container of a project, one item each',
+    effect: 'reads',
+    input: { host: hostField, directory, options: optional({ ...readOptions, ...projectOptions }) },
+    output: onHost({
+      container: schema.string(),
+      name: schema.string(),
+      tag: schema.string(),
+      id: schema.string(),
+      sizeBytes: schema.integer(),
+    }),
+    run: async ({ input, access, hostName, task }) =>
+      (await composeImages(access(), projectOf(input), task)).map((one) => ({ host: hostName, ...one })),
   }),
   operation({
     resource: 'compose',
@@ -87,9 +110,9 @@ export const composeOperations = [
     description: 'Fetches the images of a project. What runs is not touched.',
     effect: 'changes',
     input: { host: hostField, ...projectFields, options: optional({ ...changeOptions, ...projectOptions }) },
-    output: schema.object({ host: schema.string(), directory: schema.string() }),
+    output: onHost({ directory: schema.string() }),
     run: async ({ input, access, hostName, task }) => {
-      await composePull(access, projectOf(input), { services: input.services }, task);
+      await composePull(access(), projectOf(input), { services: input.services }, task);
       return { host: hostName, directory: input.directory };
     },
   }),
@@ -111,11 +134,11 @@ export const composeOperations = [
         waitSeconds: number({ label: 'Wait (Seconds)', default: 300, min: 1, max: 3600, integer: true }),
       }),
     },
-    output: schema.object({ host: schema.string(), changed: schema.boolean(), containers }),
+    output: onHost({ changed: schema.boolean(), containers }),
     run: async ({ input, access, hostName, task }) => {
       const { build, recreate, removeOrphans, waitSeconds } = input.options;
       const wish = { services: input.services, build, recreate, removeOrphans, waitSeconds };
-      return { host: hostName, ...(await composeUp(access, projectOf(input), wish, task)) };
+      return { host: hostName, ...(await composeUp(access(), projectOf(input), wish, task)) };
     },
   }),
   operation({
@@ -133,10 +156,10 @@ export const composeOperations = [
         removeOrphans: toggle({ description: 'Whether to remove containers of services that are not in the files' }),
       }),
     },
-    output: schema.object({ host: schema.string(), changed: schema.boolean(), removed: schema.array(schema.string()) }),
+    output: onHost({ changed: schema.boolean(), removed: schema.array(schema.string()) }),
     run: async ({ input, access, hostName, task }) => {
       const { removeOrphans } = input.options;
-      return { host: hostName, ...(await composeDown(access, projectOf(input), { removeOrphans }, task)) };
+      return { host: hostName, ...(await composeDown(access(), projectOf(input), { removeOrphans }, task)) };
     },
   }),
   operation({
@@ -146,10 +169,10 @@ export const composeOperations = [
     description: 'Restarts the containers of a project, or of some of its services',
     effect: 'changes',
     input: { host: hostField, ...projectFields, options: optional({ ...changeOptions, ...projectOptions }) },
-    output: schema.object({ host: schema.string(), containers }),
+    output: onHost({ containers }),
     run: async ({ input, access, hostName, task }) => ({
       host: hostName,
-      containers: await composeRestart(access, projectOf(input), input.services, task),
+      containers: await composeRestart(access(), projectOf(input), input.services, task),
     }),
   }),
   operation({
@@ -176,8 +199,7 @@ export const composeOperations = [
         maxKib: number({ label: 'Max Size (KiB)', default: 256, min: 1, max: 16_384, integer: true }),
       }),
     },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       text: schema.string(),
       bytes: schema.integer(),
       truncated: schema.boolean(),
@@ -190,7 +212,7 @@ export const composeOperations = [
         since: since === '' ? undefined : since,
         maxBytes: maxKib * 1024,
       };
-      return { host: hostName, ...(await composeLogs(access, projectOf(input), wish, task)) };
+      return { host: hostName, ...(await composeLogs(access(), projectOf(input), wish, task)) };
     },
   }),
 ];

@@ -1,22 +1,41 @@
-import { copyOut } from '../../../lib/docker/engine/archive';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { copyIn, copyOut } from '../../../lib/docker/engine/archive';
 import {
   awaitContainer,
   changePower,
+  createContainer,
   inspectContainer,
   listContainers,
   removeContainer,
   renameContainer,
   topContainer,
   updateContainer,
+  type NewContainer,
   type Power,
 } from '../../../lib/docker/engine/containers';
 import { execInContainer } from '../../../lib/docker/engine/exec';
 import { readLogs } from '../../../lib/docker/engine/logs';
+import { runOnce } from '../../../lib/docker/engine/run-once';
 import { containerStats } from '../../../lib/docker/engine/system';
-import { choice, keyValues, list, number, optional, schema, text, toggle, withBinary } from '../../declaration';
+import { withoutSecrets } from '../../../lib/secrets/redact';
+import { resolveReference, type SecretSources } from '../../../lib/secrets/resolve';
+import type { Task } from '../../../lib/task';
+import {
+  binaryProperty,
+  choice,
+  keyValues,
+  list,
+  number,
+  optional,
+  schema,
+  text,
+  toggle,
+  withBinary,
+} from '../../declaration';
 import { changeOptions, containerField, hostField, readOptions } from '../fields';
 import { operation } from '../operation';
-import { changeFacts, containerFacts, containerSummary } from '../schemas';
+import { changeFacts, containerFacts, containerSummary, onHost } from '../schemas';
 
 const listOperation = operation({
   resource: 'container',
@@ -33,7 +52,7 @@ const listOperation = operation({
       labels: list({ description: 'Each a label, or label=value; all must be there' }),
     }),
   },
-  output: schema.object(containerSummary),
+  output: onHost(containerSummary),
   run: async ({ input, engine, hostName, task }) => {
     const filter = { all: input.all, name: input.options.nameContains, labels: input.options.labels };
     return (await listContainers(await engine(), filter, task)).map((one) => ({ host: hostName, ...one }));
@@ -47,7 +66,7 @@ const getOperation = operation({
   description: 'Tells the state, health, limits, mounts and networks of a container',
   effect: 'reads',
   input: { host: hostField, container: containerField, options: optional(readOptions) },
-  output: schema.object(containerFacts),
+  output: onHost(containerFacts),
   run: async ({ input, engine, hostName, task }) => ({
     host: hostName,
     ...(await inspectContainer(await engine(), input.container, task)),
@@ -87,7 +106,7 @@ const powerOperations = (Object.keys(POWER) as Power[]).map((action) =>
         signal: text({ placeholder: 'SIGHUP', description: 'For kill. Default: SIGKILL.' }),
       }),
     },
-    output: schema.object({ ...containerFacts, ...changeFacts }),
+    output: onHost({ ...containerFacts, ...changeFacts }),
     run: async ({ input, engine, hostName, task }) => {
       const { graceSeconds, signal } = input.options;
       const wish = { action, graceSeconds, signal, dryRun: input.dryRun };
@@ -116,8 +135,7 @@ const removeOperation = operation({
       }),
     }),
   },
-  output: schema.object({
-    host: schema.string(),
+  output: onHost({
     name: schema.string(),
     id: schema.nullable(schema.string()),
     ...changeFacts,
@@ -145,7 +163,7 @@ const renameOperation = operation({
     newName: text({ required: true, placeholder: 'immich-old' }),
     options: optional(changeOptions),
   },
-  output: schema.object({ ...containerFacts, ...changeFacts }),
+  output: onHost({ ...containerFacts, ...changeFacts }),
   run: async ({ input, engine, hostName, task }) => {
     const { container, changed, before } = await renameContainer(await engine(), input.container, input.newName, task);
     return { host: hostName, ...container, changed, before, dryRun: false };
@@ -171,7 +189,7 @@ const updateOperation = operation({
       }),
     }),
   },
-  output: schema.object(containerFacts),
+  output: onHost(containerFacts),
   run: async ({ input, engine, hostName, task }) => {
     const { memoryMib, cpus, restartPolicy } = input.options;
     const memoryBytes = memoryMib === undefined ? undefined : memoryMib * 1024 * 1024;
@@ -201,8 +219,7 @@ const logsOperation = operation({
       maxKib: number({ label: 'Max Size (KiB)', default: 256, min: 1, max: 16_384, integer: true }),
     }),
   },
-  output: schema.object({
-    host: schema.string(),
+  output: onHost({
     container: schema.string(),
     text: schema.string(),
     lines: schema.integer(),
@@ -241,8 +258,7 @@ const statsOperation = operation({
   description: 'Measures CPU, memory and network of a container once, which takes a second',
   effect: 'reads',
   input: { host: hostField, container: containerField, options: optional(readOptions) },
-  output: schema.object({
-    host: schema.string(),
+  output: onHost({
     name: schema.string(),
     cpuPercent: schema.number('100 is one CPU'),
     memoryBytes: schema.integer(),
@@ -265,7 +281,7 @@ const topOperation = operation({
   description: 'Gives what runs in a container, one item each process',
   effect: 'reads',
   input: { host: hostField, container: containerField, options: optional(readOptions) },
-  output: schema.object({ host: schema.string(), process: schema.record(schema.string()) }),
+  output: onHost({ process: schema.record(schema.string()) }),
   run: async ({ input, engine, hostName, task }) =>
     (await topContainer(await engine(), input.container, task)).map((process) => ({ host: hostName, process })),
 });
@@ -291,8 +307,7 @@ const execOperation = operation({
       acceptExitCodes: list({ label: 'Accept Exit Codes', description: 'Beside 0' }),
     }),
   },
-  output: schema.object({
-    host: schema.string(),
+  output: onHost({
     container: schema.string(),
     stdout: schema.string(),
     stderr: schema.string(),
@@ -333,7 +348,7 @@ const waitOperation = operation({
       timeoutSeconds: number({ label: 'Timeout (Seconds)', default: 120, min: 1, max: 86_400 }),
     }),
   },
-  output: schema.object(containerFacts),
+  output: onHost(containerFacts),
   run: async ({ input, engine, hostName, task }) => {
     const wish = { state: input.state, timeoutMs: (input.options.timeoutSeconds ?? 120) * 1000 };
     return { host: hostName, ...(await awaitContainer(await engine(), input.container, wish, task)) };
@@ -352,7 +367,7 @@ const copyOutOperation = operation({
     path: text({ required: true, placeholder: '/data/export' }),
     options: optional({ ...readOptions, binaryField: text({ label: 'Output Binary Field', default: 'data' }) }),
   },
-  output: schema.object({ host: schema.string(), container: schema.string(), path: schema.string() }),
+  output: onHost({ container: schema.string(), path: schema.string() }),
   run: async ({ input, engine, hostName, binary, task }) => {
     const stream = await copyOut(await engine(), input.container, input.path, task);
     const file = await binary.store(stream, {
@@ -360,6 +375,194 @@ const copyOutOperation = operation({
     });
     const json = { host: hostName, container: input.container, path: input.path };
     return withBinary(json, { [input.options.binaryField ?? 'data']: file });
+  },
+});
+
+/** What a new container is made of. */
+const newContainer = {
+  user: text({ placeholder: '1000:1000' }),
+  directory: text({ placeholder: '/data' }),
+  environment: keyValues({}),
+  secretEnvironment: keyValues({
+    label: 'Secret Environment',
+    description: 'Variables whose values are secret references. Who may inspect the container can read them.',
+  }),
+  mounts: list({
+    placeholder: 'pgdata:/data',
+    description: 'Each a volume or path of the host, and where: /srv/x:/x:ro',
+  }),
+  publish: list({ placeholder: '127.0.0.1:8080:80' }),
+  network: text({ placeholder: 'proxy' }),
+  labels: keyValues({}),
+  memoryMib: number({ label: 'Memory (MiB)', default: 512, min: 6, integer: true }),
+  cpus: number({ label: 'CPUs', default: 1, min: 0.01 }),
+};
+
+interface NewContainerInput {
+  readonly user?: string;
+  readonly directory?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly secretEnvironment?: Readonly<Record<string, string>>;
+  readonly mounts?: readonly string[];
+  readonly publish?: readonly string[];
+  readonly network?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly memoryMib?: number;
+  readonly cpus?: number;
+}
+
+/** Works with a new container's wish, in which secrets are resolved; neither result nor failure tells them. */
+async function withNewContainer<T>(
+  options: NewContainerInput,
+  secrets: SecretSources,
+  task: Task,
+  work: (wish: Omit<NewContainer, 'image'>) => Promise<T>,
+): Promise<T> {
+  const hidden = await Promise.all(
+    Object.entries(options.secretEnvironment ?? {}).map(
+      async ([name, reference]) => [name, await resolveReference(reference, secrets, task)] as const,
+    ),
+  );
+  const filled = (value: string | undefined) => (value === '' ? undefined : value);
+  const wish = {
+    user: filled(options.user),
+    directory: filled(options.directory),
+    environment: { ...options.environment, ...Object.fromEntries(hidden) },
+    binds: options.mounts,
+    publish: options.publish,
+    network: filled(options.network),
+    labels: options.labels,
+    memoryBytes: options.memoryMib === undefined ? undefined : options.memoryMib * 1024 * 1024,
+    cpus: options.cpus,
+  };
+  return await withoutSecrets(
+    hidden.map(([, value]) => value),
+    () => work(wish),
+  );
+}
+
+const imageOfNew = text({ required: true, placeholder: 'redis:7-alpine', description: 'It must be on the host' });
+
+const createOperation = operation({
+  resource: 'container',
+  name: 'create',
+  action: 'Create a container',
+  description: 'Makes a container, and starts it unless told otherwise',
+  effect: 'creates',
+  input: {
+    host: hostField,
+    containerName: text({ required: true, placeholder: 'cache' }),
+    image: imageOfNew,
+    arguments: list({
+      verbatim: true,
+      description: 'Its command, one argument on each line. Empty: what the image says.',
+    }),
+    options: optional({
+      ...changeOptions,
+      ...newContainer,
+      restartPolicy: choice({
+        options: { no: 'No', always: 'Always', 'on-failure': 'On Failure', 'unless-stopped': 'Unless Stopped' },
+        default: 'unless-stopped',
+      }),
+      start: toggle({ default: true, description: 'Whether to start it, too' }),
+    }),
+  },
+  output: onHost(containerFacts),
+  run: async ({ input, engine, secrets, hostName, task }) => {
+    const { restartPolicy, start = true } = input.options;
+    return await withNewContainer(input.options, secrets, task, async (wish) => {
+      const on = await engine();
+      const argv = input.arguments.filter((one, at, all) => one !== '' || at < all.length - 1);
+      const made = await createContainer(
+        on,
+        { ...wish, name: input.containerName, image: input.image, argv, restartPolicy },
+        task,
+      );
+      if (!start) return { host: hostName, ...made };
+      return { host: hostName, ...(await changePower(on, made.id, { action: 'start' }, task)).container };
+    });
+  },
+});
+
+const runOnceOperation = operation({
+  resource: 'container',
+  name: 'runOnce',
+  label: 'Run Once',
+  action: 'Run a container once',
+  description: 'Makes a container, runs it to its end, gives what it wrote, and removes it in every case',
+  effect: 'changes',
+  input: {
+    host: hostField,
+    image: imageOfNew,
+    arguments: list({
+      verbatim: true,
+      description: 'Its command, one argument on each line. Empty: what the image says.',
+    }),
+    options: optional({
+      ...changeOptions,
+      ...newContainer,
+      timeoutSeconds: number({ label: 'Timeout (Seconds)', default: 600, min: 1, max: 86_400 }),
+      acceptExitCodes: list({ label: 'Accept Exit Codes', description: 'Beside 0' }),
+    }),
+  },
+  output: onHost({
+    image: schema.string(),
+    exitCode: schema.integer(),
+    oomKilled: schema.boolean(),
+    stdout: schema.string(),
+    stderr: schema.string(),
+    truncated: schema.boolean(),
+  }),
+  run: async ({ input, engine, secrets, hostName, task }) => {
+    const { timeoutSeconds = 600, acceptExitCodes = [] } = input.options;
+    return await withNewContainer(input.options, secrets, task, async (wish) => {
+      const argv = input.arguments.filter((one, at, all) => one !== '' || at < all.length - 1);
+      const limits = { timeoutMs: timeoutSeconds * 1000, acceptExitCodes: [0, ...acceptExitCodes.map(Number)] };
+      const result = await runOnce(await engine(), { ...wish, ...limits, image: input.image, argv }, task);
+      return { host: hostName, ...result };
+    });
+  },
+});
+
+const copyInOperation = operation({
+  resource: 'container',
+  name: 'copyIn',
+  action: 'Copy into a container',
+  description: 'Puts a file of the item into a container, in constant memory. A file of that name is replaced.',
+  effect: 'changes',
+  input: {
+    host: hostField,
+    container: containerField,
+    folder: text({ required: true, placeholder: '/data', description: 'Where it goes. It must be there.' }),
+    binaryField: binaryProperty({ label: 'Input Binary Field', default: 'data' }),
+    options: optional({
+      ...changeOptions,
+      fileName: text({ label: 'File Name', description: 'Empty: as the item calls it' }),
+      mode: text({ default: '0644', placeholder: '0644' }),
+    }),
+  },
+  output: onHost({ container: schema.string(), path: schema.string(), bytes: schema.integer() }),
+  run: async ({ input, engine, hostName, binary, task }) => {
+    const file = binary.read(input.binaryField);
+    const { fileName = '', mode = '0644' } = input.options;
+    const name = fileName === '' ? file.fileName : fileName;
+    const opened = await file.open();
+    // An archive begins with the size of its file. n8n knows it but for the smallest of files, kept in memory.
+    const content = file.bytes === undefined ? await buffer(opened) : undefined;
+    const length = content?.length ?? file.bytes ?? 0;
+    const stream = content === undefined ? opened : Readable.from([content]);
+    await copyIn(
+      await engine(),
+      input.container,
+      { folder: input.folder, name, content: stream, length, mode: Number.parseInt(mode, 8) },
+      task,
+    );
+    return {
+      host: hostName,
+      container: input.container,
+      path: `${input.folder.replace(/\/+$/, '')}/${name}`,
+      bytes: length,
+    };
   },
 });
 
@@ -376,4 +579,7 @@ export const containerOperations = [
   execOperation,
   waitOperation,
   copyOutOperation,
+  copyInOperation,
+  createOperation,
+  runOnceOperation,
 ];

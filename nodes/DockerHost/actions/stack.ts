@@ -1,11 +1,14 @@
 import { deployStack, rollBackStack } from '../../../lib/docker/deploy/deploy';
 import { history, pruneReleases } from '../../../lib/docker/deploy/history';
+import { startInOrder } from '../../../lib/docker/deploy/start-order';
+import { updateStack, type ServiceUpdate } from '../../../lib/docker/update/update';
 import { withoutSecrets } from '../../../lib/secrets/redact';
 import { resolveReference } from '../../../lib/secrets/resolve';
 import { choice, keyValues, list, number, optional, schema, text, toggle } from '../../declaration';
 import { changeOptions, hostField, readOptions, stackFields, switchOptions } from '../fields';
 import { operation } from '../operation';
-import { switchFacts } from '../schemas';
+import { registryOptions, withRegistryLogin } from '../registryLogin';
+import { composeContainer, onHost, switchFacts } from '../schemas';
 
 const deployOperation = operation({
   resource: 'stack',
@@ -64,7 +67,7 @@ const deployOperation = operation({
       redeploy: toggle({ description: 'Whether to switch also when nothing has changed' }),
     }),
   },
-  output: schema.object({
+  output: onHost({
     ...switchFacts,
     plan: schema.object({
       from: schema.nullable(schema.object({ release: schema.integer(), commit: schema.string() })),
@@ -73,6 +76,7 @@ const deployOperation = operation({
       envChanged: schema.boolean(),
       images: schema.array(schema.string()),
       overwrites: schema.array(schema.string()),
+      undoesUpdates: schema.array(schema.string(), 'Updates on the host that the files of the commit do not know'),
       movedData: schema.array(
         schema.object({
           service: schema.string(),
@@ -109,7 +113,7 @@ const deployOperation = operation({
     const secretValues = [...hidden.map(([, value]) => value), ...(token === undefined ? [] : [token])];
     return await withoutSecrets(secretValues, async () => ({
       host: hostName,
-      ...(await deployStack(access, wish, task)),
+      ...(await deployStack(access(), wish, task)),
     }));
   },
 });
@@ -127,13 +131,13 @@ const rollBackOperation = operation({
     release: number({ default: 1, min: 1, integer: true, description: 'Its number in the history' }),
     options: optional({ ...changeOptions, ...switchOptions }),
   },
-  output: schema.object(switchFacts),
+  output: onHost(switchFacts),
   run: async ({ input, access, hostName, task }) => {
     const { healthSeconds, graceSeconds, lockWaitSeconds } = input.options;
     const { stack, directory, release, dryRun } = input;
     const lockWaitMs = lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000;
     const wish = { stack, directory, release, healthSeconds, graceSeconds, lockWaitMs, dryRun };
-    return { host: hostName, ...(await rollBackStack(access, wish, task)) };
+    return { host: hostName, ...(await rollBackStack(access(), wish, task)) };
   },
 });
 
@@ -145,8 +149,7 @@ const historyOperation = operation({
   description: 'Gives the releases that the host still has, one item each, the newest first',
   effect: 'reads',
   input: { host: hostField, stack: stackFields.stack, options: optional(readOptions) },
-  output: schema.object({
-    host: schema.string(),
+  output: onHost({
     stack: schema.string(),
     release: schema.integer(),
     live: schema.boolean(),
@@ -161,7 +164,7 @@ const historyOperation = operation({
     log: schema.nullable(schema.string('Last lines of the container that was not well')),
   }),
   run: async ({ input, access, hostName, task }) =>
-    (await history(access, input.stack, task)).map(({ base: _, outcome, ...release }) => ({
+    (await history(access(), input.stack, task)).map(({ base: _, outcome, ...release }) => ({
       host: hostName,
       stack: input.stack,
       ...release,
@@ -183,8 +186,7 @@ const pruneOperation = operation({
     keep: number({ default: 5, min: 1, max: 1000, integer: true, description: 'How many of the newest to keep' }),
     options: optional(changeOptions),
   },
-  output: schema.object({
-    host: schema.string(),
+  output: onHost({
     stack: schema.string(),
     changed: schema.boolean(),
     removed: schema.array(schema.integer()),
@@ -193,8 +195,157 @@ const pruneOperation = operation({
   }),
   run: async ({ input, access, hostName, task }) => {
     const { stack, keep, dryRun } = input;
-    return { host: hostName, stack, ...(await pruneReleases(access, { stack, keep, dryRun }, task)), dryRun };
+    return { host: hostName, stack, ...(await pruneReleases(access(), { stack, keep, dryRun }, task)), dryRun };
   },
 });
 
-export const stackOperations = [deployOperation, rollBackOperation, historyOperation, pruneOperation];
+const counts = schema.record(schema.integer());
+
+const updateOperation = operation({
+  resource: 'stack',
+  name: 'update',
+  label: 'Update Images',
+  action: 'Update the images of a stack',
+  description:
+    'Finds newer digests or tags, makes them a release, watches it, and puts the images before back when it is not well',
+  effect: 'changes',
+  dryRun: true,
+  input: {
+    host: hostField,
+    stack: stackFields.stack,
+    services: list({
+      description:
+        'Only these. Databases and services labelled selfhost.update=named are updated only when named here.',
+    }),
+    rules: keyValues({
+      label: 'Rules',
+      description:
+        'By service, or * for all others: digest (the same tag), a range like ^16.2, ~1.4 or >=2 <3, or /a regular expression/',
+    }),
+    options: optional({
+      ...changeOptions,
+      ...switchOptions,
+      ...registryOptions,
+      directory: text({
+        placeholder: '/srv/stacks/immich',
+        description: 'Of a project that was not deployed by this node. Its files are not touched.',
+      }),
+      project: text({ label: 'Project Name', description: 'Empty: made from the name of the directory' }),
+      scan: toggle({
+        label: 'Compare Vulnerabilities',
+        default: true,
+        description: 'Whether to ask trivy or grype, where the host has one, about the images before and after',
+      }),
+    }),
+  },
+  output: onHost({
+    ...switchFacts,
+    changeInFiles: schema.array(schema.string(), 'What to write into the Compose files, so that the next deploy knows'),
+    services: schema.array(
+      schema.object({
+        service: schema.string(),
+        image: schema.nullable(schema.string()),
+        state: schema.oneOf(['newer', 'current', 'built', 'only when named', 'pinned', 'not named', 'unknown']),
+        newImage: schema.nullable(schema.string()),
+        digest: schema.nullable(schema.string()),
+        newDigest: schema.nullable(schema.string()),
+        why: schema.nullable(schema.string()),
+        scanner: schema.nullable(schema.string('trivy, grype or no scanner; null where there was nothing to compare')),
+        scanFailed: schema.nullable(schema.string()),
+        before: counts,
+        after: counts,
+        fixed: schema.array(schema.string(), 'Vulnerabilities that the newer image does not have'),
+        added: schema.array(schema.string(), 'Vulnerabilities that only the newer image has'),
+      }),
+    ),
+  }),
+  run: async ({ input, access, secrets, hostName, task }) => {
+    const { stack, services, rules, dryRun, options } = input;
+    const { directory, project, scan, healthSeconds, graceSeconds, lockWaitSeconds } = options;
+    return await withRegistryLogin(options, secrets, task, async (login) => {
+      const wish = {
+        ...{ stack, services, rules, dryRun, login, scan, healthSeconds, graceSeconds },
+        directory: directory === '' ? undefined : directory,
+        project: project === '' ? undefined : project,
+        lockWaitMs: lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000,
+      };
+      const result = await updateStack(access(), wish, task);
+      return { host: hostName, ...result, services: result.services.map(flatUpdate) };
+    });
+  },
+});
+
+function flatUpdate({ vulnerabilities, ...update }: ServiceUpdate) {
+  const compared = vulnerabilities?.kind === 'compared' ? vulnerabilities : undefined;
+  return {
+    ...update,
+    scanner:
+      vulnerabilities === null
+        ? null
+        : vulnerabilities.kind === 'no scanner'
+          ? vulnerabilities.kind
+          : vulnerabilities.scanner,
+    scanFailed: vulnerabilities?.kind === 'failed' ? vulnerabilities.why : null,
+    before: compared?.before ?? {},
+    after: compared?.after ?? {},
+    fixed: compared?.fixed ?? [],
+    added: compared?.added ?? [],
+  };
+}
+
+const startOrderOperation = operation({
+  resource: 'stack',
+  name: 'startInOrder',
+  label: 'Start in Order',
+  action: 'Start stacks in order',
+  description: 'Brings stacks up one after the other, each healthy before the next, and ends at the first that is not',
+  effect: 'changes',
+  dryRun: true,
+  input: {
+    host: hostField,
+    stacks: list({
+      required: true,
+      placeholder: 'traefik',
+      description: 'In this order. Each is a stack that was deployed here, or the directory of a project.',
+    }),
+    options: optional({
+      ...changeOptions,
+      waitSeconds: number({
+        label: 'Wait (Seconds)',
+        default: 300,
+        min: 1,
+        max: 3600,
+        integer: true,
+        description: 'For each stack',
+      }),
+    }),
+  },
+  output: onHost({
+    succeeded: schema.boolean(),
+    changed: schema.boolean(),
+    dryRun: schema.boolean(),
+    stacks: schema.array(
+      schema.object({
+        stack: schema.string(),
+        state: schema.oneOf(['healthy', 'failed', 'not begun']),
+        changed: schema.boolean(),
+        reason: schema.nullable(schema.string()),
+        containers: schema.array(schema.object(composeContainer)),
+      }),
+    ),
+  }),
+  run: async ({ input, access, hostName, task }) => {
+    const { stacks, dryRun, options } = input;
+    const wish = { stacks, dryRun, waitSeconds: options.waitSeconds ?? 300 };
+    return { host: hostName, ...(await startInOrder(access(), wish, task)), dryRun };
+  },
+});
+
+export const stackOperations = [
+  deployOperation,
+  updateOperation,
+  rollBackOperation,
+  startOrderOperation,
+  historyOperation,
+  pruneOperation,
+];

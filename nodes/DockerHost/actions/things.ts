@@ -3,24 +3,26 @@ import {
   inspectImage,
   listImages,
   pullImage,
+  pushImage,
   registryDigest,
   removeImage,
   tagImage,
 } from '../../../lib/docker/engine/images';
 import { createNetwork, inspectNetwork, listNetworks, removeNetwork } from '../../../lib/docker/engine/networks';
-import { diskUsage, events, prune, systemInfo } from '../../../lib/docker/engine/system';
+import { diskUsage, engineVersion, events, ping, prune, systemInfo } from '../../../lib/docker/engine/system';
 import { createVolume, inspectVolume, listVolumes, removeVolume } from '../../../lib/docker/engine/volumes';
 import { choice, keyValues, list, number, optional, schema, text, toggle } from '../../declaration';
 import { changeOptions, hostField, readOptions } from '../fields';
+import { registryOptions, withRegistryLogin } from '../registryLogin';
 import { operation } from '../operation';
-import { imageFacts, networkFacts, volumeFacts } from '../schemas';
+import { imageFacts, networkFacts, onHost, volumeFacts } from '../schemas';
 
 const imageField = text({
   required: true,
   placeholder: 'redis:7-alpine',
   description: 'Name with tag or digest, or ID',
 });
-const removed = { host: schema.string(), name: schema.string(), changed: schema.boolean(), dryRun: schema.boolean() };
+const removed = { name: schema.string(), changed: schema.boolean(), dryRun: schema.boolean() };
 
 export const imageOperations = [
   operation({
@@ -36,7 +38,7 @@ export const imageOperations = [
         reference: text({ placeholder: 'ghcr.io/*', description: 'Only names like this' }),
       }),
     },
-    output: schema.object(imageFacts),
+    output: onHost(imageFacts),
     run: async ({ input, engine, hostName, task }) =>
       (await listImages(await engine(), { reference: input.options.reference }, task)).map((one) => ({
         host: hostName,
@@ -50,7 +52,7 @@ export const imageOperations = [
     description: 'Tells tags, digests, size and labels of an image',
     effect: 'reads',
     input: { host: hostField, image: imageField, options: optional(readOptions) },
-    output: schema.object(imageFacts),
+    output: onHost(imageFacts),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await inspectImage(await engine(), input.image, task)),
@@ -60,18 +62,33 @@ export const imageOperations = [
     resource: 'image',
     name: 'pull',
     action: 'Pull an image',
-    description: 'Fetches an image from its registry, which must not need a login',
+    description: 'Fetches an image from its registry',
     effect: 'changes',
-    input: { host: hostField, image: imageField, options: optional(changeOptions) },
-    output: schema.object({
+    input: { host: hostField, image: imageField, options: optional({ ...changeOptions, ...registryOptions }) },
+    output: onHost({
       ...imageFacts,
       changed: schema.boolean(),
       before: schema.nullable(schema.string('ID of what the name stood for before')),
     }),
-    run: async ({ input, engine, hostName, task }) => {
-      const { image, changed, before } = await pullImage(await engine(), input.image, undefined, task);
-      return { host: hostName, ...image, changed, before };
-    },
+    run: async ({ input, engine, secrets, hostName, task }) =>
+      await withRegistryLogin(input.options, secrets, task, async (login) => {
+        const { image, changed, before } = await pullImage(await engine(), input.image, login, task);
+        return { host: hostName, ...image, changed, before };
+      }),
+  }),
+  operation({
+    resource: 'image',
+    name: 'push',
+    action: 'Push an image',
+    description: 'Sends an image to the registry that its name begins with',
+    effect: 'changes',
+    input: { host: hostField, image: imageField, options: optional({ ...changeOptions, ...registryOptions }) },
+    output: onHost(imageFacts),
+    run: async ({ input, engine, secrets, hostName, task }) =>
+      await withRegistryLogin(input.options, secrets, task, async (login) => ({
+        host: hostName,
+        ...(await pushImage(await engine(), input.image, login, task)),
+      })),
   }),
   operation({
     resource: 'image',
@@ -79,19 +96,19 @@ export const imageOperations = [
     action: 'Check the registry for a newer image',
     description: 'Compares the digest that the registry has for a tag with the one on the host. Nothing is pulled.',
     effect: 'reads',
-    input: { host: hostField, image: imageField, options: optional(readOptions) },
-    output: schema.object({
-      host: schema.string(),
+    input: { host: hostField, image: imageField, options: optional({ ...readOptions, ...registryOptions }) },
+    output: onHost({
       image: schema.string(),
       remote: schema.string(),
       local: schema.array(schema.string()),
       newer: schema.boolean(),
     }),
-    run: async ({ input, engine, hostName, task }) => ({
-      host: hostName,
-      image: input.image,
-      ...(await registryDigest(await engine(), input.image, undefined, task)),
-    }),
+    run: async ({ input, engine, secrets, hostName, task }) =>
+      await withRegistryLogin(input.options, secrets, task, async (login) => ({
+        host: hostName,
+        image: input.image,
+        ...(await registryDigest(await engine(), input.image, login, task)),
+      })),
   }),
   operation({
     resource: 'image',
@@ -101,8 +118,7 @@ export const imageOperations = [
     description: 'Gives the layers of an image, one item each, the newest first',
     effect: 'reads',
     input: { host: hostField, image: imageField, options: optional(readOptions) },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       id: schema.string(),
       created: schema.string(),
       createdBy: schema.string(),
@@ -123,7 +139,7 @@ export const imageOperations = [
       newName: text({ required: true, placeholder: 'redis:before-update' }),
       options: optional(changeOptions),
     },
-    output: schema.object(imageFacts),
+    output: onHost(imageFacts),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await tagImage(await engine(), input.image, input.newName, task)),
@@ -144,8 +160,7 @@ export const imageOperations = [
         force: toggle({ description: 'Whether to remove it with all its names' }),
       }),
     },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       changed: schema.boolean(),
       removed: schema.array(schema.string()),
       dryRun: schema.boolean(),
@@ -173,7 +188,7 @@ export const volumeOperations = [
         unused: toggle({ label: 'Only Unused', description: 'Whether to list only volumes of no container' }),
       }),
     },
-    output: schema.object(volumeFacts),
+    output: onHost(volumeFacts),
     run: async ({ input, engine, hostName, task }) => {
       const filter = { unused: input.options.unused === true ? true : undefined };
       return (await listVolumes(await engine(), filter, task)).map((one) => ({ host: hostName, ...one }));
@@ -186,7 +201,7 @@ export const volumeOperations = [
     description: 'Tells where a volume is and which containers use it',
     effect: 'reads',
     input: { host: hostField, volume: volumeField, options: optional(readOptions) },
-    output: schema.object({ ...volumeFacts, usedBy: schema.array(schema.string()) }),
+    output: onHost({ ...volumeFacts, usedBy: schema.array(schema.string()) }),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await inspectVolume(await engine(), input.volume, task)),
@@ -199,7 +214,7 @@ export const volumeOperations = [
     description: 'Makes a volume, or finds it made',
     effect: 'creates',
     input: { host: hostField, volume: volumeField, options: optional({ ...changeOptions, labels: keyValues({}) }) },
-    output: schema.object({ ...volumeFacts, changed: schema.boolean() }),
+    output: onHost({ ...volumeFacts, changed: schema.boolean() }),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await createVolume(await engine(), { name: input.volume, labels: input.options.labels }, task)),
@@ -214,7 +229,7 @@ export const volumeOperations = [
     dryRun: true,
     needsApproval: true,
     input: { host: hostField, volume: volumeField, options: optional(changeOptions) },
-    output: schema.object(removed),
+    output: onHost(removed),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await removeVolume(await engine(), input.volume, { dryRun: input.dryRun }, task)),
@@ -233,7 +248,7 @@ export const networkOperations = [
     description: 'Gives the networks of Docker on a host, one item each',
     effect: 'reads',
     input: { host: hostField, options: optional(readOptions) },
-    output: schema.object(networkFacts),
+    output: onHost(networkFacts),
     run: async ({ engine, hostName, task }) =>
       (await listNetworks(await engine(), {}, task)).map((one) => ({ host: hostName, ...one })),
   }),
@@ -244,7 +259,7 @@ export const networkOperations = [
     description: 'Tells the subnets of a network and which containers are in it',
     effect: 'reads',
     input: { host: hostField, network: networkField, options: optional(readOptions) },
-    output: schema.object({ ...networkFacts, usedBy: schema.array(schema.string()) }),
+    output: onHost({ ...networkFacts, usedBy: schema.array(schema.string()) }),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await inspectNetwork(await engine(), input.network, task)),
@@ -266,7 +281,7 @@ export const networkOperations = [
         labels: keyValues({}),
       }),
     },
-    output: schema.object({ ...networkFacts, changed: schema.boolean() }),
+    output: onHost({ ...networkFacts, changed: schema.boolean() }),
     run: async ({ input, engine, hostName, task }) => {
       const { subnet, internal, labels } = input.options;
       const wish = { name: input.network, subnet: subnet === '' ? undefined : subnet, internal, labels };
@@ -281,7 +296,7 @@ export const networkOperations = [
     effect: 'destroys',
     dryRun: true,
     input: { host: hostField, network: networkField, options: optional(changeOptions) },
-    output: schema.object(removed),
+    output: onHost(removed),
     run: async ({ input, engine, hostName, task }) => ({
       host: hostName,
       ...(await removeNetwork(await engine(), input.network, { dryRun: input.dryRun }, task)),
@@ -298,8 +313,7 @@ export const systemOperations = [
     description: 'Tells versions, storage and counts of the Docker on a host',
     effect: 'reads',
     input: { host: hostField, options: optional(readOptions) },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       serverVersion: schema.string(),
       apiVersion: schema.string('The newest that both sides know'),
       operatingSystem: schema.string(),
@@ -318,13 +332,42 @@ export const systemOperations = [
   }),
   operation({
     resource: 'system',
+    name: 'ping',
+    action: 'Ping the engine',
+    description: 'Asks the engine whether it is there, and how long its answer takes',
+    effect: 'reads',
+    input: { host: hostField, options: optional(readOptions) },
+    output: onHost({ apiVersion: schema.string(), milliseconds: schema.integer() }),
+    run: async ({ engine, hostName, task }) => ({ host: hostName, ...(await ping(await engine(), task)) }),
+  }),
+  operation({
+    resource: 'system',
+    name: 'version',
+    label: 'Get Version',
+    action: 'Get the versions of the engine',
+    description: 'Tells the versions of the engine, its API and its parts',
+    effect: 'reads',
+    input: { host: hostField, options: optional(readOptions) },
+    output: onHost({
+      version: schema.string(),
+      apiVersion: schema.string('The newest that both sides know'),
+      newestApiVersion: schema.string(),
+      oldestApiVersion: schema.string(),
+      operatingSystem: schema.string(),
+      architecture: schema.string(),
+      kernel: schema.string(),
+      components: schema.record(schema.string(), 'Version by part: containerd, runc, …'),
+    }),
+    run: async ({ engine, hostName, task }) => ({ host: hostName, ...(await engineVersion(await engine(), task)) }),
+  }),
+  operation({
+    resource: 'system',
     name: 'diskUsage',
     action: 'Get the disk usage',
     description: 'Tells what images, containers, volumes and build caches take',
     effect: 'reads',
     input: { host: hostField, options: optional(readOptions) },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       imagesBytes: schema.integer(),
       containersBytes: schema.integer(),
       volumesBytes: schema.integer(),
@@ -351,8 +394,7 @@ export const systemOperations = [
         actions: list({ description: 'For example die, oom or start' }),
       }),
     },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       type: schema.string(),
       action: schema.string(),
       id: schema.string(),
@@ -392,8 +434,7 @@ export const systemOperations = [
       }),
       options: optional({ ...changeOptions, labels: list({ description: 'Only what has all of these labels' }) }),
     },
-    output: schema.object({
-      host: schema.string(),
+    output: onHost({
       what: schema.string(),
       changed: schema.boolean(),
       removed: schema.array(schema.string()),

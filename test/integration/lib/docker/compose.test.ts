@@ -13,7 +13,7 @@ import {
 } from '../../../../lib/docker/compose/compose';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
-import { startDockerMachine, type DockerMachine } from './docker-machine';
+import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 
 jest.setTimeout(60_000);
 

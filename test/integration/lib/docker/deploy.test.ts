@@ -8,23 +8,13 @@ import { history, pruneReleases } from '../../../../lib/docker/deploy/history';
 import { readLock } from '../../../../lib/host/locks/lock';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { DeployWish } from '../../../../lib/docker/deploy/wish';
+import { shop } from '../../../shared/shop';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
-import { startDockerMachine, type DockerMachine } from './docker-machine';
+import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 
 jest.setTimeout(60_000);
 
-const compose = (change: Readonly<Record<string, string>> = {}) => `
-services:
-  web:
-    image: ${change.image ?? 'tiny:1'}
-    command: httpd -f -h /site
-    environment: { SECRET: "\${SECRET}" }
-    ports: [ "${change.port ?? '18090:80'}" ]
-    volumes: [ "${change.data ?? './data'}:/data", "./site:/site:ro" ]
-    stop_grace_period: 0s
-    healthcheck: { test: ["CMD", "test", "-f", "/site/ok"], interval: 200ms, timeout: 5s, retries: 2 }
-`;
 const SECRET = `it's "5$" \\ and more`;
 
 describeAsRoot('deploys', () => {
@@ -58,7 +48,7 @@ describeAsRoot('deploys', () => {
       healthSeconds: 15,
       graceSeconds: 0,
     };
-    first = await git.commit({ 'compose.yml': compose(), 'site/index.html': 'one\n', 'site/ok': '' });
+    first = await git.commit({ 'compose.yml': shop(), 'site/index.html': 'one\n', 'site/ok': '' });
     second = await git.commit({ 'site/index.html': 'two\n', 'site/new.html': 'new\n' });
   });
   afterAll(async () => {
@@ -105,14 +95,14 @@ describeAsRoot('deploys', () => {
   });
 
   test('an image that cannot be had stops the deploy before anything is touched', async () => {
-    const commit = await git.commit({ 'compose.yml': compose({ image: '127.0.0.1:1/none:1' }) });
+    const commit = await git.commit({ 'compose.yml': shop({ image: '127.0.0.1:1/none:1' }) });
     await expect(deploy(commit)).rejects.toMatchObject({ code: 'compose_failed' });
     expect(await page()).toBe('two');
     expect(await readFile(join(base.directory, 'compose.yml'), 'utf8')).toContain('tiny:1');
   });
 
   test('a release that is unhealthy is taken back, with its .env, and the report says so', async () => {
-    const commit = await git.commit({ 'compose.yml': compose(), 'site/index.html': 'sick\n', 'site/ok': null });
+    const commit = await git.commit({ 'compose.yml': shop(), 'site/index.html': 'sick\n', 'site/ok': null });
     const result = await deploy(commit, { env: { SECRET: 'other' } });
     expect(result).toMatchObject({
       succeeded: false,
@@ -130,7 +120,7 @@ describeAsRoot('deploys', () => {
 
   test('a port that is taken takes the release back', async () => {
     await machine.docker.docker('run', '-d', '--name', 'thief', '-p', '18091:80', 'tiny:1');
-    const commit = await git.commit({ 'compose.yml': compose({ port: '18091:80' }), 'site/ok': '' });
+    const commit = await git.commit({ 'compose.yml': shop({ port: '18091:80' }), 'site/ok': '' });
     const result = await deploy(commit);
     expect(result).toMatchObject({ succeeded: false, live: 2, liveIsWell: true, rolledBack: true });
     expect(result.reason).toContain('port is already allocated');
@@ -139,7 +129,7 @@ describeAsRoot('deploys', () => {
   });
 
   test('a mount that would move its data is refused', async () => {
-    const commit = await git.commit({ 'compose.yml': compose({ data: './elsewhere' }) });
+    const commit = await git.commit({ 'compose.yml': shop({ data: './elsewhere' }) });
     await expect(deploy(commit)).rejects.toMatchObject({
       code: 'data_would_move',
       details: {
@@ -159,7 +149,7 @@ describeAsRoot('deploys', () => {
   });
 
   test('what was changed by hand, or lies in the way, is refused until it may be overwritten', async () => {
-    await git.commit({ 'compose.yml': compose() });
+    await git.commit({ 'compose.yml': shop() });
     const commit = await git.commit({ 'site/hand.html': 'from git\n' });
     await writeFile(join(base.directory, 'site/index.html'), 'edited by hand\n');
     await writeFile(join(base.directory, 'site/hand.html'), 'made by hand\n');
@@ -170,6 +160,17 @@ describeAsRoot('deploys', () => {
     expect(await page()).toBe('edited by hand');
     expect(await deploy(commit, { overwrite: true })).toMatchObject({ succeeded: true });
     expect(await page()).toBe('sick');
+  });
+
+  test('a connection that is cut in mid-switch is made again, and the report is what the host did', async () => {
+    const commit = await git.commit({ 'site/index.html': 'after the cut\n', 'site/ok': '' });
+    const deploying = deploy(commit);
+    await until('the switch has begun', 20_000, async () =>
+      (await readFile(join(base.directory, 'site/index.html'), 'utf8')) === 'after the cut\n' ? true : undefined,
+    );
+    machine.cut();
+    expect(await deploying).toMatchObject({ succeeded: true, liveIsWell: true });
+    expect(await page()).toBe('after the cut');
   });
 
   test('a connection that is cut in mid-switch, and an n8n that is gone, leave the host to put it right', async () => {
@@ -190,7 +191,7 @@ describeAsRoot('deploys', () => {
       return newest?.commit === commit && newest.outcome.kind === 'failed' ? newest.outcome : undefined;
     });
     expect(outcome).toMatchObject({ live: live?.release, well: true });
-    expect(await page()).toBe('sick');
+    expect(await page()).toBe('after the cut');
   });
 
   test('of two deploys at once one waits, and is refused when it may not wait', async () => {

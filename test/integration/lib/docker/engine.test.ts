@@ -32,7 +32,7 @@ import { createVolume, inspectVolume, removeVolume } from '../../../../lib/docke
 import { hostOf } from '../../../shared/lab-host';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
-import { startDockerMachine, type DockerMachine } from './docker-machine';
+import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 
 jest.setTimeout(60_000);
 

@@ -1,0 +1,14 @@
+/** A stack with one service, whose health is a file of the repository. Its data directory must never move. */
+export function shop(change: { readonly image?: string; readonly port?: string; readonly data?: string } = {}): string {
+  return `
+services:
+  web:
+    image: ${change.image ?? 'tiny:1'}
+    command: httpd -f -h /site
+    environment: { SECRET: "\${SECRET}" }
+    ports: [ "${change.port ?? '18090:80'}" ]
+    volumes: [ "${change.data ?? './data'}:/data", "./site:/site:ro" ]
+    stop_grace_period: 0s
+    healthcheck: { test: ["CMD", "test", "-f", "/site/ok"], interval: 200ms, timeout: 5s, retries: 2 }
+`;
+}
