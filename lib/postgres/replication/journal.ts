@@ -1,0 +1,51 @@
+/** The steps of a promotion, each written down on the candidate's host before it begins. */
+export const STEPS = ['claimed', 'cut', 'silenced', 'promoting', 'promoted', 'done', 'abandoned'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** What can be shown of a journal. The settings it saves may hold a password, and stay on the host. */
+export interface JournalShown {
+  readonly kind: 'failover' | 'switchover';
+  readonly epoch: number;
+  readonly run: string;
+  readonly from: string;
+  readonly to: string;
+  readonly step: Step;
+  /** How the old primary was silenced. */
+  readonly fence: string | null;
+  /** Up to where the candidate had received when nobody could send it any more. */
+  readonly lsn: string | null;
+  readonly claimedAt: string | null;
+}
+
+export function isOpen(journal: JournalShown | null): journal is JournalShown {
+  return journal !== null && journal.step !== 'done' && journal.step !== 'abandoned';
+}
+
+/** From `promoting` on there is no way back: the candidate may already take writes. */
+export function isPastReturn({ step }: JournalShown): boolean {
+  return step === 'promoting' || step === 'promoted' || step === 'done';
+}
+
+export function parseJournal(lines: readonly string[]): JournalShown | null {
+  if (lines.length === 0) return null;
+  const fields = new Map(
+    lines.map((line) => {
+      const at = line.indexOf('=');
+      return [line.slice(0, at), line.slice(at + 1)] as const;
+    }),
+  );
+  const step = STEPS.find((one) => one === fields.get('step'));
+  const optional = (name: string) => (fields.get(name) ?? '') || null;
+  return {
+    kind: fields.get('kind') === 'switchover' ? 'switchover' : 'failover',
+    epoch: Number(fields.get('epoch')),
+    run: fields.get('run') ?? '',
+    from: fields.get('from') ?? '',
+    to: fields.get('to') ?? '',
+    // A step that this version does not know may be past the point of no return.
+    step: step ?? 'promoting',
+    fence: optional('fence'),
+    lsn: optional('lsn'),
+    claimedAt: optional('at'),
+  };
+}
