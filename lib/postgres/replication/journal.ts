@@ -14,10 +14,14 @@ export interface JournalShown {
   readonly fence: string | null;
   /** Up to where the candidate had received when nobody could send it any more. */
   readonly lsn: string | null;
+  /** The record said that every acknowledged commit is on the candidate. */
+  readonly lossless: boolean;
   readonly claimedAt: string | null;
 }
 
-export function isOpen(journal: JournalShown | null): journal is JournalShown {
+type OpenJournal = JournalShown & { readonly step: Exclude<Step, 'done' | 'abandoned'> };
+
+export function isOpen(journal: JournalShown | null): journal is OpenJournal {
   return journal !== null && journal.step !== 'done' && journal.step !== 'abandoned';
 }
 
@@ -46,6 +50,7 @@ export function parseJournal(lines: readonly string[]): JournalShown | null {
     step: step ?? 'promoting',
     fence: optional('fence'),
     lsn: optional('lsn'),
+    lossless: fields.get('lossless') === 'yes',
     claimedAt: optional('at'),
   };
 }

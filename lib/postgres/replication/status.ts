@@ -131,21 +131,13 @@ if [ -z "$pids" ]; then echo 'server down'; exit 0; fi
 complaint=$(mktemp)
 trap 'rm -f -- "$complaint"' EXIT
 set +e
-answer=$(timeout_sql "$1" 2> "$complaint")
+answer=$(as_owner timeout -k 0.5 "$1" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres \\
+  2> "$complaint")
 code=$?
 set -e
 if [ "$code" = 0 ]; then printf 'server answers %s\\n' "$answer"
 elif [ "$code" = 124 ] || [ "$code" = 137 ]; then echo 'server hung'
 else printf 'server refuses %s\\n' "$(head -n 1 "$complaint" | cut -c 1-300)"; fi
-`;
-
-// timeout can only end a program, and sql is a function.
-const TIMED_SQL = `
-timeout_sql() {
-  local limit=$1 become=()
-  if [ "$EUID" = 0 ] && [ "$owner" != root ]; then become=(setpriv --reuid="$owner" --regid="$owner" --init-groups --); fi
-  timeout -k 0.5 "$limit" "\${become[@]}" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres
-}
 `;
 
 export interface StatusOptions {
@@ -171,7 +163,7 @@ export async function readStatus(
         cluster,
         member,
         {
-          script: TIMED_SQL + READ_STATUS,
+          script: READ_STATUS,
           arguments: [String(answerMs / 1000)],
           input: STATUS_SQL,
           timeoutMs,
