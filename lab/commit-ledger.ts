@@ -31,7 +31,8 @@ export interface LedgerOptions {
   readonly answerMs?: number;
 }
 
-const TABLE = 'create table if not exists public.ledger (id text primary key, at timestamptz default clock_timestamp())';
+const TABLE =
+  'create table if not exists public.ledger (id text primary key, at timestamptz default clock_timestamp())';
 
 export async function prepareLedger(address: string, login: Login): Promise<void> {
   const client = await connect(address, login, 5_000);

@@ -15,6 +15,7 @@ import {
   type Candidate,
   type Promotion,
 } from './promotion';
+import { stopwatch, type Stopwatch, type TimedStep } from './stopwatch';
 import { answersFrom, countAhead, fenceByProcess, giveBack } from './silence';
 import { connectionOf } from './standby-folder';
 import { readStatus, withinHost, type MemberStatus } from './status';
@@ -62,7 +63,7 @@ export interface FailoverResult {
   readonly lossless: boolean;
   readonly resumed: boolean;
   readonly evidence: readonly string[];
-  readonly steps: readonly { readonly name: string; readonly milliseconds: number }[];
+  readonly steps: readonly TimedStep[];
 }
 
 const CUT_MS = 5_000;
@@ -455,25 +456,6 @@ export async function abandon(
 function systemOf(cluster: Cluster, member: Member, { folder }: MemberStatus): string {
   if (folder?.systemIdentifier != null) return folder.systemIdentifier;
   throw refused(cluster, member, 'candidate_down', 'it has no data folder that can be read', 'Set the pair up first.');
-}
-
-interface Stopwatch {
-  readonly step: <T>(name: string, work: () => Promise<T>) => Promise<T>;
-  readonly steps: { name: string; milliseconds: number }[];
-}
-
-function stopwatch(task: Task): Stopwatch {
-  const steps: { name: string; milliseconds: number }[] = [];
-  return {
-    steps,
-    step: async (name, work) => {
-      task.progress({ message: name });
-      const begin = performance.now();
-      const answer = await work();
-      steps.push({ name, milliseconds: Math.round(performance.now() - begin) });
-      return answer;
-    },
-  };
 }
 
 function result(

@@ -94,6 +94,22 @@ for ((waited = 0; waited < $1; waited += 20)); do
 done
 `;
 
+// The record of the last checkpoint begins there, so whoever has more than that has all of it.
+const RECEIVED = `${OWN_JOURNAL}
+sql -v lsn="$1" <<'SQL'
+set client_min_messages = error;
+select set_config('selfhost.lsn', :'lsn', false) \\gset
+do $$
+declare until timestamptz := clock_timestamp() + interval '10 s';
+begin
+  while not coalesce(pg_last_wal_receive_lsn() > current_setting('selfhost.lsn')::pg_lsn, false) loop
+    if clock_timestamp() > until then raise exception 'it has not received the last checkpoint of the old primary'; end if;
+    perform pg_sleep(0.005);
+  end loop;
+end $$;
+SQL
+`;
+
 const SILENCED = `${OWN_JOURNAL}
 lsn=$(sql <<'SQL'
 select coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text, '');
@@ -133,13 +149,16 @@ case $step in promoted) ;; *) journal_set step promoted ;; esac
 // The row is the proof that it takes writes, and tells ever after which primary wrote in which epoch.
 const VERIFY = `${OWN_JOURNAL}
 restore_setting restore_command
-sql -v epoch="$epoch" -v name="$self" <<'SQL'
+sql -v epoch="$epoch" -v name="$self" -v slot="selfhost_$(journal_field from)" <<'SQL'
 set statement_timeout = '10s';
 select pg_reload_conf() \\gset
 create schema if not exists selfhost;
 create table if not exists selfhost.promotion (
   epoch bigint primary key, member text not null, at timestamptz not null default clock_timestamp());
 insert into selfhost.promotion (epoch, member) values (:epoch, :'name') on conflict (epoch) do nothing;
+-- What the old primary needs to come back is kept from here on, as far as max_slot_wal_keep_size allows.
+select pg_create_physical_replication_slot(:'slot', true)
+where not exists (select from pg_replication_slots where slot_name = :'slot') \\g /dev/null
 select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
 SQL
 journal_set step done
@@ -193,6 +212,15 @@ export async function cutOff(
   task: Task,
 ): Promise<void> {
   await step(candidate, CUT, [...whose(promotion), String(patienceMs)], task);
+}
+
+export async function awaitReceived(
+  candidate: Candidate,
+  promotion: Promotion,
+  lsn: string,
+  task: Task,
+): Promise<void> {
+  await step(candidate, RECEIVED, [...whose(promotion), lsn], task);
 }
 
 /** Writes down that, and how, the old primary is silent; answers up to where the candidate has received. */

@@ -11,7 +11,8 @@ shift 4
 prepare_member
 lock_file "$dir/guard" 20 || stop_with busy "another step on this host does not end"
 read_record
-if ((r_epoch > epoch)) || { ((r_epoch == epoch)) && [ "$r_run" != "$run" ] && [ "$r_run" != "\${again:-$run}" ]; }; then
+# Of the same epoch it may only be what agrees already: the same promotion, or the same primary.
+if ((r_epoch > epoch)) || { ((r_epoch == epoch)) && [ "$r_run" != "$run" ] && [ "$r_primary" != "$to" ]; }; then
   stop_with epoch_taken "its record is of epoch $r_epoch, and this was to be epoch $epoch"
 fi
 if [ -e "$data/PG_VERSION" ]; then
@@ -69,8 +70,7 @@ export async function stopForSwitchover(
 }
 
 // Safe to repeat: the candidate's host has given the promotion up for good before this is asked.
-const GIVE_BACK = `again="abandoned $2"
-${ON_OLD_PRIMARY}
+const GIVE_BACK = `${ON_OLD_PRIMARY}
 write_record "$epoch" "$self" no "$system" "abandoned $run"
 if [ "$1" = start ] && [ -z "$(server_pids)" ]; then start_server; fi
 `;

@@ -1,41 +1,74 @@
-import { join } from 'node:path';
-import { tmpdir } from 'node:os';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { startPostgresPair, type PairName, type PostgresPair } from '../../../../lab/postgres-pair';
-import { longestGap, overlapping, prepareLedger, startLedger } from '../../../../lab/commit-ledger';
 import { until } from '../../../../lab/hosts/waiting';
-import { setUpReplication } from '../../../../lib/postgres/replication/set-up';
 import { failover } from '../../../../lib/postgres/replication/failover';
+import { switchover } from '../../../../lib/postgres/replication/switchover';
+import { readTopology } from '../../../../lib/postgres/replication/topology';
+import { describeAsRoot } from '../../../integration/lab/as-root';
 import { quietTask } from '../../../shared/task';
+import { startTrials, type Trials } from './trial';
 
-describe('a failover', () => {
-  let pair: PostgresPair;
-  let folder: string;
+describeAsRoot('a pair that loses its primary under load', () => {
+  let trials: Trials;
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'selfhost-ledger-'));
-    pair = await startPostgresPair();
-    const wish = { primary: pair.member('bruno'), standby: pair.member('eva'), synchronous: true, allowRestart: true };
-    await setUpReplication(pair.cluster, wish, quietTask());
-    await prepareLedger(pair.member('bruno').address, pair.app);
-  });
-  afterAll(async () => {
-    await pair.stop();
-    rmSync(folder, { recursive: true });
+    trials = await startTrials();
+  }, 120_000);
+  afterAll(() => trials.stop());
+
+  const lostNothing = { missing: 0, overlapping: 0 };
+
+  test('a postmaster that is killed: the standby takes over, nothing acknowledged is lost, and the old primary comes back', async () => {
+    const { pair, roles, wish } = trials;
+    const { from, to } = roles();
+    const ledger = await trials.load();
+    pair.signal(from, 'SIGKILL', 'postmaster');
+    const outcome = await failover(pair.cluster, wish(), quietTask());
+    expect(outcome).toMatchObject({
+      outcome: 'failed over',
+      primary: to,
+      lossless: true,
+      fence: `no process of PostgreSQL is left on the host of ${from}`,
+    });
+    await trials.writes(ledger, to);
+    const account = await trials.settle(ledger, to);
+    console.log(account, outcome.steps, await trials.bringBack());
+    expect(account).toMatchObject(lostNothing);
   });
 
-  test('kill -9', async () => {
-    const addresses = [pair.member('bruno').address, pair.member('eva').address] as const;
-    const ledger = startLedger({ addresses, login: pair.app, writers: 4, file: join(folder, 'ledger') });
-    await until('commits', 10_000, () => ledger.acknowledged.length > 500 ? true : undefined);
-    const before = ledger.acknowledged.length;
-    pair.signal('bruno', 'SIGKILL', 'all');
-    const t = Date.now();
-    const result = await failover(pair.cluster, { from: pair.member('bruno'), to: pair.member('eva'), outside: [], commitFence: false, automatic: true }, quietTask()).catch(async e => { console.log(e, e.details, await pair.log('eva')); throw e; });
-    console.log(result, Date.now() - t);
-    const now = ledger.acknowledged.length;
-    await until('commits again', 10_000, () => ledger.acknowledged.length > now + 200 ? true : undefined);
-    await ledger.freeze();
-    const there = new Set((await pair.sql('eva', 'select id from ledger')).split('\n'));
-    console.log({ before, total: ledger.acknowledged.length, inDoubt: ledger.inDoubt.length, gap: longestGap(ledger.acknowledged), missing: ledger.acknowledged.filter(({ id }) => !there.has(id)).length, overlap: overlapping(ledger.acknowledged, ...addresses).length });
+  test('a hung postmaster', async () => {
+    const { pair, roles, wish } = trials;
+    const { from, to } = roles();
+    const ledger = await trials.load();
+    pair.signal(from, 'SIGSTOP', 'postmaster');
+    const outcome = await failover(pair.cluster, wish(), quietTask());
+    await trials.writes(ledger, to);
+    const account = await trials.settle(ledger, to);
+    console.log(account, outcome, await trials.bringBack());
+    expect(account).toMatchObject(lostNothing);
   });
+
+  test('a frozen host', async () => {
+    const { pair, roles, wish } = trials;
+    const { from, to } = roles();
+    const ledger = await trials.load();
+    pair.network.hosts[from].freeze();
+    const outcome = await failover(pair.cluster, wish({ commitFence: true }), quietTask());
+    await trials.writes(ledger, to);
+    pair.network.hosts[from].thaw();
+    await trials.writes(ledger, to);
+    const account = await trials.settle(ledger, to);
+    console.log(account, outcome, await trials.bringBack());
+    expect(account).toMatchObject(lostNothing);
+  });
+
+  test('switchover', async () => {
+    const { pair, roles } = trials;
+    const { from, to } = roles();
+    const ledger = await trials.load();
+    const outcome = await switchover(pair.cluster, { from: pair.member(from), to: pair.member(to), synchronous: true }, quietTask());
+    await trials.writes(ledger, to);
+    const account = await trials.settle(ledger, to);
+    console.log(account, outcome, await trials.bringBack());
+    expect(account).toMatchObject(lostNothing);
+  });
+  void until;
+  void readTopology;
 });
