@@ -49,11 +49,12 @@ export function startLedger({ addresses, login, writers, file, answerMs = 1_000 
   const acknowledged: Acknowledged[] = [];
   const warned: string[] = [];
   const inDoubt: string[] = [];
-  let frozen = false;
+  const ended = new AbortController();
+  const isFrozen = () => ended.signal.aborted;
   const write = async (writer: number): Promise<void> => {
     let client: Client | undefined;
     let at = 0;
-    for (let count = 0; !frozen; count++) {
+    for (let count = 0; !isFrozen(); count++) {
       if (client === undefined) {
         const address = addresses[at++ % addresses.length] ?? '';
         client = await connect(address, login, answerMs).catch(() => undefined);
@@ -62,13 +63,13 @@ export function startLedger({ addresses, login, writers, file, answerMs = 1_000 
       }
       const id = `${writer}-${count}`;
       const sentAt = performance.now();
-      let warning = false;
-      const onNotice = () => (warning = true);
+      const warnings: string[] = [];
+      const onNotice = ({ message }: { message?: string }) => warnings.push(message ?? '');
       client.on('notice', onNotice);
       try {
         await client.query('insert into public.ledger (id) values ($1)', [id]);
-        if (frozen) break;
-        if (warning) warned.push(id);
+        if (isFrozen()) break;
+        if (warnings.length > 0) warned.push(id);
         else {
           const by = client.host;
           writeSync(descriptor, `${id} ${by}\n`);
@@ -93,7 +94,7 @@ export function startLedger({ addresses, login, writers, file, answerMs = 1_000 
     warned,
     inDoubt,
     freeze: async () => {
-      frozen = true;
+      ended.abort();
       await all;
       closeSync(descriptor);
     },

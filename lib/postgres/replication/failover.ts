@@ -158,16 +158,17 @@ async function silenceAndPromote(
   let ahead: number | undefined;
   try {
     // At once, because neither needs the other; both must be true before anything goes on.
-    const cut = clock.step('Cutting', () => cutOff(candidate, promotion, CUT_MS, task));
+    const cut = clock.step('Cutting', () => cutOff(candidate, promotion, { patienceMs: CUT_MS }, task));
     const fenced = clock.step('Fencing', () => silence(cluster, wish, promotion, sight, cut, task));
     const both = await Promise.allSettled([cut, fenced]);
     for (const one of both) if (one.status === 'rejected') throw one.reason;
     fence = await fenced;
-    const lsn = await clock.step('Noting', () => noteSilence(candidate, promotion, fence, task));
-    const lossless = isLossless(wish, sight);
-    // Its disk is asked only where the answer decides: under synchronous replication none of it was acknowledged.
-    if (!lossless) ahead = await countWhereReached(cluster, wish, sight, lsn, task);
-    if (!lossless) refuseLoss(cluster, wish, ahead);
+    // Where every acknowledged commit is on the standby, nothing is left to decide.
+    if (!isLossless(wish, sight)) {
+      const lsn = await clock.step('Noting', () => noteSilence(candidate, promotion, fence, task));
+      ahead = await countWhereReached(cluster, wish, sight, lsn, task);
+      refuseLoss(cluster, wish, ahead);
+    }
   } catch (error) {
     if (task.signal.aborted || isFailure(error, 'epoch_stale') || isFailure(error, 'journal_not_ours')) throw error;
     throw await givenUp(candidate, promotion, from, error, task);
@@ -185,7 +186,7 @@ async function finish(
   fence: string,
   ahead?: number,
 ): Promise<FailoverResult> {
-  await clock.step('Promoting', () => promote(candidate, promotion, task));
+  await clock.step('Promoting', () => promote(candidate, promotion, fence, task));
   const timeline = await clock.step('Verifying', () => verifyPromotion(candidate, promotion, task));
   // There is no way back now, so should the old host hear of it yet, all the better. Nobody waits for that.
   if (!sight.primary.host.reached) {
@@ -212,9 +213,15 @@ interface Sight {
 async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<Sight> {
   const { from, to, hostMs = 1_500 } = wish;
   const options = { answerMs: Math.min(hostMs * 0.8, 3_000) };
-  const [primary, standby] = await Promise.all([
+  const seconds = hostMs / 1000;
+  const [primary, standby, seen] = await Promise.all([
     readStatus(cluster, from, { ...options, timeoutMs: hostMs }, task),
     readStatus(cluster, to, { answerMs: 3_000, timeoutMs: 10_000 }, task),
+    // Only we may have lost it. What the standby hears decides.
+    answersFrom(cluster, to, connectionOf(cluster, to, from), seconds, task).catch((error: unknown) => {
+      if (task.signal.aborted) throw error;
+      return false;
+    }),
   ]);
   if (!standby.host.reached) {
     throw refused(
@@ -265,26 +272,20 @@ async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<S
       },
     };
   }
-  // Only we may have lost it. What the standby hears decides.
-  if (!primary.host.reached && standby.server.kind === 'answers' && standby.server.receiver !== null) {
-    const seconds = Math.max(1, hostMs / 1000);
-    if (await answersFrom(cluster, to, connectionOf(cluster, to, from), seconds, task)) {
-      const why = `${from.name} cannot be reached from here, but ${to.name} still reads from it and can log in to it`;
-      return {
-        standby,
-        primary,
-        evidence,
-        primaryLives: {
-          code: 'primary_seen_by_standby',
-          why,
-          nextStep: `Look at the network between this n8n and ${from.name}.`,
-        },
-      };
-    }
-    evidence.push(`${to.name} gets no answer to a login at ${from.name} either`);
-  } else if (standby.server.kind === 'answers' && standby.server.receiver === null) {
-    evidence.push(`${to.name} receives nothing from ${from.name}`);
+  if (!primary.host.reached && seen) {
+    const why = `${from.name} cannot be reached from here, but ${to.name} can log in to it`;
+    return {
+      standby,
+      primary,
+      evidence,
+      primaryLives: {
+        code: 'primary_seen_by_standby',
+        why,
+        nextStep: `Look at the network between this n8n and ${from.name}.`,
+      },
+    };
   }
+  evidence.push(seen ? `${to.name} can still log in to it` : `${to.name} gets no answer to a login at ${from.name}`);
   return { standby, primary, evidence };
 }
 
@@ -454,7 +455,8 @@ export async function abandon(
 }
 
 function systemOf(cluster: Cluster, member: Member, { folder }: MemberStatus): string {
-  if (folder?.systemIdentifier != null) return folder.systemIdentifier;
+  const identifier = folder?.systemIdentifier ?? null;
+  if (identifier !== null) return identifier;
   throw refused(cluster, member, 'candidate_down', 'it has no data folder that can be read', 'Set the pair up first.');
 }
 

@@ -56,23 +56,30 @@ IFS='|' read -r recovering paused identifier source conninfo restore <<< "$facts
 [ "$paused" = f ] || stop_with replay_paused "its replay is paused, so a promotion would wait for ever"
 [ "$identifier" = "$system" ] || stop_with other_system "it is a copy of another database system ($identifier)"
 [ "$source" != 'command line' ] || stop_with conninfo_fixed "its primary_conninfo is on the command line, so it cannot be cut off"
-if [ "$kind" = failover ] && [ "$r_promotable" = yes ]; then lossless=yes; else lossless=no; fi
 printf '%s\\n' version=1 kind="$kind" epoch="$epoch" run="$run" from="$from" to="$self" step=claimed \\
-  lossless="$lossless" at="$(date -u +%FT%TZ)" saved_primary_conninfo="\${conninfo#c}" saved_restore_command="\${restore#r}" |
+  lossless="$r_promotable" at="$(date -u +%FT%TZ)" saved_primary_conninfo="\${conninfo#c}" saved_restore_command="\${restore#r}" |
   put "$dir/journal" || stop_with journal_unwritable "the journal $dir/journal cannot be written"
 `;
 
+// Nobody may send it anything any more, and no call of the former restore_command may hold up the promotion. With an LSN
+// it first waits until that was received.
 const CUT = `${OWN_JOURNAL}
 case $step in claimed) journal_set step cut ;; esac
-sql <<'SQL'
+startup=$(sql -v patience="$1" -v lsn="\${2:-0/0}" <<'SQL'
+set client_min_messages = error;
+select set_config('selfhost.patience', :'patience', false), set_config('selfhost.lsn', :'lsn', false) \\g /dev/null
+do $$
+declare until timestamptz := clock_timestamp() + current_setting('selfhost.patience')::int * interval '1 ms';
+  wanted pg_lsn := current_setting('selfhost.lsn');
+begin
+  while wanted > '0/0' and not coalesce(pg_last_wal_receive_lsn() > wanted, false) loop
+    if clock_timestamp() > until then raise exception 'it has not received the last checkpoint of the old primary'; end if;
+    perform pg_sleep(0.005);
+  end loop;
+end $$;
 alter system set primary_conninfo = '';
 alter system set restore_command = '';
-select pg_reload_conf();
-SQL
-# Nobody may send it anything any more, and no call of the former restore_command may hold up the promotion.
-sql -v patience="$1" <<'SQL'
-set client_min_messages = error;
-select set_config('selfhost.patience', :'patience', false) \\gset
+select pg_reload_conf() \\g /dev/null
 do $$
 declare until timestamptz := clock_timestamp() + current_setting('selfhost.patience')::int * interval '1 ms';
 begin
@@ -81,8 +88,6 @@ begin
     perform pg_sleep(0.005);
   end loop;
 end $$;
-SQL
-startup=$(sql <<'SQL'
 select pid from pg_stat_activity where backend_type = 'startup';
 SQL
 )
@@ -94,45 +99,39 @@ for ((waited = 0; waited < $1; waited += 20)); do
 done
 `;
 
-// The record of the last checkpoint begins there, so whoever has more than that has all of it.
-const RECEIVED = `${OWN_JOURNAL}
-sql -v lsn="$1" <<'SQL'
-set client_min_messages = error;
-select set_config('selfhost.lsn', :'lsn', false) \\gset
-do $$
-declare until timestamptz := clock_timestamp() + interval '10 s';
-begin
-  while not coalesce(pg_last_wal_receive_lsn() > current_setting('selfhost.lsn')::pg_lsn, false) loop
-    if clock_timestamp() > until then raise exception 'it has not received the last checkpoint of the old primary'; end if;
-    perform pg_sleep(0.005);
-  end loop;
-end $$;
-SQL
-`;
-
-const SILENCED = `${OWN_JOURNAL}
-lsn=$(sql <<'SQL'
+const NOTE_SILENCE = `
+note_silence() {
+  lsn=$(sql <<'SQL'
 select coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text, '');
 SQL
 )
-case $step in claimed|cut|silenced) journal_set step silenced fence "$1" lsn "$lsn" ;; esac
+  journal_set step silenced fence "$1" lsn "$lsn"
+}
+`;
+
+const SILENCED = `${OWN_JOURNAL}${NOTE_SILENCE}
+case $step in
+  cut|silenced) note_silence "$1" ;;
+  *) stop_with not_cut "it is not known to be cut off from the old primary" ;;
+esac
 printf '%s\\n' "$lsn"
 `;
 
-const PROMOTE = `${OWN_JOURNAL}
-system=$1
+// From the word "promoting" on there is no way back.
+const PROMOTE = `${OWN_JOURNAL}${NOTE_SILENCE}
+system=$1 fence=$2
 case $step in
-  silenced) journal_set step promoting ;;
-  promoting|promoted) ;;
+  cut) [ -n "$fence" ] || stop_with not_silenced "the old primary is not known to be silent"; note_silence "$fence" ;;
+  silenced|promoting|promoted) ;;
   *) stop_with not_silenced "the old primary is not known to be silent" ;;
 esac
+case $step in promoting|promoted) ;; *) journal_set step promoting ;; esac
 write_record "$epoch" "$self" no "$system" "$run"
-if [ "$(echo 'select pg_is_in_recovery()' | sql)" = t ]; then
-  # Its own list must not make the first commit wait for somebody who is not there.
-  sql <<'SQL'
+# Its own list must not make the first commit wait for somebody who is not there.
+sql <<'SQL'
 alter system set synchronous_standby_names = '';
-select pg_reload_conf();
-select pg_promote(false) where pg_is_in_recovery();
+select pg_reload_conf() \\g /dev/null
+select pg_promote(false) where pg_is_in_recovery() \\g /dev/null
 do $$
 declare until timestamptz := clock_timestamp() + interval '10 min';
 begin
@@ -142,8 +141,7 @@ begin
   end loop;
 end $$;
 SQL
-fi
-case $step in promoted) ;; *) journal_set step promoted ;; esac
+[ "$step" = promoted ] || journal_set step promoted
 `;
 
 // The row is the proof that it takes writes, and tells ever after which primary wrote in which epoch.
@@ -174,7 +172,8 @@ select pg_reload_conf();
 SQL
 fi
 read_record
-write_record "$epoch" "$(journal_field from)" no "$1" "abandoned $run"
+# Nobody has changed for whom the primary waits, so what was promised before is true still.
+write_record "$epoch" "$(journal_field from)" "$(journal_field lossless)" "$1" "abandoned $run"
 journal_set step abandoned
 `;
 
@@ -205,22 +204,14 @@ export async function claimPromotion(candidate: Candidate, promotion: Promotion,
   await step(candidate, CLAIM, [kind, String(epoch), run, from, systemIdentifier], task);
 }
 
+/** Cuts the candidate off; with an LSN only after it has received more than that. */
 export async function cutOff(
   candidate: Candidate,
   promotion: Promotion,
-  patienceMs: number,
+  { patienceMs, received }: { readonly patienceMs: number; readonly received?: string },
   task: Task,
 ): Promise<void> {
-  await step(candidate, CUT, [...whose(promotion), String(patienceMs)], task);
-}
-
-export async function awaitReceived(
-  candidate: Candidate,
-  promotion: Promotion,
-  lsn: string,
-  task: Task,
-): Promise<void> {
-  await step(candidate, RECEIVED, [...whose(promotion), lsn], task);
+  await step(candidate, CUT, [...whose(promotion), String(patienceMs), received ?? '0/0'], task);
 }
 
 /** Writes down that, and how, the old primary is silent; answers up to where the candidate has received. */
@@ -230,11 +221,22 @@ export async function noteSilence(
   fence: string,
   task: Task,
 ): Promise<string> {
-  return step(candidate, SILENCED, [...whose(promotion), fence.replace(/[\r\n]/g, ' ')], task);
+  return step(candidate, SILENCED, [...whose(promotion), oneLine(fence)], task);
 }
 
-export async function promote(candidate: Candidate, promotion: Promotion, task: Task): Promise<void> {
-  await step(candidate, PROMOTE, [...whose(promotion), promotion.systemIdentifier], task, 630_000);
+/** With a fence it is written down first that, and how, the old primary is silent. */
+export async function promote(
+  candidate: Candidate,
+  promotion: Promotion,
+  fence: string | undefined,
+  task: Task,
+): Promise<void> {
+  const list = [...whose(promotion), promotion.systemIdentifier, oneLine(fence ?? '')];
+  await step(candidate, PROMOTE, list, task, 630_000);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ');
 }
 
 /** Answers the new timeline. */

@@ -90,7 +90,7 @@ async function underLock(cluster: Cluster, wish: RejoinWish, task: Task, lock: H
   if (!other.host.reached)
     throw refused(cluster, standby, 'host_unreachable', other.host.why, 'Bring its host back first.');
   const { server, folder } = other;
-  if (folder?.systemIdentifier != null && folder.systemIdentifier !== view.systemIdentifier) {
+  if ((folder?.systemIdentifier ?? view.systemIdentifier) !== view.systemIdentifier) {
     throw refused(
       cluster,
       standby,

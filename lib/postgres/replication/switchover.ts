@@ -5,16 +5,7 @@ import { checkCluster, describeMember, type Cluster, type Member } from './clust
 import { abandon } from './failover';
 import { isOpen } from './journal';
 import { lockNameOf } from './member-script';
-import {
-  awaitReceived,
-  claimPromotion,
-  cutOff,
-  noteSilence,
-  promote,
-  verifyPromotion,
-  type Candidate,
-  type Promotion,
-} from './promotion';
+import { claimPromotion, cutOff, promote, verifyPromotion, type Candidate, type Promotion } from './promotion';
 import { rejoin, type RejoinResult } from './rejoin';
 import { stopForSwitchover } from './silence';
 import { readStatus, type MemberStatus } from './status';
@@ -59,21 +50,20 @@ export async function switchover(cluster: Cluster, wish: SwitchoverWish, task: T
       systemIdentifier,
     };
     await clock.step('Claiming', () => claimPromotion(candidate, promotion, inner));
+    let proof: string;
     try {
       const seconds = wish.stopSeconds ?? 60;
       const lsn = await clock.step('Stopping', () =>
         stopForSwitchover(cluster, from, promotion, to.name, seconds, inner),
       );
-      await clock.step('Receiving', () => awaitReceived(candidate, promotion, lsn, inner));
-      await clock.step('Cutting', () => cutOff(candidate, promotion, 5_000, inner));
-      const proof = `clean stop of ${from.name}, whose last checkpoint (${lsn}) was received`;
-      await clock.step('Noting', () => noteSilence(candidate, promotion, proof, inner));
+      await clock.step('Cutting', () => cutOff(candidate, promotion, { patienceMs: 10_000, received: lsn }, inner));
+      proof = `clean stop of ${from.name}, whose last checkpoint (${lsn}) was received`;
     } catch (error) {
       if (inner.signal.aborted || isFailure(error, 'epoch_stale') || isFailure(error, 'journal_not_ours')) throw error;
       await clock.step('Abandoning', () => abandon(candidate, promotion, from, 'start', inner));
       throw error;
     }
-    await clock.step('Promoting', () => promote(candidate, promotion, inner));
+    await clock.step('Promoting', () => promote(candidate, promotion, proof, inner));
     const timeline = await clock.step('Verifying', () => verifyPromotion(candidate, promotion, inner));
     return { epoch: promotion.epoch, timeline };
   });

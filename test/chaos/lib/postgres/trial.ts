@@ -91,7 +91,9 @@ export async function startTrials(settings: Readonly<Record<string, string>> = {
       // Frozen before the question, or a commit between the two would count as lost.
       await ledger.freeze();
       const there = new Set((await pair.sql(on, 'select id from public.ledger')).split('\n'));
-      const told = readFileSync(join(folder, `ledger-${count}`), 'utf8').trim().split('\n');
+      const told = readFileSync(join(folder, `ledger-${count}`), 'utf8')
+        .trim()
+        .split('\n');
       const ids = told.map((line) => line.split(' ')[0] ?? '');
       const [old, now] = [pair.member(other(on)).address, pair.member(on).address];
       return {
