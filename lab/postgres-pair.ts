@@ -1,11 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../lib/host/host';
 import { runCommand } from '../lib/host/run';
 import { closeSessions } from '../lib/host/sessions';
 import type { Cluster, Member } from '../lib/postgres/replication/cluster';
-import { openLedger } from './hosts/ledger';
+import { openLedger, type Ledger } from './hosts/ledger';
 import { startNetwork, type Network } from './hosts/network';
 import { descendantsOf } from './hosts/processes';
 import { run } from './hosts/programs';
@@ -57,7 +57,7 @@ export async function startPostgresPair(settings: Readonly<Record<string, string
   };
   try {
     network = await startNetwork<PairName>({ hosts: names });
-    return await start(network, programs, ledger.folder, settings, stop);
+    return await start(network, programs, dataBase(ledger), settings, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -115,7 +115,9 @@ async function start(
     ...[join(programs, 'initdb'), '-D', dataOf('bruno'), '-U', 'postgres', '-E', 'UTF8', '--no-locale', '--no-sync'],
     ...['--auth-local=peer', '--auth-host=scram-sha-256'],
   ]);
-  const set = Object.entries({ listen_addresses: '*', port: String(PORT), ...settings });
+  // Shared memory in the folder, where a killed server's is taken away with the rest.
+  const own = { listen_addresses: '*', port: String(PORT), dynamic_shared_memory_type: 'mmap' };
+  const set = Object.entries({ ...own, ...settings });
   const text = set.map(([key, value]) => `${key} = '${value}'\n`).join('');
   const config = join(dataOf('bruno'), 'postgresql.conf');
   await writeFile(config, `${await readFile(config, 'utf8')}\n${text}include '../socket.conf'\n`);
@@ -149,6 +151,20 @@ async function start(
     log: (of) => readFile(join(folderOf(of), 'log'), 'utf8'),
     stop,
   };
+}
+
+/**
+ * In memory where there is room: processes are killed here, never the machine, so nothing is proven by a slow disk that
+ * all tests share.
+ */
+function dataBase(ledger: Ledger): string {
+  const memory = '/dev/shm';
+  const room = existsSync(memory) ? statfsSync(memory) : undefined;
+  if (room === undefined || room.bavail * room.bsize < 2 * 1024 ** 3) return ledger.folder;
+  const path = join(memory, `selfhost-lab-${ledger.id}`);
+  ledger.add({ kind: 'folder', path });
+  mkdirSync(path, { mode: 0o711 });
+  return path;
 }
 
 /** A lab host as an engine is given it; it is noticed soon when it is lost. */

@@ -446,12 +446,13 @@ export async function abandon(
   task: Task,
 ): Promise<void> {
   await abandonOnCandidate(candidate, promotion, task);
-  await withinHost(5_000, giveBack(candidate.cluster, from, promotion, start === 'start', task)).catch(
-    (error: unknown) => {
-      if (task.signal.aborted) throw error;
-      task.progress({ message: `${from.name} could not be told that it is the primary still: ${messageOf(error)}` });
-    },
-  );
+  await withinHost(
+    start === 'start' ? 180_000 : 3_000,
+    giveBack(candidate.cluster, from, promotion, start === 'start', task),
+  ).catch((error: unknown) => {
+    if (task.signal.aborted) throw error;
+    task.progress({ message: `${from.name} could not be told that it is the primary still: ${messageOf(error)}` });
+  });
 }
 
 function systemOf(cluster: Cluster, member: Member, { folder }: MemberStatus): string {

@@ -56,7 +56,6 @@ else
     # Its own slots are of the time when it was the primary.
     rm -rf -- "$data/pg_replslot/"*
     become_standby "$data" "$password_line" "$settings"
-    sync -f -- "$data"
     rm -f -- "$dir/rewinding"
   else method=copied; fi
   rm -f -- "$lent"

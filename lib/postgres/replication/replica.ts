@@ -30,6 +30,7 @@ save_configuration() {
 restore_configuration() {
   [ -e "$dir/configuration-$1.tar" ] || return 0
   tar -xf "$dir/configuration-$1.tar" -C "$2"
+  tar -tf "$dir/configuration-$1.tar" | (cd "$2" && xargs -r -d '\\n' sync --)
 }
 forget_configuration() { rm -f -- "$dir/configuration-$1.tar"; }
 `;
