@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { existsSync, mkdirSync, readdirSync, readlinkSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../lib/host/host';
 import { runCommand } from '../lib/host/run';
@@ -46,7 +46,10 @@ const quiet = { signal: new AbortController().signal, progress: () => undefined,
  * Two machines, each with its own network, processes and state folder: a primary on bruno that nobody has prepared for
  * replication, and nothing yet on eva. Needs root.
  */
-export async function startPostgresPair(settings: Readonly<Record<string, string>> = {}): Promise<PostgresPair> {
+export async function startPostgresPair(
+  settings: Readonly<Record<string, string>> = {},
+  kept: 'plain' | 'debian' = 'plain',
+): Promise<PostgresPair> {
   const programs = await postgresPrograms();
   const ledger = await openLedger();
   let network: Network<PairName> | undefined;
@@ -57,7 +60,7 @@ export async function startPostgresPair(settings: Readonly<Record<string, string
   };
   try {
     network = await startNetwork<PairName>({ hosts: names });
-    return await start(network, programs, dataBase(ledger), settings, stop);
+    return await start(network, programs, dataBase(ledger), settings, kept, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -69,16 +72,25 @@ async function start(
   programs: string,
   base: string,
   settings: Readonly<Record<string, string>>,
+  kept: 'plain' | 'debian',
   stop: () => Promise<void>,
 ): Promise<PostgresPair> {
   const folderOf = (of: PairName) => join(base, of);
-  const dataOf = (of: PairName) => join(folderOf(of), 'data');
+  const version = programs.split('/').at(-2) ?? '';
+  // As seen from here; on its machine the folders of a Debian cluster have the same names on both.
+  const dataOf = (of: PairName) => join(folderOf(of), kept === 'plain' ? 'data' : `lib/${version}/main`);
+  const configOf = (of: PairName) => (kept === 'plain' ? dataOf(of) : join(folderOf(of), `etc/${version}/main`));
   const member = (of: PairName): Member => ({
     name: of,
     host: hostOf(network.hosts[of]),
-    runtime: { kind: 'plain', log: join(folderOf(of), 'log') },
     programs,
-    dataFolder: dataOf(of),
+    ...(kept === 'plain'
+      ? { runtime: { kind: 'plain', log: join(folderOf(of), 'log') }, dataFolder: dataOf(of) }
+      : {
+          runtime: { kind: 'debian', version, cluster: 'main' },
+          dataFolder: `/var/lib/postgresql/${version}/main`,
+          configFile: `/etc/postgresql/${version}/main/postgresql.conf`,
+        }),
     socketFolder: folderOf(of),
     port: PORT,
     address: network.hosts[of].address,
@@ -89,16 +101,10 @@ async function start(
   const onMachine = (of: PairName, argv: readonly string[]) =>
     runCommand(member(of).host, { argv: [...asPostgres, ...argv] }, { timeoutMs: 60_000 }, quiet);
   const startServer = async (of: PairName) => {
-    await onMachine(of, [
-      join(programs, 'pg_ctl'),
-      '-D',
-      dataOf(of),
-      '-s',
-      '-w',
-      '-l',
-      join(folderOf(of), 'log'),
-      'start',
-    ]);
+    const log = join(folderOf(of), 'log');
+    if (kept === 'plain')
+      await onMachine(of, [join(programs, 'pg_ctl'), '-D', dataOf(of), '-s', '-w', '-l', log, 'start']);
+    else await onMachine(of, ['pg_ctlcluster', version, 'main', 'start']);
   };
   const sql = async (of: PairName, text: string) => {
     const psql = [join(programs, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', folderOf(of), '-p', String(PORT)];
@@ -111,18 +117,35 @@ async function start(
     await writeFile(join(folderOf(of), 'socket.conf'), `unix_socket_directories = '${folderOf(of)}'\n`);
     await run(['chown', '-R', 'postgres:postgres', folderOf(of)]);
   }
-  await onMachine('bruno', [
-    ...[join(programs, 'initdb'), '-D', dataOf('bruno'), '-U', 'postgres', '-E', 'UTF8', '--no-locale', '--no-sync'],
-    ...['--auth-local=peer', '--auth-host=scram-sha-256'],
-  ]);
+  const initdb = ['-E', 'UTF8', '--no-locale', '--no-sync', '--auth-local=peer', '--auth-host=scram-sha-256'];
+  if (kept === 'plain') {
+    await onMachine('bruno', [join(programs, 'initdb'), '-D', dataOf('bruno'), '-U', 'postgres', ...initdb]);
+  } else {
+    // As the package leaves every machine: a cluster that is made, with its configuration in /etc.
+    for (const of of names) {
+      await runCommand(
+        member(of).host,
+        { script: DEBIAN_FOLDERS, arguments: [folderOf(of), version, String(PORT), ...initdb] },
+        { timeoutMs: 60_000 },
+        quiet,
+      );
+    }
+  }
   // Shared memory in the folder, where a killed server's is taken away with the rest.
   const own = { listen_addresses: '*', port: String(PORT), dynamic_shared_memory_type: 'mmap' };
   const set = Object.entries({ ...own, ...settings });
   const text = set.map(([key, value]) => `${key} = '${value}'\n`).join('');
-  const config = join(dataOf('bruno'), 'postgresql.conf');
-  await writeFile(config, `${await readFile(config, 'utf8')}\n${text}include '../socket.conf'\n`);
+  const config = join(configOf('bruno'), 'postgresql.conf');
+  await writeFile(
+    config,
+    `${await readFile(config, 'utf8')}\n${text}include '${kept === 'plain' ? '..' : folderOf('bruno')}/socket.conf'\n`,
+  );
+  if (kept === 'debian') {
+    const other = join(configOf('eva'), 'postgresql.conf');
+    await writeFile(other, `${await readFile(other, 'utf8')}\ninclude '${join(folderOf('eva'), 'socket.conf')}'\n`);
+  }
   const app = { user: 'app', password: 'app-of-the-lab', database: 'postgres' };
-  const hba = join(dataOf('bruno'), 'pg_hba.conf');
+  const hba = join(configOf('bruno'), 'pg_hba.conf');
   await writeFile(hba, `${await readFile(hba, 'utf8')}\nhost all ${app.user} 0.0.0.0/0 scram-sha-256\n`);
   await startServer('bruno');
   await sql(
@@ -148,7 +171,11 @@ async function start(
       for (const pid of which === 'all' ? [postmaster, ...rest] : [postmaster]) signalNow(pid, signal);
     },
     startServer,
-    log: (of) => readFile(join(folderOf(of), 'log'), 'utf8'),
+    log: (of) =>
+      readFile(
+        kept === 'plain' ? join(folderOf(of), 'log') : join(folderOf(of), `log/postgresql-${version}-main.log`),
+        'utf8',
+      ),
     stop,
   };
 }
@@ -184,14 +211,28 @@ function hostOf(lab: SshHost): Host {
   };
 }
 
+// Each machine has its own of the folders that Debian's clusters live in.
+const DEBIAN_FOLDERS = `
+folder=$1 version=$2 port=$3
+shift 3
+for pair in etc:/etc/postgresql lib:/var/lib/postgresql log:/var/log/postgresql; do
+  mkdir -p "$folder/\${pair%%:*}"
+  chown postgres: "$folder/\${pair%%:*}"
+  mount --bind "$folder/\${pair%%:*}" "\${pair#*:}"
+done
+pg_createcluster --port "$port" --start-conf auto "$version" main -- "$@"
+`;
+
 /** All that stand in the data folder, as every process of a server does; the one that all others come from first. */
 function serverProcesses(data: string): number[] {
+  const home = statSync(data);
   const found = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
-        return readlinkSync(`/proc/${pid}/cwd`) === data;
+        const { dev, ino } = statSync(`/proc/${pid}/cwd`);
+        return dev === home.dev && ino === home.ino;
       } catch {
         return false;
       }

@@ -30,7 +30,7 @@ export function isPastReturn({ step }: JournalShown): boolean {
   return step === 'promoting' || step === 'promoted' || step === 'done';
 }
 
-export function parseJournal(lines: readonly string[]): JournalShown | null {
+export function parseJournal(lines: readonly string[], unreadable: (what: string) => Error): JournalShown | null {
   if (lines.length === 0) return null;
   const fields = new Map(
     lines.map((line) => {
@@ -39,6 +39,7 @@ export function parseJournal(lines: readonly string[]): JournalShown | null {
     }),
   );
   const step = STEPS.find((one) => one === fields.get('step'));
+  if (fields.get('version') !== '1' || step === undefined) throw unreadable('its journal');
   const optional = (name: string) => (fields.get(name) ?? '') || null;
   return {
     kind: fields.get('kind') === 'switchover' ? 'switchover' : 'failover',
@@ -46,8 +47,7 @@ export function parseJournal(lines: readonly string[]): JournalShown | null {
     run: fields.get('run') ?? '',
     from: fields.get('from') ?? '',
     to: fields.get('to') ?? '',
-    // A step that this version does not know may be past the point of no return.
-    step: step ?? 'promoting',
+    step,
     fence: optional('fence'),
     lsn: optional('lsn'),
     lossless: fields.get('lossless') === 'yes',

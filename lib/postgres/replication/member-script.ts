@@ -20,6 +20,8 @@ export const MEMBER_PRELUDE = `
 dir=$state/postgres/$1 self=$2 kind=$3 bin=$4 data=$5 owner=$6 role=$7 socket=$8 port=$9 ref=\${10} config=\${11}
 shift 11
 export PGAPPNAME=selfhost PGCONNECT_TIMEOUT=5
+# Where everybody may stand: PostgreSQL's user could not be in the home of root.
+cd /
 stop_with() { refuse "$1: $2"; }
 prepare_member() { prepare_state; mkdir -p -- "$dir"; }
 

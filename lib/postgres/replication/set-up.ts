@@ -28,6 +28,8 @@ export interface SetUpPlan {
   readonly copy: boolean;
   readonly start: boolean;
   readonly synchronous: 'keep' | 'enable' | 'disable';
+  /** A restore_command on the standby, which would hold up its promotion. */
+  readonly clearRestoreCommand: boolean;
   readonly autostart: readonly string[];
   readonly epoch: number;
   readonly systemIdentifier: string;
@@ -61,16 +63,21 @@ export async function planSetUp(cluster: Cluster, wish: SetUpWish, task: Task): 
   const preparation = await planPreparation(cluster, primary, wish.needs ?? PRIMARY_NEEDS, task);
   const standbyAnswers = other.server.kind === 'answers' && other.server.role === 'standby';
   const copy = !(other.folder?.exists === true && other.folder.standby);
+  // Its own files, where they are not in the data folder (Debian), do not come with the copy.
+  const own = standbyAnswers ? await planOwnFiles(cluster, wish, task) : undefined;
   const names = server.settings.synchronous_standby_names ?? '';
   const isSynchronous = names === namesOf(standby) && other.record?.promotable === true;
   const change = synchronous ? (isSynchronous ? 'keep' : 'enable') : names === '' ? 'keep' : 'disable';
   const autostart = [one, other].filter(({ folder }) => folder?.autostart === true).map(({ name }) => name);
+  const restores = other.server.kind === 'answers' && other.server.settings.restore_command_set === 'true';
+  const clearRestoreCommand = !copy && restores && other.server.version >= 140_000;
   const epoch = Math.max(one.record?.epoch ?? 0, other.record?.epoch ?? 0, 1);
   return {
     preparation,
     copy,
     start: !copy && !standbyAnswers,
     synchronous: change,
+    clearRestoreCommand,
     autostart,
     epoch,
     systemIdentifier: server.systemIdentifier,
@@ -78,13 +85,21 @@ export async function planSetUp(cluster: Cluster, wish: SetUpWish, task: Task): 
       ...preparation.lines,
       ...(copy ? [`copy of ${primary.name} to ${standby.name}, ${standby.dataFolder}`] : []),
       ...(!copy && !standbyAnswers ? [`start of ${standby.name}`] : []),
+      ...(own?.lines ?? []),
       ...(change === 'enable' ? [`synchronous_standby_names: ${names || 'empty'} -> ${namesOf(standby)}`] : []),
       ...(change === 'disable' ? [`synchronous_standby_names: ${names} -> empty`] : []),
+      ...(clearRestoreCommand ? [`restore_command of ${standby.name}: kept aside -> empty`] : []),
       ...autostart.map((name) => `${name}: PostgreSQL no longer starts by itself at boot`),
       ...(one.record === null ? [`record of epoch ${epoch} on the host of ${primary.name}`] : []),
       ...(other.record === null ? [`record of epoch ${epoch} on the host of ${standby.name}`] : []),
     ],
   };
+}
+
+/** What the standby needs for the day it is the primary. The login itself came with the copy. */
+async function planOwnFiles(cluster: Cluster, { standby, needs }: SetUpWish, task: Task): Promise<Preparation> {
+  const found = await planPreparation(cluster, standby, needs ?? PRIMARY_NEEDS, task);
+  return { ...found, role: 'keep', lines: found.lines.filter((line) => !line.startsWith('role ')) };
 }
 
 function refuseStrangers(
@@ -127,6 +142,16 @@ function unsuitable(cluster: Cluster, member: Member, why: string, nextStep: str
   return new Failure({ code: 'set_up_refused', subject, message: `${subject} cannot be set up: ${why}`, nextStep });
 }
 
+// From PostgreSQL 14 on it is read again without a restart.
+const CLEAR_RESTORE_COMMAND = `
+prepare_member
+echo 'show restore_command' | sql | put "$dir/restore_command"
+sql <<'SQL'
+alter system set restore_command = '';
+select pg_reload_conf();
+SQL
+`;
+
 const AUTOSTART_OFF = `
 autostart_off
 `;
@@ -156,11 +181,18 @@ export async function setUpReplication(
     } else if (plan.start) {
       await runOnMember(cluster, standby, { script: 'start_server\n', timeoutMs: 180_000 }, inner, lock);
     }
+    if (plan.clearRestoreCommand) await runOnMember(cluster, standby, { script: CLEAR_RESTORE_COMMAND }, inner, lock);
     for (const name of plan.autostart) {
       const member = name === primary.name ? primary : standby;
       await runOnMember(cluster, member, { script: AUTOSTART_OFF }, inner);
     }
     await awaitStreaming(cluster, primary, standby, 60_000, inner);
+    const own = await planOwnFiles(cluster, wish, inner);
+    if (own.lines.length > 0) {
+      // Nobody waits yet for a standby that was only just made.
+      await applyPreparation(cluster, standby, own, { allowRestart: plan.copy || wish.allowRestart }, inner);
+      await awaitStreaming(cluster, primary, standby, 60_000, inner);
+    }
     const facts = { epoch, systemIdentifier };
     if (plan.synchronous === 'enable') await enableSynchronous(cluster, primary, standby, facts, inner, lock);
     if (plan.synchronous === 'disable') await disableSynchronous(cluster, primary, standby, facts, inner, lock);

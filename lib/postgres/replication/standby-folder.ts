@@ -27,6 +27,9 @@ export function standbySettings(cluster: Cluster, standby: Member, primary: Memb
     // Its own list is for the day it is the primary; until then, and on that day, it waits for nobody.
     `synchronous_standby_names = ''`,
     `recovery_target_timeline = 'latest'`,
+    // It streams, and its slot keeps what it needs. A call of a restore_command whose repository hangs would hold up its
+    // promotion, and is under way at just that moment: it begins when the primary is lost.
+    `restore_command = ''`,
     '',
   ].join('\n');
 }
@@ -53,9 +56,13 @@ lent_password_file() {
 }
 # become_standby FOLDER PASSWORD_LINE SETTINGS
 become_standby() {
+  prepare_member
+  if grep -qE "^restore_command *= *'.+'" "$1/postgresql.auto.conf"; then
+    grep -E '^restore_command *=' "$1/postgresql.auto.conf" | tail -n 1 | put "$dir/restore_command"
+  fi
   printf '%s\\n' "$2" | owned_file "$1/selfhost.pgpass" 600
   # Ours come last, and what earlier ones there are goes, so that the file does not grow with every rejoin.
-  { grep -vE '^(primary_conninfo|primary_slot_name|synchronous_standby_names|recovery_target_timeline) *=' \\
+  { grep -vE '^(primary_conninfo|primary_slot_name|synchronous_standby_names|recovery_target_timeline|restore_command) *=' \\
       "$1/postgresql.auto.conf" || :; printf '%s\\n' "$3"; } | owned_file "$1/postgresql.auto.conf" 600
   : | owned_file "$1/standby.signal" 600
 }

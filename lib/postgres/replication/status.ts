@@ -137,7 +137,7 @@ code=$?
 set -e
 if [ "$code" = 0 ]; then printf 'server answers %s\\n' "$answer"
 elif [ "$code" = 124 ] || [ "$code" = 137 ]; then echo 'server hung'
-else printf 'server refuses %s\\n' "$(head -n 1 "$complaint" | cut -c 1-300)"; fi
+else printf 'server refuses %s\\n' "$(tr '\\n' ' ' < "$complaint" | cut -c 1-300)"; fi
 `;
 
 export interface StatusOptions {
@@ -232,8 +232,8 @@ export function parseStatus(cluster: Cluster, member: Member, text: string): Mem
       systemIdentifier: control.get('Database system identifier') ?? null,
     },
     server: parseServer(server, unreadable),
-    record: parseRecord(after('record ')),
-    journal: parseJournal(after('journal ')),
+    record: parseRecord(after('record '), unreadable),
+    journal: parseJournal(after('journal '), unreadable),
   };
 }
 
@@ -316,11 +316,13 @@ function parseView(view: Fields, unreadable: (what: string) => Failure): ServerV
   };
 }
 
-function parseRecord(lines: readonly string[]): EpochRecord | null {
+function parseRecord(lines: readonly string[], unreadable: (what: string) => Failure): EpochRecord | null {
   if (lines.length === 0) return null;
   const fields = new Map(lines.map((line) => splitAt(line, '=')));
+  // Whoever cannot read it must not act as if there were none.
+  if (fields.get('version') !== '1' || !/^\d+$/.test(fields.get('epoch') ?? '')) throw unreadable('its record');
   return {
-    epoch: Number(fields.get('epoch') ?? Number.NaN),
+    epoch: Number(fields.get('epoch')),
     primary: fields.get('primary') ?? '',
     promotable: fields.get('promotable') === 'yes',
   };
