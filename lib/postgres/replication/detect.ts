@@ -4,13 +4,18 @@ import { watchLag, type LagWatch } from '../../health/lag';
 import { connectPostgres, type Database } from '../connection';
 
 export interface Watch {
-  /** A new login this often. */
+  /** A new login at least this often, also while the one before waits for its answer. */
   readonly everyMs: number;
+  /** How soon after a login that failed at once the next is tried. */
+  readonly againMs: number;
   /** How long a login and one question may take. */
   readonly answerMs: number;
   /** So many failures in a row are a loss. */
   readonly failures: number;
 }
+
+/** A silent host counts as lost after 2 s, a server that refuses after 0.4 s, and a blip of 1 s never. */
+export const USUAL_WATCH: Watch = { everyMs: 500, againMs: 200, answerMs: 1_000, failures: 3 };
 
 export interface Loss {
   readonly firstFailureAt: Date;
@@ -30,22 +35,38 @@ export async function awaitLoss(primary: Database, watch: Watch, task: Task): Pr
   }
 }
 
-async function watchLogins(primary: Database, watch: Watch, lag: LagWatch, task: Task): Promise<Loss> {
-  let evidence: string[] = [];
-  let firstFailureAt = new Date();
-  for (;;) {
-    const begin = performance.now();
-    const trouble = await tryLogin(primary, watch.answerMs, task);
-    const took = performance.now() - begin;
-    if (trouble === undefined) evidence = [];
-    // What was seen while this process itself was late is no evidence against anybody.
-    else if (!lag.laggedSince(begin)) {
-      if (evidence.length === 0) firstFailureAt = new Date(Date.now() - took);
-      evidence.push(trouble);
-      if (evidence.length >= watch.failures) return { firstFailureAt, evidence };
-    }
-    await pause(Math.max(0, watch.everyMs - took), task.signal, `the watch over ${primary.name}`);
-  }
+function watchLogins(primary: Database, watch: Watch, lag: LagWatch, task: Task): Promise<Loss> {
+  const over = new AbortController();
+  const within = { ...task, signal: AbortSignal.any([task.signal, over.signal]) };
+  const failed = new Map<number, { readonly at: Date; readonly why: string }>();
+  return new Promise<Loss>((resolve, reject) => {
+    const attempt = async (number: number): Promise<void> => {
+      const begin = performance.now();
+      const at = new Date();
+      const trouble = await tryLogin(primary, watch.answerMs, within);
+      // A login that worked clears all that were begun before it, whenever their answers came.
+      if (trouble === undefined) for (const one of failed.keys()) if (one < number) failed.delete(one);
+      // What was seen while this process itself was late is no evidence against anybody.
+      if (trouble === undefined || lag.laggedSince(begin)) return;
+      failed.set(number, { at, why: trouble });
+      if (failed.size < watch.failures) return;
+      const all = [...failed.entries()].sort(([a], [b]) => a - b).map(([, one]) => one);
+      resolve({ firstFailureAt: all[0]?.at ?? at, evidence: all.map(({ why }) => why) });
+    };
+    const goOn = async () => {
+      for (let number = 0; ; number++) {
+        const done = attempt(number);
+        done.catch(reject);
+        const failedSoon = done.then(() =>
+          pause(failed.has(number) ? watch.againMs : watch.everyMs, within.signal, primary.name),
+        );
+        await Promise.race([failedSoon, pause(watch.everyMs, within.signal, `the watch over ${primary.name}`)]);
+      }
+    };
+    goOn().catch(reject);
+  }).finally(() => {
+    over.abort();
+  });
 }
 
 /** Why a new login does not work, or nothing. A refusal by a server that lives is no loss. */

@@ -23,6 +23,8 @@ export PGAPPNAME=selfhost PGCONNECT_TIMEOUT=5
 # Where everybody may stand: PostgreSQL's user could not be in the home of root.
 cd /
 stop_with() { refuse "$1: $2"; }
+# Only they see where a process of the server stands; anybody else would find nobody, and take that for a proof.
+[ "$EUID" = 0 ] || [ "$(id -un)" = "$owner" ] || stop_with not_allowed "this needs root (sudo), or a login as $owner"
 prepare_member() { prepare_state; mkdir -p -- "$dir"; }
 
 as_owner() {
@@ -45,7 +47,24 @@ server_pids() {
 
 control() { LC_ALL=C as_owner "$bin/pg_controldata" -D "$data"; }
 control_field() { control | sed -n "s/^$1: *//p"; }
-is_standby_folder() { [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ]; }
+# A standby's folder; not that of a former primary behind the gate.
+is_standby_folder() {
+  [ ! -e "$dir/gate" ] && { [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ]; }
+}
+# The start gate: whoever starts the server from now on (a person, a boot, a supervisor) gets one that is read-only.
+close_gate() {
+  ! is_standby_folder || return 0
+  prepare_member
+  printf '%s\\n' "$1" | put "$dir/gate" || refuse "$dir/gate cannot be written"
+  as_owner touch -- "$data/standby.signal" && sync -- "$data/standby.signal" "$data" ||
+    stop_with gate_not_closed "$data/standby.signal cannot be written"
+}
+open_gate() {
+  [ -e "$dir/gate" ] || return 0
+  rm -f -- "$data/standby.signal"
+  sync -- "$data"
+  rm -f -- "$dir/gate"
+}
 has_systemd() { [ -d /run/systemd/system ]; }
 
 unit_of() { if [ "$kind" = debian ]; then REPLY=postgresql@\${ref/\\//-}.service; else REPLY=$ref; fi; }
@@ -101,7 +120,9 @@ end_server() {
   for ((tries = 0; tries < 200; tries++)); do
     [ -n "$pids" ] || return 0
     # First what an immediate shutdown is, then what nobody can refuse. A stopped process hears only the second.
-    if ((tries == 0)); then kill -QUIT $(head -n 1 "$data/postmaster.pid" 2>/dev/null) 2>/dev/null || :
+    if ((tries == 0)); then
+      line_of "$data/postmaster.pid"
+      case $REPLY in ''|*[!0-9]*) ;; *) [ ! "/proc/$REPLY/cwd" -ef "$data" ] || kill -QUIT "$REPLY" 2>/dev/null || : ;; esac
     elif ((tries >= 10)); then kill -KILL $pids 2>/dev/null || :; fi
     sleep 0.02
     pids=$(server_pids)
@@ -230,6 +251,9 @@ function refusalOf(cluster: Cluster, member: Member, error: unknown): Failure | 
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
+  not_allowed: 'Give the Host credential a sudo mode, or log in as that user.',
+  folder_missing:
+    'Look at that host: a disk may be gone. What cannot be seen cannot be proven silent; switch the host off.',
   server_not_started: 'Read the log of PostgreSQL on that host.',
   epoch_taken: 'Somebody else has begun a promotion since. Read the topology, then begin again.',
   journal_open: 'Resume it by running the failover again, or abandon it.',

@@ -38,11 +38,25 @@ echo 'checkpoint' | sql
 
 // A folder that a killed pg_rewind has left is neither one nor the other, which no later run can see in it.
 const REJOIN = `${COPY_FOLDER}
-connection=$1 slot=$2 settings=$3 epoch=$4 copy=$5
+# A standby that crashed goes on from where it was. So does a former primary that was started behind the gate and has
+# followed the new one by itself. To end their recovery, as rewinding does, would make them differ without a trace.
+follows_already() {
+  local one highest=0
+  for one in $(control_field "Latest checkpoint's TimeLineID") $(control_field "Min recovery ending loc's timeline"); do
+    ((one <= highest)) || highest=$one
+  done
+  ((highest < timeline)) || return 0
+  is_standby_folder && [ "$(control_field 'Database cluster state')" != 'shut down in recovery' ]
+}
+connection=$1 slot=$2 settings=$3 epoch=$4 copy=$5 timeline=$6
 IFS= read -r password_line
 [ -z "$(server_pids)" ] || stop_with server_running "PostgreSQL of $self still runs"
 method=rewound
 if [ -e "$dir/rewinding" ] || [ ! -e "$data/PG_VERSION" ]; then method=copied
+elif follows_already; then
+  method=started
+  become_standby "$data" "$password_line" "$settings"
+  rm -f -- "$dir/gate"
 else
   save_configuration "$epoch"
   lent_password_file "$password_line"
@@ -50,6 +64,8 @@ else
   # From 15 on it can be told where the configuration is, when that is not in the folder.
   if [ "$config" != "$data/postgresql.conf" ]; then with_config=(--config-file="$config"); fi
   printf '%s\\n' "$epoch" | put "$dir/rewinding"
+  # What crashed has to be recovered first, which is done for a primary's folder only.
+  open_gate
   if as_owner "$bin/pg_rewind" -D "$data" --source-server="$connection dbname=postgres passfile='$REPLY'" \\
       "\${with_config[@]}" < /dev/null; then
     restore_configuration "$epoch" "$data"
@@ -121,7 +137,7 @@ async function underLock(cluster: Cluster, wish: RejoinWish, task: Task, lock: H
     await clock.step('Checkpoint', () =>
       runOnMember(cluster, primary, { script: CHECKPOINT, timeoutMs: 600_000 }, task),
     );
-    method = await clock.step('Rewinding', () => rewindOrCopy(cluster, wish, epoch, task));
+    method = await clock.step('Rewinding', () => rewindOrCopy(cluster, wish, epoch, view.timeline, task));
     await clock.step('Starting', () =>
       runOnMember(cluster, standby, { script: 'start_server\n', timeoutMs: 600_000 }, task, lock),
     );
@@ -177,8 +193,9 @@ async function rewindOrCopy(
   cluster: Cluster,
   wish: RejoinWish,
   epoch: number,
+  timeline: number,
   task: Task,
-): Promise<'rewound' | 'copied'> {
+): Promise<Exclude<RejoinResult['method'], 'none'>> {
   const { primary, standby } = wish;
   const command = memberCommand(cluster, standby, {
     script: REJOIN,
@@ -188,6 +205,7 @@ async function rewindOrCopy(
       standbySettings(cluster, standby, primary),
       String(epoch),
       wish.allowCopy ? 'yes' : 'no',
+      String(timeline),
     ],
   });
   const job = await startJob(
@@ -207,7 +225,8 @@ async function rewindOrCopy(
   const tail = async (stream: 'stdout' | 'stderr') =>
     (await jobLogs(standby.host, job.id, { stream, tailLines: 5, run: job.run }, task)).text.trim();
   if (state.kind === 'finished' && 'exitCode' in state.exit && state.exit.exitCode === 0) {
-    return (await tail('stdout')).endsWith('method copied') ? 'copied' : 'rewound';
+    const [, method] = /method (\w+)$/.exec(await tail('stdout')) ?? [];
+    return method === 'copied' || method === 'started' ? method : 'rewound';
   }
   const said = await tail('stderr');
   const [, code = 'rejoin_failed', why = said.split('\n').at(-1) ?? ''] =

@@ -54,6 +54,7 @@ copy_folder() {
   rm -rf -- "$old"
   if [ -e "$data" ]; then mv -T -- "$data" "$old"; fi
   mv -T -- "$fresh" "$data"
+  rm -f -- "$dir/gate"
   sync -- "$parent"
   rm -rf -- "$old"
 }

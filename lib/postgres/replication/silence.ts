@@ -15,16 +15,17 @@ read_record
 if ((r_epoch > epoch)) || { ((r_epoch == epoch)) && [ "$r_run" != "$run" ] && [ "$r_primary" != "$to" ]; }; then
   stop_with epoch_taken "its record is of epoch $r_epoch, and this was to be epoch $epoch"
 fi
-if [ -e "$data/PG_VERSION" ]; then
-  identifier=$(control_field 'Database system identifier')
-  [ "$identifier" = "$system" ] || stop_with other_system "its folder holds another database system ($identifier)"
-fi
+# Without the folder nobody can tell which processes are the server's.
+[ -e "$data/PG_VERSION" ] || stop_with folder_missing "its data folder $data is not there"
+identifier=$(control_field 'Database system identifier')
+[ "$identifier" = "$system" ] || stop_with other_system "its folder holds another database system ($identifier)"
 `;
 
-// First the record, so that nothing starts it as a primary again; then the processes, each and every one.
+// First the record and the gate, so that nothing starts it as a primary again; then the processes, each and every one.
 const FENCE = `${ON_OLD_PRIMARY}
 write_record "$epoch" "$to" no "$system" "$run"
 autostart_off
+close_gate "$epoch"
 end_server || stop_with not_silenced "processes of PostgreSQL are left on its host: $(server_pids | tr '\\n' ' ')"
 echo silent
 `;
@@ -49,6 +50,7 @@ SQL
 fi
 write_record "$epoch" "$to" no "$system" "$run"
 autostart_off
+close_gate "$epoch"
 stop_server_cleanly "$1" || stop_with not_stopped "PostgreSQL did not stop within $1 s"
 state=$(control_field 'Database cluster state')
 [ "$state" = 'shut down' ] || stop_with not_stopped "PostgreSQL has ended without a clean stop ($state)"
@@ -72,6 +74,7 @@ export async function stopForSwitchover(
 // Safe to repeat: the candidate's host has given the promotion up for good before this is asked.
 const GIVE_BACK = `${ON_OLD_PRIMARY}
 write_record "$epoch" "$self" no "$system" "abandoned $run"
+open_gate
 if [ "$1" = start ] && [ -z "$(server_pids)" ]; then start_server; fi
 `;
 

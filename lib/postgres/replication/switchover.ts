@@ -19,6 +19,8 @@ export interface SwitchoverWish {
   /** How far the standby may be behind before clients are cut off. Default 16 MiB. */
   readonly mostLagBytes?: number;
   readonly stopSeconds?: number;
+  /** Also while archiving fails, which a clean stop waits for: clients may be cut off for many seconds. */
+  readonly despiteArchiver?: boolean;
 }
 
 export interface SwitchoverResult {
@@ -76,7 +78,7 @@ export async function switchover(cluster: Cluster, wish: SwitchoverWish, task: T
 /** Nothing is stopped for a switchover that would not come to its end. */
 function refuseUnfit(
   cluster: Cluster,
-  { from, to, mostLagBytes = 16 * 1024 ** 2 }: SwitchoverWish,
+  { from, to, mostLagBytes = 16 * 1024 ** 2, despiteArchiver = false }: SwitchoverWish,
   one: MemberStatus,
   other: MemberStatus,
 ): string {
@@ -93,6 +95,13 @@ function refuseUnfit(
     throw refuse(from, 'it is no primary that answers', 'Use a failover when the primary is lost.');
   if (other.server.kind !== 'answers' || other.server.role !== 'standby')
     throw refuse(to, 'it is no standby that answers', 'Start it, or rejoin it.');
+  if (one.server.archiver.failing && !despiteArchiver) {
+    throw refuse(
+      from,
+      'its archiver fails, and a clean stop waits for it while clients are cut off',
+      'Repair the archiving first (log of PostgreSQL, pg_stat_archiver), or say that the wait is accepted.',
+    );
+  }
   for (const { journal } of [one, other]) {
     if (isOpen(journal))
       throw refuse(

@@ -1,15 +1,16 @@
+import { messageOf } from '../../../../lib/failure';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { Database } from '../../../../lib/postgres/connection';
-import { awaitLoss } from '../../../../lib/postgres/replication/detect';
+import { awaitLoss, USUAL_WATCH } from '../../../../lib/postgres/replication/detect';
 import { failover } from '../../../../lib/postgres/replication/failover';
 import { switchover } from '../../../../lib/postgres/replication/switchover';
+import { pause } from '../../../../lib/task';
 import { describeAsRoot } from '../../../integration/lab/as-root';
 import { quietTask } from '../../../shared/task';
 import { runOrchestrator } from '../../../chaos/lib/postgres/orchestrator';
 import { startTrials, type Account, type Trials } from '../../../chaos/lib/postgres/trial';
 
 const ROUNDS = Number(process.env.SELFHOST_FAILOVER_ROUNDS ?? 10);
-const WATCH = { everyMs: 200, answerMs: 1_000, failures: 3 };
 
 interface Row extends Account {
   readonly fault: string;
@@ -48,7 +49,7 @@ describeAsRoot('failovers, many times', () => {
     const { from, to } = roles();
     const ledger = await trials.load();
     await strike();
-    await awaitLoss(databaseOf(pair.member(from).address), WATCH, quietTask());
+    await awaitLoss(databaseOf(pair.member(from).address), USUAL_WATCH, quietTask());
     const outcome = await failover(pair.cluster, wish({ commitFence, hostMs: 1_000 }), quietTask());
     await trials.writes(ledger, to);
     await after();
@@ -112,6 +113,28 @@ describeAsRoot('failovers, many times', () => {
     180_000,
   );
 
+  test('a cable that is out for a second, again and again, is no loss', async () => {
+    const { pair, roles } = trials;
+    const { from } = roles();
+    const ledger = await trials.load();
+    const stop = new AbortController();
+    const watching = awaitLoss(databaseOf(pair.member(from).address), USUAL_WATCH, quietTask(stop.signal));
+    const ended = watching.then(
+      ({ evidence }) => evidence.join('; '),
+      (error: unknown) => messageOf(error),
+    );
+    for (let count = 0; count < 10; count++) {
+      await pair.network.cut(from);
+      await pause(1_000, stop.signal, 'the blip');
+      await pair.network.heal(from);
+      await pause(1_500, stop.signal, 'the time between');
+    }
+    stop.abort();
+    expect(await ended).toMatch(/^Stopped: /);
+    await trials.writes(ledger, from);
+    expect(await trials.settle(ledger, from)).toMatchObject({ missing: 0, overlapping: 0 });
+  }, 180_000);
+
   test.each(['Claiming', 'Cutting', 'Fencing', 'Promoting', 'Verifying'])(
     'orchestrator killed before %s',
     async (killAt) => {
@@ -136,7 +159,8 @@ describeAsRoot('failovers, many times', () => {
       const { pair, roles } = trials;
       const { from, to } = roles();
       const ledger = await trials.load();
-      await switchover(pair.cluster, { from: pair.member(from), to: pair.member(to), synchronous: true }, quietTask());
+      const wish = { from: pair.member(from), to: pair.member(to), synchronous: true, despiteArchiver: true };
+      await switchover(pair.cluster, wish, quietTask());
       await trials.writes(ledger, to);
       const account = await trials.settle(ledger, to);
       rows.push({ fault: 'switchover', ...account });
