@@ -1,5 +1,8 @@
 import { startPostgresPair, type PostgresPair } from '../../../../lab/postgres-pair';
+import { until } from '../../../../lab/hosts/waiting';
+import { messageOf } from '../../../../lib/failure';
 import { runCommand } from '../../../../lib/host/run';
+import { failover } from '../../../../lib/postgres/replication/failover';
 import { planSetUp, setUpReplication, type SetUpWish } from '../../../../lib/postgres/replication/set-up';
 import { readTopology } from '../../../../lib/postgres/replication/topology';
 import { quietTask } from '../../../shared/task';
@@ -104,6 +107,31 @@ describeAsRoot('setting up replication', () => {
     await pair.sql('bruno', 'alter system reset synchronous_standby_names');
     await pair.sql('bruno', 'select pg_reload_conf()');
   });
+
+  test('an asynchronous failover counts on the old disk what it would lose, refuses, and leaves the old primary able to start', async () => {
+    await pair.sql('bruno', 'create table lost (id int)');
+    await until('eva has the table', 20_000, async () =>
+      (await pair.sql('eva', "select to_regclass('lost')")) === 'lost' ? true : undefined,
+    );
+    await pair.network.separate('bruno', 'eva');
+    for (const id of [1, 2, 3]) await pair.sql('bruno', `insert into lost values (${id})`);
+    pair.signal('bruno', 'SIGKILL', 'postmaster');
+    const [from, to] = [pair.member('bruno'), pair.member('eva')];
+    const refusal: unknown = await failover(
+      pair.cluster,
+      { from, to, outside: [], commitFence: true, mostLost: 2, automatic: true },
+      quietTask(),
+    ).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'loss_too_great' });
+    // PostgreSQL may have committed something of its own beside.
+    expect(Number(/(\d+) committed/.exec(messageOf(refusal))?.[1])).toBeGreaterThanOrEqual(3);
+    await pair.network.rejoin('bruno', 'eva');
+    await pair.startServer('bruno');
+    await until('eva streams again', 30_000, async () =>
+      (await pair.sql('eva', 'select count(*) from lost').catch(() => '')) === '3' ? true : undefined,
+    );
+    expect(await readTopology(pair.cluster, {}, quietTask())).toMatchObject({ verdict: 'degraded', primary: 'bruno' });
+  }, 90_000);
 
   test('does not take a record for read that a newer version has written', async () => {
     const onEva = (script: string) => runCommand(pair.member('eva').host, { script }, {}, quietTask());
