@@ -67,6 +67,10 @@ export interface FailoverResult {
 }
 
 const CUT_MS = 5_000;
+/** A server on a host that speaks, which answers no login for this long, is hung. */
+const ANSWER_MS = 1_500;
+/** How long ending the processes may take where nothing else would do. */
+const FENCE_MS = 15_000;
 
 /** Makes the standby the primary after the primary was lost. It can be run again after it was killed anywhere. */
 export async function failover(cluster: Cluster, wish: FailoverWish, task: Task): Promise<FailoverResult> {
@@ -212,11 +216,10 @@ interface Sight {
 /** Looks at both members from here, and at the primary from the standby as well. */
 async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<Sight> {
   const { from, to, hostMs = 1_500 } = wish;
-  const options = { answerMs: Math.min(hostMs * 0.8, 3_000) };
   const seconds = hostMs / 1000;
   const [primary, standby, seen] = await Promise.all([
-    readStatus(cluster, from, { ...options, timeoutMs: hostMs }, task),
-    readStatus(cluster, to, { answerMs: 3_000, timeoutMs: 10_000 }, task),
+    readStatus(cluster, from, { answerMs: ANSWER_MS, hostMs }, task),
+    readStatus(cluster, to, {}, task),
     // Only we may have lost it. What the standby hears decides.
     answersFrom(cluster, to, connectionOf(cluster, to, from), seconds, task).catch((error: unknown) => {
       if (task.signal.aborted) throw error;
@@ -309,14 +312,13 @@ async function silence(
   cut: Promise<void>,
   task: Task,
 ): Promise<string> {
-  const { from, to, hostMs = 1_500 } = wish;
+  const { from, to } = wish;
   const failures: string[] = [];
   const commitFence = wish.commitFence && isLossless(wish, sight);
   // A host that was silent a moment ago is not waited for when something else will do.
   if (sight.primary.host.reached || !(commitFence || wish.outside.length > 0)) {
     try {
-      const limit = sight.primary.host.reached ? 15_000 : hostMs;
-      await withinHost(limit, fenceByProcess(cluster, from, promotion, to.name, task));
+      await withinHost(FENCE_MS, fenceByProcess(cluster, from, promotion, to.name, task));
       return `no process of PostgreSQL is left on the host of ${from.name}`;
     } catch (error) {
       if (task.signal.aborted || isFailure(error, 'epoch_taken') || isFailure(error, 'other_system')) throw error;

@@ -167,6 +167,8 @@ export interface MemberScript {
   readonly arguments?: readonly string[];
   readonly input?: string;
   readonly timeoutMs?: number;
+  /** Hears when it has begun to speak. */
+  readonly onOutput?: () => void;
 }
 
 const REFUSED = 120;
@@ -179,7 +181,7 @@ export async function runOnMember(
   task: Task,
   lock?: Pick<HeldLock, 'name' | 'epoch'>,
 ): Promise<CommandResult> {
-  const options = { timeoutMs: ask.timeoutMs ?? 30_000 };
+  const options = { timeoutMs: ask.timeoutMs ?? 30_000, ...(ask.onOutput && { onOutput: ask.onOutput }) };
   const list = [...memberArguments(cluster, member), ...(ask.arguments ?? [])];
   try {
     if (lock !== undefined) {

@@ -143,9 +143,12 @@ else printf 'server refuses %s\\n' "$(tr '\\n' ' ' < "$complaint" | cut -c 1-300
 export interface StatusOptions {
   /** How long a login and the question may take before the server counts as hung. Default 3 s. */
   readonly answerMs?: number;
-  /** How long the whole look may take before the host counts as not reached. Default 10 s. */
-  readonly timeoutMs?: number;
+  /** How long the host may take to say anything at all before it counts as not reached. Default 8 s. */
+  readonly hostMs?: number;
 }
+
+/** Beyond the login itself: the look at folders and processes, on a host that is busy. */
+const LOOK_MS = 5_000;
 
 /** Looks at one member. It does not throw for what is wrong there: that is the answer. */
 export async function readStatus(
@@ -154,23 +157,22 @@ export async function readStatus(
   options: StatusOptions,
   task: Task,
 ): Promise<MemberStatus> {
-  const { answerMs = 3_000, timeoutMs = 10_000 } = options;
+  const { answerMs = 3_000, hostMs = 8_000 } = options;
   const unseen = { name: member.name, folder: null, server: { kind: 'unknown' as const }, record: null, journal: null };
+  const timeoutMs = hostMs + answerMs + LOOK_MS;
+  let spoke: () => void = () => undefined;
+  const speaks = new Promise<void>((resolve) => {
+    spoke = resolve;
+  });
   try {
-    const { stdout } = await withinHost(
-      timeoutMs,
-      runOnMember(
-        cluster,
-        member,
-        {
-          script: READ_STATUS,
-          arguments: [String(answerMs / 1000)],
-          input: STATUS_SQL,
-          timeoutMs,
-        },
-        task,
-      ),
+    const look = runOnMember(
+      cluster,
+      member,
+      { script: READ_STATUS, arguments: [String(answerMs / 1000)], input: STATUS_SQL, timeoutMs, onOutput: spoke },
+      task,
     );
+    await withinHost(hostMs, Promise.race([speaks, look]));
+    const { stdout } = await withinHost(timeoutMs, look);
     return parseStatus(cluster, member, stdout);
   } catch (error) {
     if (task.signal.aborted || !(error instanceof Failure)) throw error;
