@@ -94,6 +94,7 @@ export function startLedger({ addresses, login, writers, file, answerMs = 1_000 
     warned,
     inDoubt,
     freeze: async () => {
+      if (isFrozen()) return;
       ended.abort();
       await all;
       closeSync(descriptor);

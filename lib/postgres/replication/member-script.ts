@@ -107,9 +107,15 @@ start_server() {
 
 # A shutdown that writes everything down and sends it to the standbys that are connected.
 stop_server_cleanly() {
+  local tries
   if [ "$kind" != plain ] && has_systemd; then unit_of; timeout "$1" systemctl stop -- "$REPLY" || return 1
   elif [ -n "$(server_pids)" ]; then as_owner "$bin/pg_ctl" -D "$data" -s -w -t "$1" -m fast stop || return 1; fi
-  [ -z "$(server_pids)" ]
+  # The last of its processes may go a moment after the postmaster.
+  for ((tries = 0; tries < 250; tries++)); do
+    [ -n "$(server_pids)" ] || return 0
+    sleep 0.02
+  done
+  return 1
 }
 
 # Ends every process of the server and proves it.

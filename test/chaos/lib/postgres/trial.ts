@@ -43,7 +43,10 @@ export async function startTrials(settings: Readonly<Record<string, string>> = {
     rmSync(folder, { recursive: true });
     throw error;
   });
+  const ledgers: CommitLedger[] = [];
   const stop = async () => {
+    // Those of a test that failed still write.
+    await Promise.all(ledgers.map((ledger) => ledger.freeze()));
     await pair.stop();
     rmSync(folder, { recursive: true });
   };
@@ -82,6 +85,7 @@ export async function startTrials(settings: Readonly<Record<string, string>> = {
       const addresses = [pair.member('bruno').address, pair.member('eva').address];
       const file = join(folder, `ledger-${count}`);
       const ledger = startLedger({ addresses, login: pair.app, writers: 4, file });
+      ledgers.push(ledger);
       await writes(ledger, from);
       return ledger;
     },
