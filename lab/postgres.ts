@@ -28,7 +28,7 @@ export interface PostgresServer {
 
 /** A real PostgreSQL with a fresh data folder and a port of its own, asking for a password. */
 export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
-  const programs = await programFolder();
+  const programs = await postgresPrograms();
   const ledger = await openLedger();
   try {
     return await start(programs, ledger, settings);
@@ -155,7 +155,7 @@ async function serverUser(): Promise<User | undefined> {
   return { uid: await id('-u'), gid: await id('-g') };
 }
 
-async function programFolder(): Promise<string> {
+export async function postgresPrograms(): Promise<string> {
   const base = '/usr/lib/postgresql';
   const versions = (await readdir(base).catch((): string[] => [])).map(Number).filter(Number.isInteger);
   const newest = Math.max(...versions);

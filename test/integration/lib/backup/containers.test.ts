@@ -11,7 +11,7 @@ import { drillRestore, restoreBackup } from '../../../../lib/backup/restore';
 import { awaitBackup, startBackup } from '../../../../lib/backup/scatter';
 import { needManifest } from '../../../../lib/backup/stored';
 import { describeAsRoot } from '../../lab/as-root';
-import { startDockerMachine, type DockerMachine } from '../docker/docker-machine';
+import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 import { taskOf } from '../host/machine';
 import { canaryFiles, filesBelow } from './estate';
 

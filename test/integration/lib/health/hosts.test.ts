@@ -22,7 +22,7 @@ import { hostOf } from '../../../shared/lab-host';
 import { quietTask } from '../../../shared/task';
 import { access } from '../host/lab-access';
 import { describeAsRoot } from '../../lab/as-root';
-import { startDockerMachine, type DockerMachine } from '../docker/docker-machine';
+import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 
 jest.setTimeout(60_000);
 afterAll(() => closeSessions());

@@ -10,7 +10,7 @@ import { type Format, render } from '../../../../lib/infisical/render';
 import type { Entry } from '../../../../lib/infisical/render/entry';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
-import { type DockerMachine, startDockerMachine } from '../docker/docker-machine';
+import { type DockerMachine, startDockerMachine } from '../../../shared/docker-machine';
 
 jest.setTimeout(60_000);
 

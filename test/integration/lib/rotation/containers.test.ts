@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { startSshHost } from '../../../../lab/hosts/ssh-host';
 import { until } from '../../../../lab/hosts/waiting';
 import { type InfisicalStandIn, startInfisical } from '../../../../lab/standins/infisical';
-import { type DockerMachine, startDockerMachine } from '../docker/docker-machine';
+import { type DockerMachine, startDockerMachine } from '../../../shared/docker-machine';
 import { composeUp } from '../../../../lib/docker/compose/compose';
 import { infisicalApi } from '../../../../lib/infisical/api';
 import { writeSecretFile } from '../../../../lib/infisical/host-file';

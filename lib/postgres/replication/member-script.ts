@@ -1,0 +1,269 @@
+import { Failure, isFailure } from '../../failure';
+import type { Task } from '../../task';
+import type { CommandResult } from '../../host/command';
+import type { HeldLock } from '../../host/locks/lock';
+import { stepUnderLock } from '../../host/locks/step';
+import { runCommand } from '../../host/run';
+import { fileNameFor, STATE_FOLDER } from '../../host/state-folder';
+import { describeMember, type Cluster, type Member } from './cluster';
+
+/** The lock under which a cluster is changed. It lies on the host of the member that is, or becomes, the standby. */
+export function lockNameOf(cluster: Cluster): string {
+  return `postgres/${cluster.name}`;
+}
+
+/**
+ * Opens every script that works on a member. Scripts say what they refuse with exit code 120; the word before the
+ * colon becomes the code of the Failure.
+ */
+export const MEMBER_PRELUDE = `
+dir=$state/postgres/$1 self=$2 kind=$3 bin=$4 data=$5 owner=$6 role=$7 socket=$8 port=$9 ref=\${10} config=\${11}
+shift 11
+export PGAPPNAME=selfhost PGCONNECT_TIMEOUT=5
+# Where everybody may stand: PostgreSQL's user could not be in the home of root.
+cd /
+stop_with() { refuse "$1: $2"; }
+# Only they see where a process of the server stands; anybody else would find nobody, and take that for a proof.
+[ "$EUID" = 0 ] || [ "$(id -un)" = "$owner" ] || stop_with not_allowed "this needs root (sudo), or a login as $owner"
+prepare_member() { prepare_state; mkdir -p -- "$dir"; }
+
+as_owner() {
+  if [ "$EUID" = 0 ] && [ "$owner" != root ]; then
+    setpriv --reuid="$owner" --regid="$owner" --init-groups -- "$@"
+  else "$@"; fi
+}
+
+# SQL comes on standard input and is constant; data goes in as -v name=value, secrets by descriptor 3.
+sql() { as_owner "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres "$@"; }
+
+# Every process of the server, whatever started it: they all stand in the data folder.
+server_pids() {
+  local one
+  for one in /proc/[0-9]*; do
+    [ "$one/cwd" -ef "$data" ] 2>/dev/null || continue
+    case $({ tr '\\0' ' ' < "$one/cmdline"; } 2>/dev/null) in *postgres*) printf '%s\\n' "\${one#/proc/}" ;; esac
+  done
+}
+
+control() { LC_ALL=C as_owner "$bin/pg_controldata" -D "$data"; }
+control_field() { control | sed -n "s/^$1: *//p"; }
+# A standby's folder; not that of a former primary behind the gate.
+is_standby_folder() {
+  [ ! -e "$dir/gate" ] && { [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ]; }
+}
+# The start gate: whoever starts the server from now on (a person, a boot, a supervisor) gets one that is read-only.
+close_gate() {
+  ! is_standby_folder || return 0
+  prepare_member
+  printf '%s\\n' "$1" | put "$dir/gate" || refuse "$dir/gate cannot be written"
+  as_owner touch -- "$data/standby.signal" && sync -- "$data/standby.signal" "$data" ||
+    stop_with gate_not_closed "$data/standby.signal cannot be written"
+}
+open_gate() {
+  [ -e "$dir/gate" ] || return 0
+  rm -f -- "$data/standby.signal"
+  sync -- "$data"
+  rm -f -- "$dir/gate"
+}
+has_systemd() { [ -d /run/systemd/system ]; }
+
+unit_of() { if [ "$kind" = debian ]; then REPLY=postgresql@\${ref/\\//-}.service; else REPLY=$ref; fi; }
+
+# Whether a reboot brings it back without anybody asking.
+autostart() {
+  case $kind in
+    debian) local line; line=$(sed -n 's/^ *\\([a-z]*\\).*/\\1/p' "/etc/postgresql/$ref/start.conf" 2>/dev/null | head -n 1)
+      if [ "\${line:-auto}" = auto ]; then echo yes; else echo no; fi ;;
+    systemd) if systemctl is-enabled --quiet -- "$ref"; then echo yes; else echo no; fi ;;
+    plain) echo no ;;
+  esac
+}
+autostart_off() {
+  case $kind in
+    debian) printf 'manual\\n' | put "/etc/postgresql/$ref/start.conf" && chmod 644 "/etc/postgresql/$ref/start.conf" ;;
+    systemd) systemctl disable --quiet -- "$ref" ;;
+    plain) : ;;
+  esac
+}
+
+# A server that outlives the script must not inherit the locks that the script holds.
+without_files() (
+  for file in /proc/$BASHPID/fd/*; do
+    file=\${file##*/}
+    if ((file > 2)); then exec {file}>&- || :; fi
+  done
+  "$@"
+)
+
+start_server() {
+  local said
+  case $kind in
+    plain) said=$(without_files as_owner "$bin/pg_ctl" -D "$data" -s -w -t 120 -l "$ref" start 2>&1 < /dev/null) && return 0 ;;
+    debian) said=$(without_files pg_ctlcluster "\${ref%/*}" "\${ref#*/}" start 2>&1 < /dev/null) && return 0 ;;
+    systemd) said=$(systemctl start -- "$ref" 2>&1 < /dev/null) && return 0 ;;
+  esac
+  stop_with server_not_started "PostgreSQL of $self did not start: \${said##*$'\\n'}"
+}
+
+# A shutdown that writes everything down and sends it to the standbys that are connected.
+stop_server_cleanly() {
+  local tries
+  if [ "$kind" != plain ] && has_systemd; then unit_of; timeout "$1" systemctl stop -- "$REPLY" || return 1
+  elif [ -n "$(server_pids)" ]; then as_owner "$bin/pg_ctl" -D "$data" -s -w -t "$1" -m fast stop || return 1; fi
+  # The last of its processes may go a moment after the postmaster.
+  for ((tries = 0; tries < 250; tries++)); do
+    [ -n "$(server_pids)" ] || return 0
+    sleep 0.02
+  done
+  return 1
+}
+
+# Ends every process of the server and proves it.
+end_server() {
+  local tries pids
+  if [ "$kind" != plain ] && has_systemd; then unit_of; systemctl --no-block stop -- "$REPLY" || :; fi
+  pids=$(server_pids)
+  for ((tries = 0; tries < 200; tries++)); do
+    [ -n "$pids" ] || return 0
+    # First what an immediate shutdown is, then what nobody can refuse. A stopped process hears only the second.
+    if ((tries == 0)); then
+      line_of "$data/postmaster.pid"
+      case $REPLY in ''|*[!0-9]*) ;; *) [ ! "/proc/$REPLY/cwd" -ef "$data" ] || kill -QUIT "$REPLY" 2>/dev/null || : ;; esac
+    elif ((tries >= 10)); then kill -KILL $pids 2>/dev/null || :; fi
+    sleep 0.02
+    pids=$(server_pids)
+  done
+  return 1
+}
+
+# The record of this host: what it knows about who is the primary.
+read_record() {
+  local line; r_epoch=0 r_primary= r_promotable=no r_system= r_run=
+  [ -e "$dir/record" ] || return 0
+  local version=
+  while IFS= read -r line; do case $line in
+    version=*) version=\${line#*=} ;; epoch=*) r_epoch=\${line#*=} ;; primary=*) r_primary=\${line#*=} ;;
+    promotable=*) r_promotable=\${line#*=} ;; system=*) r_system=\${line#*=} ;; run=*) r_run=\${line#*=} ;;
+  esac; done < "$dir/record"
+  [ "$version" = 1 ] || stop_with record_unreadable "the record $dir/record has version '$version', and this knows 1"
+  case $r_epoch in ''|*[!0-9]*) stop_with record_unreadable "the record $dir/record has no epoch" ;; esac
+}
+# write_record EPOCH PRIMARY PROMOTABLE SYSTEM RUN
+write_record() {
+  prepare_member
+  printf 'version=1\\nepoch=%s\\nprimary=%s\\npromotable=%s\\nsystem=%s\\nrun=%s\\nat=%s\\n' \\
+    "$1" "$2" "$3" "$4" "$5" "$(date -u +%FT%TZ)" | put "$dir/record" ||
+    stop_with record_unwritable "the record $dir/record cannot be written"
+}
+
+journal_field() { [ ! -e "$dir/journal" ] || sed -n "s/^$1=//p" "$dir/journal"; }
+# journal_set NAME VALUE [NAME VALUE...]: all of them, durably, or none.
+journal_set() {
+  local names='' lines='' old=''
+  while (($# > 0)); do names+="\${names:+|}$1"; lines+="$1=$2"$'\\n'; shift 2; done
+  [ ! -e "$dir/journal" ] || old=$(grep -vE "^($names)=" "$dir/journal" || :)
+  printf '%s%s' "\${old:+$old$'\\n'}" "$lines" | put "$dir/journal" ||
+    stop_with journal_unwritable "the journal $dir/journal cannot be written"
+}
+`;
+
+export interface MemberScript {
+  /** Constant, for bash -eu -o pipefail, behind MEMBER_PRELUDE. */
+  readonly script: string;
+  readonly arguments?: readonly string[];
+  readonly input?: string;
+  readonly timeoutMs?: number;
+  /** Hears when it has begun to speak. */
+  readonly onOutput?: () => void;
+}
+
+const REFUSED = 120;
+
+/** Runs a script on the host of a member. With a lock it is a step that only the newest holder of it may do. */
+export async function runOnMember(
+  cluster: Cluster,
+  member: Member,
+  ask: MemberScript,
+  task: Task,
+  lock?: Pick<HeldLock, 'name' | 'epoch'>,
+): Promise<CommandResult> {
+  const options = { timeoutMs: ask.timeoutMs ?? 30_000, ...(ask.onOutput && { onOutput: ask.onOutput }) };
+  const list = [...memberArguments(cluster, member), ...(ask.arguments ?? [])];
+  try {
+    if (lock !== undefined) {
+      const step = { script: MEMBER_PRELUDE + ask.script, arguments: list, input: ask.input };
+      return await stepUnderLock(member.host, lock, step, options, task);
+    }
+    const script = STATE_FOLDER + MEMBER_PRELUDE + ask.script;
+    return await runCommand(member.host, { script, arguments: list, input: ask.input }, options, task);
+  } catch (error) {
+    throw refusalOf(cluster, member, error) ?? error;
+  }
+}
+
+/** A script for lib/host/jobs, with its arguments. */
+export function memberCommand(cluster: Cluster, member: Member, ask: Pick<MemberScript, 'script' | 'arguments'>) {
+  return {
+    script: STATE_FOLDER + MEMBER_PRELUDE + ask.script,
+    arguments: [...memberArguments(cluster, member), ...(ask.arguments ?? [])],
+  };
+}
+
+function memberArguments(cluster: Cluster, member: Member): string[] {
+  const { runtime } = member;
+  const ref =
+    runtime.kind === 'plain'
+      ? runtime.log
+      : runtime.kind === 'debian'
+        ? `${runtime.version}/${runtime.cluster}`
+        : runtime.unit;
+  return [
+    fileNameFor(cluster.name),
+    member.name,
+    runtime.kind,
+    member.programs,
+    member.dataFolder,
+    member.systemUser,
+    member.superuser,
+    member.socketFolder,
+    String(member.port),
+    ref,
+    member.configFile ?? `${member.dataFolder}/postgresql.conf`,
+  ];
+}
+
+/** What a script refused by itself, in its own words. */
+function refusalOf(cluster: Cluster, member: Member, error: unknown): Failure | undefined {
+  if (!isFailure(error, 'command_failed')) return undefined;
+  const { stderr, exitCode } = error.details;
+  const said = typeof stderr === 'string' ? stderr : '';
+  const subject = describeMember(cluster, member);
+  const [, code, why] = /^selfhost: (?:([a-z_]+): )?(.*)$/m.exec(said) ?? [];
+  if (exitCode === REFUSED && why !== undefined) {
+    return new Failure({
+      code: code ?? 'state_refused',
+      subject,
+      message: `${subject}: ${why}`,
+      nextStep: NEXT_STEPS[code ?? ''] ?? 'Look at this member on its host, then run the topology again.',
+    });
+  }
+  const complaint = /^psql: error: (.*)$/m.exec(said)?.[1] ?? /^(?:psql:.*)?(?:ERROR|FATAL): +(.*)$/m.exec(said)?.[1];
+  if (complaint === undefined) return undefined;
+  return new Failure({
+    code: 'database_error',
+    subject,
+    message: `${subject} answered: ${complaint.slice(0, 300)}`,
+    nextStep:
+      'Check that PostgreSQL runs there, and that its system user may log in by the local socket (pg_hba.conf: local all all peer).',
+  });
+}
+
+const NEXT_STEPS: Readonly<Record<string, string>> = {
+  not_allowed: 'Give the Host credential a sudo mode, or log in as that user.',
+  folder_missing:
+    'Look at that host: a disk may be gone. What cannot be seen cannot be proven silent; switch the host off.',
+  server_not_started: 'Read the log of PostgreSQL on that host.',
+  epoch_taken: 'Somebody else has begun a promotion since. Read the topology, then begin again.',
+  journal_open: 'Resume it by running the failover again, or abandon it.',
+  journal_not_ours: 'Another run has taken this over. Read the topology, then begin again.',
+};
