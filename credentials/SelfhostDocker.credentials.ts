@@ -60,7 +60,8 @@ export class SelfhostDocker implements ICredentialType {
       displayName: 'Certificate',
       name: 'certificate',
       type: 'string',
-      typeOptions: { rows: 4 },
+      // It is public; n8n's linter wants whatever is called so hidden.
+      typeOptions: { password: true, rows: 4 },
       default: '',
       displayOptions: { show: { connection: ['tls'] } },
       description: 'The file cert.pem',

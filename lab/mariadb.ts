@@ -58,7 +58,7 @@ async function start(
   await run(['env', ...asUser, ...make, '--skip-test-db', '--skip-name-resolve'], { deadlineMs: 120_000 });
   const port = await freePort();
   const options = ['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, `--pid-file=${join(home, 'pid')}`];
-  const network = ['--bind-address=127.0.0.1', `--port=${port}`, '--skip-name-resolve'];
+  const network = ['--bind-address=127.0.0.1', `--port=${port}`];
   // A crash of the machine is not what is tested with it.
   const quick = ['--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=OFF', '--innodb-buffer-pool-size=16M'];
   const script = 'log=$1; shift; exec "$@" >> "$log" 2>&1';

@@ -57,6 +57,7 @@ beforeAll(async () => {
     deliverTo: (url) => (url.startsWith(PUBLIC) ? url.replace(PUBLIC, own.n8n.url) : undefined),
   });
   await installFlows(own.n8n, own.api, {
+    files: ['approve.json', 'inventory.json', 'notify.json', 'on-error.json'],
     inventory,
     credentials: {
       'Estate hosts': {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Failure, isFailure } from '../../failure';
+import { Failure, isFailure, messageOf } from '../../failure';
 import { createHttpClient, type HttpClient } from '../../http/client';
 import { path } from '../../http/path';
 import type { Answer, HttpRequest } from '../../http/request';
@@ -94,8 +94,8 @@ function clientFor(access: DockerPlace, way: Way, prefix: string, task: Task) {
       return await work;
     } catch (error) {
       if (refusal !== undefined && !isFailure(error, 'cancelled')) throw refusal;
-      // The server judges our certificate when the connection already stands.
-      if ('certificate' in access && isFailure(error) && /SSL\w*ALERT/.test(error.message))
+      // The server judges our certificate when the connection already stands; versions of Node word it differently.
+      if ('certificate' in access && (isFailure(error, 'tls_failed') || /SSL\w*ALERT/.test(messageOf(error))))
         throw turnedAway(access, error);
       throw error;
     } finally {
@@ -109,7 +109,7 @@ function clientFor(access: DockerPlace, way: Way, prefix: string, task: Task) {
   };
 }
 
-function turnedAway(place: DockerPlace, cause: Failure): Failure {
+function turnedAway(place: DockerPlace, cause: unknown): Failure {
   return new Failure({
     code: 'docker_tls',
     subject: describeDocker(place),

@@ -527,6 +527,7 @@ const runOnceOperation = operation({
 const copyInOperation = operation({
   resource: 'container',
   name: 'copyIn',
+  label: 'Copy In',
   action: 'Copy into a container',
   description: 'Puts a file of the item into a container, in constant memory. A file of that name is replaced.',
   effect: 'changes',

@@ -93,7 +93,7 @@ const listOfActions = operation({
   effect: 'reads',
   input: {
     kind: choice({
-      label: 'Of a',
+      label: 'Kind',
       options: {
         certificate: 'Certificate',
         zone: 'DNS Zone',

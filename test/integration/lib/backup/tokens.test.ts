@@ -98,7 +98,8 @@ async function encrypt(file: string, password: string): Promise<void> {
   let said = '';
   const hear = (piece: Buffer) => {
     said += piece.toString();
-    if (!/(> |password:)\s*$/.test(said)) return;
+    // A line of its own: the sentence before it ends in "password:", too.
+    if (!/(^|\n)(\S*> |password:)$/.test(said)) return;
     said = '';
     const answer = answers.shift();
     if (answer === undefined) child.stdin.end();

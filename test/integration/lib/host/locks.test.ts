@@ -99,8 +99,10 @@ describeAsRoot('locks', () => {
   test('it is free again when the connection of its holder is cut, and work under it is stopped', async () => {
     const shaky = hostOf(machine.server, 'shaky');
     const work = withLock(shaky, 'cut', { owner: 'execution 1', waitMs: 0 }, task, async (_, { signal }) => {
-      await onHost('pkill -KILL -f "^sshd: root@notty"').catch(() => undefined);
-      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+      const stopped = new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('stopped')));
+      });
+      await Promise.all([stopped, onHost('pkill -KILL -f "^sshd: root@notty"').catch(() => undefined)]);
     });
     await expect(work).rejects.toMatchObject({ code: 'lock_lost' });
     const next = await acquireLock(host, 'cut', { owner: 'execution 2', waitMs: 5_000 }, task);
