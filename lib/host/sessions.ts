@@ -148,10 +148,11 @@ function openOn<T>(session: Session, signal: AbortSignal, kind: ChannelKind<T>):
         });
       });
     } catch (error) {
-      // ssh2 throws when its socket is already gone.
+      // ssh2 throws when its socket is already gone. Whoever comes next must not get this session, too.
       settle(() => {
         reject(connectionLost(host, error));
       });
+      session.retire();
     }
   });
 }
@@ -207,12 +208,16 @@ async function establish(host: Host, forget: () => void): Promise<Session> {
     let through: Opened<Duplex> | undefined;
     try {
       through = await openThroughJump(host);
-      return keep(host, await connect(host, patience, through?.channel), through, forget);
+      const connection = await connect(host, patience, through?.channel);
+      // It may have closed before anybody could listen for that.
+      if (connection.transport.destroyed) throw connectionLost(host, undefined);
+      return keep(host, connection, through, forget);
     } catch (error) {
       through?.channel.destroy();
       through?.release();
-      // Before the login is through nothing was done, so a second attempt is safe; a refusal stays a refusal.
-      const passing = isFailure(error, 'host_unreachable') && error.details.passing === true;
+      // Until somebody uses it nothing was done, so a second attempt is safe; a refusal stays a refusal.
+      const passing =
+        isFailure(error, 'connection_lost') || (isFailure(error, 'host_unreachable') && error.details.passing === true);
       if (!passing || attempt >= CONNECT_ATTEMPTS) throw error;
       await pause(250, patience, describeHost(host));
     }

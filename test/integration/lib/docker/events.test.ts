@@ -1,8 +1,10 @@
 import { until } from '../../../../lab/hosts/waiting';
 import { connectEngine, type Engine } from '../../../../lib/docker/engine/engine';
 import { removeImage, tagImage } from '../../../../lib/docker/engine/images';
+import { parseCursor } from '../../../../lib/docker/events/cursor';
 import { readEvent, watchEvents, type EventItem, type EventWatch } from '../../../../lib/docker/events/watch';
 import type { Failure } from '../../../../lib/failure';
+import { fileState } from '../../../../lib/state/files';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
@@ -190,9 +192,15 @@ describeAsRoot('events of Docker', () => {
       await docker('rm', 'before-gap');
       return one.items.length > 0 || undefined;
     });
+    const { host } = machine.access;
+    const key = `docker-events/gap/${host.target.name}`;
+    await until('what it has seen is noted', 20_000, async () => {
+      const noted = parseCursor((await fileState(host, {}, task).read(key))?.value);
+      return noted !== undefined && noted.seen !== null ? true : undefined;
+    });
     await one.end();
     // Docker keeps the last 256.
-    for (let count = 0; count < 130; count += 1) {
+    for (let count = 0; count < 200; count += 1) {
       await tagImage(engine, 'tiny:1', 'lab.example/noise:1', task);
       await removeImage(engine, 'lab.example/noise:1', {}, task);
     }
