@@ -30,16 +30,35 @@ const volume = (name: string, inside: string) => ({
   RW: true,
   Propagation: '',
 });
-const bind = (path: string, RW = true) => ({ Type: 'bind', Source: path, Destination: path, Mode: '', RW, Propagation: 'rprivate' });
+const bind = (path: string, RW = true) => ({
+  Type: 'bind',
+  Source: path,
+  Destination: path,
+  Mode: '',
+  RW,
+  Propagation: 'rprivate',
+});
 
 const ANSWER = [
   ['database', '', '5432', 'immich'],
   ['database', '', '5432', 'postgres'],
   ['database', '', '5433', 'immich'],
-  ['container', container('n8n', 'n8nio/n8n:2.41', volume('n8n_data', '/home/node/.n8n'), bind('/etc/localtime'), bind('/var/run/docker.sock'))],
+  [
+    'container',
+    container(
+      'n8n',
+      'n8nio/n8n:2.41',
+      volume('n8n_data', '/home/node/.n8n'),
+      bind('/etc/localtime'),
+      bind('/var/run/docker.sock'),
+    ),
+  ],
   ['container', container('forgejo', 'codeberg.org/forgejo/forgejo:11', bind('/srv/forgejo'))],
   ['container', container('db', 'postgres:16-alpine', bind('/srv/postgres'))],
-  ['container', container('grafana', 'grafana/grafana', volume('grafana', '/var/lib/grafana'), bind('/opt/provisioning', false))],
+  [
+    'container',
+    container('grafana', 'grafana/grafana', volume('grafana', '/var/lib/grafana'), bind('/opt/provisioning', false)),
+  ],
   ['container', 'no JSON'],
   ['volume', 'n8n_data', '/var/lib/docker/volumes/n8n_data/_data'],
   ['volume', 'left-over', '/var/lib/docker/volumes/left-over/_data'],
