@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { access, chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeAuthority, type Authority, type Certificate } from './certificates';
 import { composePlugin } from './compose-plugin';
 import { removeContainers } from './docker-leftovers';
+import { startInBackground } from './hosts/background';
 import { openLedger, type Ledger } from './hosts/ledger';
 import { findProgram, isRoot, missingPrograms, run } from './hosts/programs';
 import { ip, takeSubnet } from './hosts/subnet';
@@ -87,19 +87,16 @@ async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost
   await writeFile(config, JSON.stringify(daemonSettings));
 
   const namespace = `/run/netns/${namespaceOf(ledger)}`;
-  const daemon = spawn(
-    '/bin/sh',
-    [
-      ...['-c', 'log=$1; shift; exec "$@" >> "$log" 2>&1', 'sh', logFile],
-      ...['nsenter', `--net=${namespace}`, 'unshare', '--mount', '--propagation', 'slave'],
+  const daemon = startInBackground(ledger, {
+    name: 'dockerd',
+    argv: [
+      ...(['nsenter', `--net=${namespace}`, 'unshare', '--mount', '--propagation', 'slave'] as const),
       ...['dockerd', '--config-file', config],
     ],
-    { cwd: '/', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, stdio: 'ignore', detached: true },
-  );
-  let ended = false;
-  daemon.once('exit', () => (ended = true)).once('error', () => (ended = true));
-  daemon.unref();
-  if (daemon.pid !== undefined) ledger.addProcess(daemon.pid);
+    log: logFile,
+    folder: '/',
+    environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
 
   const readLog = async () => await readFile(logFile, 'utf8').catch(() => '');
   const client =
@@ -110,7 +107,7 @@ async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost
   const docker = (...argv: readonly string[]) =>
     run([client, '--host', `unix://${socket}`, ...argv], { environment: { HOME: home } });
   await until('dockerd answers', 30_000, async () => {
-    if (ended) throw new Error(`dockerd cannot run here: ${(await readLog()).slice(-2_000)}`);
+    await daemon.mustRun();
     return await docker('version').then(
       () => true,
       () => undefined,
@@ -141,8 +138,8 @@ async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost
     log: readLog,
     stop: async () => {
       await removeContainers(docker);
-      if (daemon.pid !== undefined && !ended) process.kill(daemon.pid, 'SIGTERM');
-      await until('dockerd has ended', 20_000, () => (ended ? true : undefined)).catch(() => undefined);
+      if (daemon.pid !== undefined && !daemon.hasEnded()) process.kill(daemon.pid, 'SIGTERM');
+      await until('dockerd has ended', 20_000, () => (daemon.hasEnded() ? true : undefined)).catch(() => undefined);
       await ledger.clear();
     },
   };

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startInBackground } from './hosts/background';
 import { openLedger, type Ledger } from './hosts/ledger';
 import { findProgram, isRoot, run } from './hosts/programs';
 import { until } from './hosts/waiting';
@@ -61,20 +61,8 @@ async function start(
   const network = ['--bind-address=127.0.0.1', `--port=${port}`];
   // A crash of the machine is not what is tested with it.
   const quick = ['--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=OFF', '--innodb-buffer-pool-size=16M'];
-  const script = 'log=$1; shift; exec "$@" >> "$log" 2>&1';
-  const all = [daemon, ...options, ...network, ...quick, ...settings];
-  const server = spawn('/bin/sh', ['-c', script, 'sh', logFile, ...all], {
-    cwd: home,
-    env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-    stdio: 'ignore',
-    detached: true,
-    ...user,
-  });
-  let ended = false;
-  server.on('exit', () => (ended = true));
-  server.on('error', () => (ended = true));
-  server.unref();
-  if (server.pid !== undefined) ledger.addProcess(server.pid);
+  const argv = [daemon, ...options, ...network, ...quick, ...settings] as const;
+  const server = startInBackground(ledger, { name: 'MariaDB', argv, log: logFile, folder: home, user });
   const sql = (text: string, database = '') =>
     run(
       [
@@ -85,7 +73,7 @@ async function start(
       { input: text, deadlineMs: 30_000 },
     );
   await until('MariaDB answers', 60_000, async () => {
-    if (ended) throw new Error(`MariaDB ended: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`);
+    await server.mustRun();
     return (await sql('SELECT 1').catch(() => '')).trim() === '1' ? true : undefined;
   });
   const password = `it's "odd" \\ # ${randomBytes(9).toString('base64url')}`;

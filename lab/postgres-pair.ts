@@ -1,7 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host } from '../lib/host/host';
 import { runCommand } from '../lib/host/run';
 import { closeSessions } from '../lib/host/sessions';
 import type { Cluster, Member } from '../lib/postgres/replication/cluster';
@@ -9,7 +8,7 @@ import { openLedger, type Ledger } from './hosts/ledger';
 import { startNetwork, type Network } from './hosts/network';
 import { descendantsOf } from './hosts/processes';
 import { run } from './hosts/programs';
-import type { SshHost } from './hosts/ssh-host';
+import { hostOf } from './hosts/as-host';
 import { postgresPrograms } from './postgres';
 
 export type PairName = 'bruno' | 'eva';
@@ -82,7 +81,8 @@ async function start(
   const configOf = (of: PairName) => (kept === 'plain' ? dataOf(of) : join(folderOf(of), `etc/${version}/main`));
   const member = (of: PairName): Member => ({
     name: of,
-    host: hostOf(network.hosts[of]),
+    // What is lost has to be noticed soon.
+    host: { ...hostOf(network.hosts[of]), watchful: true },
     programs,
     ...(kept === 'plain'
       ? { runtime: { kind: 'plain', log: join(folderOf(of), 'log') }, dataFolder: dataOf(of) }
@@ -192,23 +192,6 @@ function dataBase(ledger: Ledger): string {
   ledger.add({ kind: 'folder', path });
   mkdirSync(path, { mode: 0o711 });
   return path;
-}
-
-/** A lab host as an engine is given it; it is noticed soon when it is lost. */
-function hostOf(lab: SshHost): Host {
-  const target = { name: lab.name, aliases: [], address: lab.address, port: lab.port, pins: lab.pins };
-  return {
-    identity: {
-      user: lab.user,
-      login: { method: 'key', privateKey: lab.privateKey },
-      sudo: { mode: 'none' },
-      hosts: [target],
-      pinsFromWorkflow: false,
-      readOnly: false,
-    },
-    target,
-    watchful: true,
-  };
 }
 
 // Each machine has its own of the folders that Debian's clusters live in.

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startInBackground } from './hosts/background';
 import { openLedger, type Ledger } from './hosts/ledger';
 import { findProgram, isRoot, run } from './hosts/programs';
 import { freePort } from './ports';
@@ -56,7 +56,7 @@ async function start(
   const port = await freePort();
 
   const initdb = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--no-locale', '--no-sync', `--pwfile=${passwordFile}`];
-  await runAs(user, home, join(programs, 'initdb'), [...initdb, '--auth=scram-sha-256']);
+  await run([join(programs, 'initdb'), ...initdb, '--auth=scram-sha-256'], { folder: home, user });
 
   let child: number | undefined;
   const sql = (text: string) =>
@@ -88,34 +88,11 @@ async function start(
       fsync: 'off',
       ...settings,
     }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const server = spawn(
-      '/bin/sh',
-      [
-        '-c',
-        'log=$1; shift; exec "$@" >> "$log" 2>&1',
-        'sh',
-        logFile,
-        join(programs, 'postgres'),
-        '-D',
-        data,
-        ...options,
-      ],
-      {
-        cwd: home,
-        env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-        stdio: 'ignore',
-        detached: true,
-        ...user,
-      },
-    );
-    let ended = false;
-    server.once('exit', () => (ended = true));
-    server.once('error', () => (ended = true));
-    server.unref();
+    const argv = [join(programs, 'postgres'), '-D', data, ...options] as const;
+    const server = startInBackground(ledger, { name: 'PostgreSQL', argv, log: logFile, folder: home, user });
     child = server.pid;
-    if (child !== undefined) ledger.addProcess(child);
     await until(`PostgreSQL answers on port ${port}`, 30_000, async () => {
-      if (ended) throw new Error(`PostgreSQL ended: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`);
+      await server.mustRun();
       return (await sql('select 1').catch(() => '')).trim() === '1' ? true : undefined;
     });
   };
@@ -163,27 +140,6 @@ export async function postgresPrograms(): Promise<string> {
   const initdb = await findProgram('initdb');
   if (initdb === undefined) throw new Error('PostgreSQL is not installed: apt-get install postgresql');
   return join(initdb, '..');
-}
-
-function runAs(user: User | undefined, folder: string, program: string, args: string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' };
-    const child = spawn(program, args, {
-      cwd: folder,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
-      ...user,
-    });
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`${program} ended with ${code}: ${said.slice(-2000)}`));
-    });
-  });
 }
 
 function isAlive(pid: number): boolean {

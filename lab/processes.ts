@@ -128,7 +128,13 @@ export interface RunOptions {
   readonly environment?: NodeJS.ProcessEnv;
   readonly log?: string;
   readonly user?: { readonly uid: number; readonly gid: number };
+  readonly started?: (pid: number) => void;
+  /** Hears its output as it comes. */
+  readonly hear?: (text: string) => void;
 }
+
+/** How long what it left running may hold its output open after it has ended itself. */
+const OUTPUT_AFTER_END_MS = 5_000;
 
 /** Runs a program to its end. Its output goes to the log, and is kept for the sentence that explains a failure. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Run> {
@@ -145,7 +151,9 @@ export async function run(program: string, args: readonly string[], options: Run
   let output = '';
   const keep = (chunk: Buffer) => {
     copy.write(chunk);
-    output = (output + chunk.toString('utf8')).slice(-200_000);
+    const text = chunk.toString('utf8');
+    output = (output + text).slice(-200_000);
+    options.hear?.(text);
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
@@ -166,10 +174,18 @@ export async function run(program: string, args: readonly string[], options: Run
     },
   };
   running.add(group);
+  if (child.pid !== undefined) options.started?.(child.pid);
   try {
     return await new Promise<Run>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (exitCode) => resolve({ exitCode, output }));
+      child.once('exit', () => {
+        const giveUp = setTimeout(() => {
+          child.stdout.destroy();
+          child.stderr.destroy();
+        }, OUTPUT_AFTER_END_MS);
+        child.once('close', () => clearTimeout(giveUp));
+      });
     });
   } finally {
     running.delete(group);

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startInBackground } from './hosts/background';
 import { openLedger } from './hosts/ledger';
 import { run } from './hosts/programs';
 import { until } from './hosts/waiting';
@@ -51,18 +51,15 @@ export async function startRedisServer(keeps: RedisKeeps = 'acl file'): Promise<
     };
     let pid: number | undefined;
     const up = async () => {
-      const server = spawn('redis-server', keeps === 'memory' ? inArguments : [configuration], {
-        stdio: 'ignore',
-        detached: true,
+      const server = startInBackground(ledger, {
+        name: 'Redis',
+        argv: ['redis-server', ...(keeps === 'memory' ? inArguments : [configuration])],
+        log: join(ledger.folder, 'redis.log'),
+        folder: ledger.folder,
       });
-      let ended = false;
-      server.on('exit', () => (ended = true));
-      server.on('error', () => (ended = true));
-      server.unref();
       pid = server.pid;
-      if (pid !== undefined) ledger.addProcess(pid);
       await until(`Redis answers on port ${port}`, 30_000, async () => {
-        if (ended) throw new Error('Redis ended');
+        await server.mustRun();
         const answer = await run(['redis-cli', '-p', String(port), 'PING']).catch(() => '');
         return /PONG|NOAUTH/.test(answer) ? true : undefined;
       });

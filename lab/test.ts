@@ -1,12 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { debianPackages, installDebianPackages } from './debian-packages';
 import { logFolder, repository } from './folders';
-import { judge, type Count, type StageResult } from './jest-result';
+import type { Count } from './jest-result';
+import { runStage } from './jest-stage';
 import { endMarked, markWhatWeStart } from './leftovers';
 import { main } from './main';
-import { installN8n, installNode, withNode, type NodeInstall } from './n8n/install';
+import { installN8n, installNode } from './n8n/install';
 import { packTarball } from './n8n/pack';
 import { run } from './processes';
 import { say, step } from './steps';
@@ -66,7 +66,9 @@ main(async () => {
       const result = await step(`${stage} (${files} files)`, () => runStage(stage, files, node.value));
       say(`${stage}: ${result.passed} passed, ${result.failed} failed`);
       add(result);
-      failures.push(...result.troubles);
+      // At once: whatever happens later, this was seen.
+      for (const trouble of result.troubles) process.stdout.write(`\nFAILED ${trouble}\n`);
+      if (result.troubles.length > 0) failures.push(`${stage}: see above`);
       for (const { pid, command } of await endMarked(mark)) fail(`${stage} left a process running: ${pid} ${command}`);
     }
   };
@@ -108,28 +110,4 @@ function testFiles(stage: string): number {
   const folder = join(repository, 'test', stage);
   if (!existsSync(folder)) return 0;
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts')).length;
-}
-
-async function runStage(stage: string, files: number, node: NodeInstall): Promise<StageResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'selfhost-test-'));
-  const file = join(folder, 'result.json');
-  const jest = join(repository, 'node_modules', 'jest', 'bin', 'jest.js');
-  const log = join(logFolder, `test-${stage}.log`);
-  rmSync(log, { force: true });
-  try {
-    const { exitCode, output } = await run(
-      node.node,
-      [jest, '--ci', '--selectProjects', stage, '--json', `--outputFile=${file}`],
-      { folder: repository, environment: { ...withNode(node), CI: process.env.CI ?? '1' }, log },
-    );
-    if (!existsSync(file))
-      return {
-        passed: 0,
-        failed: 1,
-        troubles: [`${stage}: jest ended without a result, see ${log}\n${output.slice(-3000)}`],
-      };
-    return judge({ name: stage, files, exitCode, log }, JSON.parse(readFileSync(file, 'utf8')));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path';
 export interface RunSettings {
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly folder?: string;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   readonly deadlineMs?: number;
 }
 
@@ -13,10 +15,12 @@ export function run(argv: readonly [string, ...string[]], settings: RunSettings 
   const [program, ...rest] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, {
+      cwd: settings.folder,
       env: { ...process.env, LC_ALL: 'C', PATH: searchPath(), ...settings.environment },
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: settings.deadlineMs ?? 60_000,
       killSignal: 'SIGKILL',
+      ...settings.user,
     });
     let stdout = '';
     let stderr = '';

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -7,7 +6,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { startAlertmanager, type Alertmanager } from '../../lab/alertmanager';
 import { until } from '../../lab/hosts/waiting';
 import { logIn, type WorkflowDraft } from '../../lab/n8n/api';
@@ -15,6 +13,7 @@ import type { N8n } from '../../lab/n8n/instance';
 import { startPostgres, type PostgresServer } from '../../lab/postgres';
 import type { Json, JsonObject } from '../../lib/json';
 import { manualWorkflow, nodeUnderTest, owner, ownN8n, type NodeUnderTest, type Owned } from './harness';
+import { chromium } from '../shared/chromium';
 
 const WITHIN = 60_000;
 
@@ -413,30 +412,11 @@ test('a webhook serves the status page to a browser', async () => {
     ['light', '500,900'],
   ] as const) {
     const picture = join(folder, `status-${scheme}-${size}.png`);
-    await chromium(scheme, url, `--screenshot=${picture}`, `--window-size=${size}`);
+    await chromium(folder, scheme, url, `--screenshot=${picture}`, `--window-size=${size}`);
     expect(statSync(picture).size).toBeGreaterThan(5_000);
   }
-  const dom = await chromium('light', url, '--dump-dom');
+  const dom = await chromium(folder, 'light', url, '--dump-dom');
   expect(dom).toContain('<h1>kua.cl &lt;status&gt;</h1>');
   expect(dom).toContain('<p class="verdict ok">All is well</p>');
   expect(dom).toMatch(/<h3>photos<\/h3>\s*<p class="status ok">Well<\/p>/);
 }, 120_000);
-
-async function chromium(scheme: 'dark' | 'light', url: string, ...more: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(
-    'chromium',
-    [
-      '--headless=new',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      `--user-data-dir=${join(folder, `profile-${scheme}`)}`,
-      `--blink-settings=preferredColorScheme=${scheme === 'dark' ? 0 : 1}`,
-      ...more,
-      url,
-    ],
-    { timeout: 60_000, maxBuffer: 10_000_000 },
-  );
-  return stdout;
-}

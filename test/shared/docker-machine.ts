@@ -5,7 +5,7 @@ import { startSshHost, type SshHost } from '../../lab/hosts/ssh-host';
 import type { DockerAccess } from '../../lib/docker/engine/access';
 import { closeSessions } from '../../lib/host/sessions';
 import { startCable } from './cable';
-import { hostOf } from './lab-host';
+import { hostOf } from '../../lab/hosts/as-host';
 
 export interface DockerMachine {
   readonly docker: DockerHost;

@@ -1,8 +1,6 @@
 import { type HetznerStandIn, type HetznerStandInSettings, startHetznerStandIn } from '../../lab/standins/hetzner';
 import { createHetznerApi, type HetznerApi } from '../../lib/hetzner/api';
 import { realSurroundings } from '../../lib/http/settings';
-import type { Failure } from '../../lib/failure';
-import { isFailure } from '../../lib/failure';
 import { cancelled } from '../../lib/task';
 
 export interface HetznerSetting {
@@ -31,13 +29,4 @@ export async function hetznerSetting(
   const apiWith = (token: string) =>
     createHetznerApi({ token, cloudUrl: standIn.cloud.url, storageUrl: standIn.storage.url }, surroundings);
   return { standIn, api: apiWith('good-token'), apiWith, waits };
-}
-
-export async function failureOf(attempt: Promise<unknown>): Promise<Failure> {
-  const outcome = await attempt.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (isFailure(outcome)) return outcome;
-  throw new Error('It was to fail, and did not', { cause: outcome });
 }

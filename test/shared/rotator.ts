@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../../lib/host/host';
+import { closeSessions } from '../../lib/host/sessions';
 import { type InfisicalApi, infisicalApi } from '../../lib/infisical/api';
 import type { Place } from '../../lib/infisical/place';
 import type { TakingOwner } from '../../lib/rotation/owner';
@@ -74,7 +75,8 @@ async function main(folder: string): Promise<void> {
     },
     quietTask(),
   );
-  process.exit(0);
+  deadly.api.close();
+  await closeSessions();
 }
 
 if (require.main === module) void main(process.argv[2] ?? '');

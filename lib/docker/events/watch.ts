@@ -49,6 +49,7 @@ export interface EventWatch {
 const LONGEST_PAUSE_MS = 60_000;
 const TICK_MS = 500;
 const SAVE_EVERY_MS = 15_000;
+const LAST_SAVE_MS = 5_000;
 /** About these a reader wants to know what the container said last. */
 const WITH_LOG = ['die', 'oom', 'health_status', 'restart_loop', 'kill', 'stop'];
 
@@ -78,13 +79,13 @@ export async function watchEvents(access: DockerAccess, watch: EventWatch, task:
     const wait = Math.min(500 * 2 ** Math.min(state.troubles, 10), LONGEST_PAUSE_MS);
     await pause(wait, task.signal, subject).catch(() => undefined);
   }
-  run?.end();
+  await run?.end();
 }
 
 interface Run {
   readonly connect: (engine: Engine) => void;
   readonly follow: (engine: Engine) => Promise<void>;
-  readonly end: () => void;
+  readonly end: () => Promise<void>;
 }
 
 async function begin(engine: Engine, access: DockerAccess, watch: EventWatch, task: Task): Promise<Run> {
@@ -142,8 +143,11 @@ async function begin(engine: Engine, access: DockerAccess, watch: EventWatch, ta
     connect: (next) => {
       current.engine = next;
     },
-    end: () => {
+    end: async () => {
       clearInterval(timer);
+      // Without it a watch that ends before its first save knows nothing of what it saw, and would miss a gap behind it.
+      const last = fileState(access.host, {}, { ...task, signal: AbortSignal.timeout(LAST_SAVE_MS) });
+      await last.update(key, () => cursorAsJson(ledger.cursor())).catch(() => undefined);
     },
     follow: async (connected) => {
       const { upTo, seen } = ledger.cursor();

@@ -10,7 +10,8 @@ import { inspectToken } from '../../../lib/cloudflare/token';
 import { importZone } from '../../../lib/cloudflare/zone-file';
 import { setZoneSetting } from '../../../lib/cloudflare/zone-settings';
 import { getZone, listZones, zoneNamed } from '../../../lib/cloudflare/zones';
-import { clientOf, closeAndKeepContract, cloudflare, failureOf, task } from './standin';
+import { clientOf, closeAndKeepContract, cloudflare, task } from './standin';
+import { failureOf } from '../../shared/failure';
 
 afterEach(closeAndKeepContract);
 

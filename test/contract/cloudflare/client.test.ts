@@ -27,7 +27,8 @@ import { getZoneSetting, setZoneSetting } from '../../../lib/cloudflare/zone-set
 import { getZone, listZones, zoneNamed } from '../../../lib/cloudflare/zones';
 import { coverageOf } from '../../../lab/standins/contract';
 import { excluded } from './coverage';
-import { clientOf, closeAndKeepContract, cloudflare, contract, failureOf, task } from './standin';
+import { clientOf, closeAndKeepContract, cloudflare, contract, task } from './standin';
+import { failureOf } from '../../shared/failure';
 
 afterEach(closeAndKeepContract);
 

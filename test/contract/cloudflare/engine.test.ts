@@ -13,7 +13,8 @@ import { cloudflareDns } from '../../../lib/dns/providers/cloudflare';
 import { planUndo } from '../../../lib/dns/undo';
 import { waitUntilAnswered } from '../../../lib/dns/wait';
 import { isFailure } from '../../../lib/failure';
-import { clientOf, closeAndKeepContract, cloudflare, failureOf, task } from './standin';
+import { clientOf, closeAndKeepContract, cloudflare, task } from './standin';
+import { failureOf } from '../../shared/failure';
 
 afterEach(closeAndKeepContract);
 

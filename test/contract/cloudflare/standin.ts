@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { type CloudflareSettings, type CloudflareStandIn, startCloudflare } from '../../../lab/standins/cloudflare';
 import { type Contract, contractOf } from '../../../lab/standins/contract';
 import { type CloudflareApi, cloudflareApi } from '../../../lib/cloudflare/api';
-import type { Failure } from '../../../lib/failure';
-import { isFailure } from '../../../lib/failure';
 import { realSurroundings } from '../../../lib/http/settings';
 import type { Task } from '../../../lib/task';
 
@@ -45,15 +43,6 @@ export function clientOf(standIn: CloudflareStandIn, token = standIn.addToken())
   const api = cloudflareApi({ token, baseUrl: standIn.url }, { ...realSurroundings, environment: {}, wait, now });
   open.push(api.close);
   return { ...api, waits };
-}
-
-export async function failureOf(attempt: Promise<unknown>): Promise<Failure> {
-  const outcome = await attempt.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (isFailure(outcome)) return outcome;
-  throw new Error('It was to fail, and did not', { cause: outcome });
 }
 
 /** For afterEach: closes everything, and fails the test that broke the contract. */

@@ -20,7 +20,8 @@ import {
   waitForStatus,
 } from '../../../lib/forgejo/statuses';
 import { endpoint } from '../../../lib/forgejo/endpoint';
-import { clientOf, closeAndKeepContract, contracts, failureOf, forgejo, task } from './standin';
+import { clientOf, closeAndKeepContract, contracts, forgejo, task } from './standin';
+import { failureOf } from '../../shared/failure';
 
 afterEach(closeAndKeepContract);
 

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { contractOf, type ExchangeAnswer } from '../../../lab/standins/contract';
 import { type ForgejoSettings, type ForgejoStandIn, startForgejo } from '../../../lab/standins/forgejo';
 import { type ForgejoApi, forgejoApi } from '../../../lib/forgejo/api';
-import { type Failure, isFailure } from '../../../lib/failure';
 import { realSurroundings } from '../../../lib/http/settings';
 import type { Task } from '../../../lib/task';
 
@@ -70,15 +69,6 @@ export function clientOf(standIn: ForgejoStandIn, token = standIn.addToken('dani
   const api = forgejoApi({ baseUrl: standIn.url, token, privateAuthority: undefined }, surroundings);
   open.push(api.close);
   return api;
-}
-
-export async function failureOf(attempt: Promise<unknown>): Promise<Failure> {
-  const outcome = await attempt.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (isFailure(outcome)) return outcome;
-  throw new Error('It was to fail, and did not', { cause: outcome });
 }
 
 /** For afterEach: closes everything, and fails the test that broke a description. */

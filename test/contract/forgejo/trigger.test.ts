@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 
 import type { ForgejoStandIn } from '../../../lab/standins/forgejo';
 import { type Trigger, triggerAt } from './trigger';
-import { clientOf, closeAndKeepContract, closeLater, failureOf, forgejo, task } from './standin';
+import { clientOf, closeAndKeepContract, closeLater, forgejo, task } from './standin';
+import { failureOf } from '../../shared/failure';
 
 afterEach(closeAndKeepContract);
 

@@ -19,9 +19,10 @@ import { getItem } from '../../../lib/hetzner/read';
 import { zones as zoneResource } from '../../../lib/hetzner/resources/dns';
 import { isFailure } from '../../../lib/failure';
 import { desiredRecords, EVERY_NAME, selectors, US, ZONE, zones } from '../../shared/dns-arbitraries';
-import { failureOf, hetznerSetting } from '../../shared/hetzner';
+import { hetznerSetting } from '../../shared/hetzner';
 import { quietTask } from '../../shared/task';
 import { contracts } from './standin';
+import { failureOf } from '../../shared/failure';
 
 const task = quietTask();
 const { listening, takeViolations } = contracts();

@@ -19,7 +19,8 @@ import {
 } from '../../../lib/infisical/secrets';
 import { quietTask } from '../../shared/task';
 import { excluded } from './coverage';
-import { clientOf, closeAndKeepContract, contract, failureOf, infisical, newClock } from './standin';
+import { clientOf, closeAndKeepContract, contract, infisical, newClock } from './standin';
+import { failureOf } from '../../shared/failure';
 
 const task = quietTask();
 afterEach(closeAndKeepContract);

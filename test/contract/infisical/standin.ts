@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Contract, contractOf } from '../../../lab/standins/contract';
 import { type InfisicalStandIn, type InfisicalStandInSettings, startInfisical } from '../../../lab/standins/infisical';
-import { type Failure, isFailure } from '../../../lib/failure';
 import { realSurroundings } from '../../../lib/http/settings';
 import { type InfisicalApi, infisicalApi } from '../../../lib/infisical/api';
 import { forgetSessions } from '../../../lib/infisical/session';
@@ -58,15 +57,6 @@ export function clientOf(
   );
   open.push(api.close);
   return api;
-}
-
-export async function failureOf(attempt: Promise<unknown>): Promise<Failure> {
-  const outcome = await attempt.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (isFailure(outcome)) return outcome;
-  throw new Error('It was to fail, and did not', { cause: outcome });
 }
 
 /** For afterEach: closes everything, and fails the test that broke the contract. */

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { escapeHtml } from '../../../../lib/alert/render/html';
 import { statusPage } from '../../../../lib/alert/render/status-page';
 import { exampleStatus } from '../../../shared/status-example';
+import { chromium } from '../../../shared/chromium';
 
 const folder = mkdtempSync(join(tmpdir(), 'selfhost-status-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -28,25 +27,6 @@ frame.onload = () => {
 frame.srcdoc = "${escapeHtml(page).replaceAll('\n', ' ')}".replace(/&(lt|gt|quot|#39|amp);/g, (_, name) => ({ lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' })[name]);
 </script>`;
 
-async function chromium(scheme: 'dark' | 'light', file: string, ...more: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(
-    'chromium',
-    [
-      '--headless=new',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      `--user-data-dir=${join(folder, `profile-${scheme}`)}`,
-      `--blink-settings=preferredColorScheme=${scheme === 'dark' ? 0 : 1}`,
-      ...more,
-      `file://${file}`,
-    ],
-    { timeout: 40_000, maxBuffer: 10_000_000 },
-  );
-  return stdout;
-}
-
 test.each([
   ['light', 'rgb(246, 247, 249)'],
   ['dark', 'rgb(15, 18, 21)'],
@@ -55,7 +35,7 @@ test.each([
   async (scheme, background) => {
     const file = join(folder, 'frame.html');
     writeFileSync(file, frame);
-    const dom = await chromium(scheme, file, '--virtual-time-budget=3000', '--dump-dom');
+    const dom = await chromium(folder, scheme, `file://${file}`, '--virtual-time-budget=3000', '--dump-dom');
     const title = /<title>(.*?)<\/title>/.exec(dom)?.[1]?.replaceAll('&quot;', '"') ?? 'null';
     expect(JSON.parse(title)).toEqual({ fits: true, background, bars: 240, verdict: '2 of 4 wrong' });
   },
@@ -65,6 +45,6 @@ test('a browser draws it', async () => {
   const file = join(folder, 'status.html');
   const picture = join(folder, 'status.png');
   writeFileSync(file, page);
-  await chromium('light', file, `--screenshot=${picture}`, '--window-size=800,900');
+  await chromium(folder, 'light', `file://${file}`, `--screenshot=${picture}`, '--window-size=800,900');
   expect(statSync(picture).size).toBeGreaterThan(10_000);
 });

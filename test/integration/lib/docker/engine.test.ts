@@ -29,7 +29,7 @@ import { followLogs, readLogs } from '../../../../lib/docker/engine/logs';
 import { createNetwork, inspectNetwork, removeNetwork } from '../../../../lib/docker/engine/networks';
 import { containerStats, diskUsage, events, prune, systemInfo } from '../../../../lib/docker/engine/system';
 import { createVolume, inspectVolume, removeVolume } from '../../../../lib/docker/engine/volumes';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';

@@ -1,10 +1,8 @@
 import { until } from '../../../../lab/hosts/waiting';
 import { connectEngine, type Engine } from '../../../../lib/docker/engine/engine';
 import { removeImage, tagImage } from '../../../../lib/docker/engine/images';
-import { parseCursor } from '../../../../lib/docker/events/cursor';
 import { readEvent, watchEvents, type EventItem, type EventWatch } from '../../../../lib/docker/events/watch';
 import type { Failure } from '../../../../lib/failure';
-import { fileState } from '../../../../lib/state/files';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
@@ -191,12 +189,6 @@ describeAsRoot('events of Docker', () => {
       await runs('before-gap');
       await docker('rm', 'before-gap');
       return one.items.length > 0 || undefined;
-    });
-    const { host } = machine.access;
-    const key = `docker-events/gap/${host.target.name}`;
-    await until('what it has seen is noted', 20_000, async () => {
-      const noted = parseCursor((await fileState(host, {}, task).read(key))?.value);
-      return noted !== undefined && noted.seen !== null ? true : undefined;
     });
     await one.end();
     // Docker keeps the last 256.

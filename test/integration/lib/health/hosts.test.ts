@@ -18,7 +18,7 @@ import { checkNow } from '../../../../lib/health/check-now';
 import { parseTargets, USUAL_DEFAULTS } from '../../../../lib/health/target';
 import type { Host } from '../../../../lib/host/host';
 import { closeSessions } from '../../../../lib/host/sessions';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 import { access } from '../host/lab-access';
 import { describeAsRoot } from '../../lab/as-root';

@@ -10,7 +10,7 @@ import { checkNow } from '../../../../lib/health/check-now';
 import { parseTargets, USUAL_DEFAULTS } from '../../../../lib/health/target';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { backupName, manifestFile } from '../../../../lib/manifest/names';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 

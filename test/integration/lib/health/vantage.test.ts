@@ -5,7 +5,7 @@ import { ssh } from '../../../../lib/health/probes/ssh';
 import { tcp } from '../../../../lib/health/probes/tcp';
 import { fromHost } from '../../../../lib/health/vantage';
 import { closeSessions } from '../../../../lib/host/sessions';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 
 let lab: SshHost;

@@ -12,8 +12,9 @@ import { closeSessions } from '../../../../lib/host/sessions';
 import { defaultManner } from '../../../../lib/hetzner/change';
 import { ensureServer, type EnsuredServer } from '../../../../lib/hetzner/servers';
 import { handedKeys } from '../../../shared/cloud-init';
-import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
+import { type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const task = quietTask();
 const wish = { name: 'bruno', type: 'cx23', image: 'debian-12', labels: { env: 'test' }, hostKey: true };

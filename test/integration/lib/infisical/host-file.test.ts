@@ -3,7 +3,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { type FileOptions, writeSecretFile } from '../../../../lib/infisical/host-file';
-import { failureOf, labHost, newTask } from '../host/files/bench';
+import { labHost, newTask } from '../host/files/bench';
+import { failureOf } from '../../../shared/failure';
 
 describe('a secret file on a host', () => {
   let base: Awaited<ReturnType<typeof labHost>>;

@@ -16,10 +16,10 @@ import { type Rotation, rotate } from '../../../../lib/rotation/rotate';
 import { SealedText } from '../../../../lib/secrets/sealed';
 import { boxKey } from '../../../../lib/secrets/box';
 import { fileState } from '../../../../lib/state/files';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
-import { failureOf } from '../host/files/bench';
+import { failureOf } from '../../../shared/failure';
 
 jest.setTimeout(60_000);
 

@@ -10,9 +10,9 @@ import { redisUser } from '../../../../lib/rotation/owners/redis';
 import { planRotation, rotate } from '../../../../lib/rotation/rotate';
 import { SealedText } from '../../../../lib/secrets/sealed';
 import { quietTask } from '../../../shared/task';
-import { failureOf } from '../host/files/bench';
 import { describeAsRoot } from '../../lab/as-root';
 import { type Bench, KEY, startBench } from './bench';
+import { failureOf } from '../../../shared/failure';
 
 jest.setTimeout(60_000);
 

@@ -12,10 +12,10 @@ import { commandOwner } from '../../../../lib/rotation/owners/command';
 import { type Rotation, rotate } from '../../../../lib/rotation/rotate';
 import { moments } from '../../../shared/rotator';
 import { quietTask } from '../../../shared/task';
-import { failureOf } from '../host/files/bench';
 import { describeAsRoot } from '../../lab/as-root';
 import { type Bench, KEY, startBench } from './bench';
 import { buildRotator, type Rotator } from './deadly';
+import { failureOf } from '../../../shared/failure';
 
 jest.setTimeout(60_000);
 

@@ -8,7 +8,7 @@ import { until } from '../../../../lab/hosts/waiting';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { pathOfKey } from '../../../../lib/state/file-name';
 import { fileState } from '../../../../lib/state/files';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { race } from '../../../shared/racers';
 import { stateContract } from '../../../shared/state-contract';
 import { quietTask } from '../../../shared/task';

@@ -10,7 +10,7 @@ import { openSocket } from '../../../../lib/host/socket';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { Database } from '../../../../lib/postgres/connection';
 import { postgresState } from '../../../../lib/state/postgres';
-import { hostOf } from '../../../shared/lab-host';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { race } from '../../../shared/racers';
 import { stateContract } from '../../../shared/state-contract';
 import { quietTask } from '../../../shared/task';

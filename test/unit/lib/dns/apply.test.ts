@@ -1,4 +1,3 @@
-import { isFailure, type Failure } from '../../../../lib/failure';
 import { applyPlan } from '../../../../lib/dns/apply';
 import { describeChange } from '../../../../lib/dns/change';
 import { parseDesiredRecords } from '../../../../lib/dns/desired';
@@ -11,6 +10,7 @@ import { planUndo, type UndoPoint } from '../../../../lib/dns/undo';
 import { writeZoneFile } from '../../../../lib/dns/zone-file-write';
 import { CLOUDFLARE_LIKE, HETZNER_LIKE, memoryDns, PLAIN, type MemoryDns } from '../../../shared/memory-dns';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const ZONE = 'kua.cl';
 const OURS = 'managed-by=selfhost owner=n8n';
@@ -41,16 +41,6 @@ function plan(provider: MemoryDns, desired: unknown[], more: Partial<PlanRequest
 const a = (name: string, content = '203.0.113.1') => ({ name, type: 'A', content });
 const writes = (provider: MemoryDns) => provider.writes.map(({ changes }) => changes.map(describeChange));
 const contents = (provider: MemoryDns) => writeZoneFile(ZONE, provider.records()).split('\n').slice(1, -1);
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work;
-  } catch (error) {
-    if (isFailure(error)) return error;
-    throw error;
-  }
-  throw new Error('It went well.');
-}
 
 it('carries a plan out in one write, and returns what is needed to take it back', async () => {
   const provider = memoryDns(CLOUDFLARE_LIKE, [

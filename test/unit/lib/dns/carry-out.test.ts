@@ -7,11 +7,12 @@ import type { PlanRequest } from '../../../../lib/dns/plan';
 import type { Capabilities, DnsProvider } from '../../../../lib/dns/provider';
 import { planUndo } from '../../../../lib/dns/undo';
 import { writeZoneFile } from '../../../../lib/dns/zone-file-write';
-import { type Failure, Failure as SomeFailure, isFailure } from '../../../../lib/failure';
+import { Failure as SomeFailure } from '../../../../lib/failure';
 import type { StateStore } from '../../../../lib/state/store';
 import type { Task } from '../../../../lib/task';
 import { CLOUDFLARE_LIKE, memoryDns } from '../../../shared/memory-dns';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const ZONE = 'kua.cl';
 const store = () => memoryState(makeMemory(), quietTask());
@@ -49,15 +50,6 @@ const order = (dns: DnsProvider, address: string, more: Partial<Order & PlanRequ
   ...more,
 });
 const by = (owner: string): Task => ({ ...quietTask(), owner });
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const outcome = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (isFailure(outcome)) return outcome;
-  throw new Error('It was to fail, and did not', { cause: outcome });
-}
 
 it('two applies of one zone at once go one after the other, and the second plans what the first has left', async () => {
   const { provider, watched, log } = slow();

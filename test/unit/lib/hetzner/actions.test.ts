@@ -1,8 +1,9 @@
 import { failure as answer } from '../../../../lab/standins/hetzner';
 import { command, defaultManner } from '../../../../lib/hetzner/change';
 import { servers } from '../../../../lib/hetzner/resources/compute';
-import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
+import { type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const task = quietTask();
 let setting: HetznerSetting;

@@ -9,8 +9,9 @@ import { firewalls } from '../../../../lib/hetzner/resources/network';
 import { keepNewestSnapshots } from '../../../../lib/hetzner/retention';
 import { checkPassword, planBody } from '../../../../lib/hetzner/storage-boxes';
 import { checkToken } from '../../../../lib/hetzner/token';
-import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
+import { type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const task = quietTask();
 let setting: HetznerSetting;

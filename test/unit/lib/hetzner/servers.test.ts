@@ -8,8 +8,9 @@ import {
 } from '../../../../lib/hetzner/servers';
 import { parsePins } from '../../../../lib/host/pins';
 import { handedKeys } from '../../../shared/cloud-init';
-import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
+import { type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const task = quietTask();
 let setting: HetznerSetting;

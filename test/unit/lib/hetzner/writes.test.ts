@@ -6,8 +6,9 @@ import { volumes } from '../../../../lib/hetzner/resources/storage';
 import { createSnapshot } from '../../../../lib/hetzner/storage-boxes';
 import { failure as answer } from '../../../../lab/standins/hetzner';
 import { beginAction } from '../../../../lab/standins/hetzner/state';
-import { failureOf, type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
+import { type HetznerSetting, hetznerSetting } from '../../../shared/hetzner';
 import { quietTask } from '../../../shared/task';
+import { failureOf } from '../../../shared/failure';
 
 const task = quietTask();
 let setting: HetznerSetting;

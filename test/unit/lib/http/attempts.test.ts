@@ -2,7 +2,8 @@ import type { AddressInfo } from 'node:net';
 import * as net from 'node:net';
 
 import { path } from '../../../../lib/http/path';
-import { client, closeAll, failureOf, quickClock, serve, task, until } from './server';
+import { client, closeAll, quickClock, serve, task, until } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

@@ -1,6 +1,7 @@
 import { path } from '../../../../lib/http/path';
 import { basic, bearer, headerAuthentication } from '../../../../lib/http/settings';
-import { client, closeAll, failureOf, quickClock, serve, task } from './server';
+import { client, closeAll, quickClock, serve, task } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

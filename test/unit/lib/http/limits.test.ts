@@ -1,7 +1,8 @@
 import { path } from '../../../../lib/http/path';
 import { bearer } from '../../../../lib/http/settings';
 import { pause } from '../../../../lib/task';
-import { client, closeAll, failureOf, serve, task, until } from './server';
+import { client, closeAll, serve, task, until } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

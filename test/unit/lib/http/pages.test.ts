@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { nextLink, type Paging } from '../../../../lib/http/pages';
 import { path } from '../../../../lib/http/path';
 import { bearer } from '../../../../lib/http/settings';
-import { client, closeAll, failureOf, serve, task, type TestServer } from './server';
+import { client, closeAll, serve, task, type TestServer } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

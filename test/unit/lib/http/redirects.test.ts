@@ -1,6 +1,7 @@
 import { path } from '../../../../lib/http/path';
 import { bearer } from '../../../../lib/http/settings';
-import { client, closeAll, failureOf, serve, task } from './server';
+import { client, closeAll, serve, task } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

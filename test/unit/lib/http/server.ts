@@ -6,8 +6,6 @@ import { join } from 'node:path';
 
 import { createHttpClient, type HttpClient } from '../../../../lib/http/client';
 import { type HttpSettings, realSurroundings, type Surroundings } from '../../../../lib/http/settings';
-import { isFailure } from '../../../../lib/failure';
-import type { Failure } from '../../../../lib/failure';
 import type { Progress, Task } from '../../../../lib/task';
 
 export interface Seen {
@@ -138,15 +136,6 @@ export function client(
   );
   clients.push(made);
   return made;
-}
-
-export async function failureOf(promise: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await promise.then(
-    () => new Error('it succeeded'),
-    (thrown: unknown) => thrown,
-  );
-  if (!isFailure(error)) throw error;
-  return error;
 }
 
 /** Waits for a fact, with a deadline. */

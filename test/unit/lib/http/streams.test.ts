@@ -2,7 +2,8 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { path } from '../../../../lib/http/path';
-import { client, closeAll, failureOf, quickClock, serve, task, until } from './server';
+import { client, closeAll, quickClock, serve, task, until } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

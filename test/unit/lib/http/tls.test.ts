@@ -1,5 +1,6 @@
 import { path } from '../../../../lib/http/path';
-import { client, closeAll, failureOf, fixture, quickClock, serve, task } from './server';
+import { client, closeAll, fixture, quickClock, serve, task } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

@@ -3,7 +3,8 @@ import * as net from 'node:net';
 
 import { path } from '../../../../lib/http/path';
 import { bearer } from '../../../../lib/http/settings';
-import { client, closeAll, failureOf, fixture, listen, quickClock, serve, task, until } from './server';
+import { client, closeAll, fixture, listen, quickClock, serve, task, until } from './server';
+import { failureOf } from '../../../shared/failure';
 
 afterEach(closeAll);
 

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSshHost, type SshHost, type SshHostOptions } from '../../../../../lab/hosts/ssh-host';
 import type { Host, Sudo } from '../../../../../lib/host/host';
-import { isFailure, type Failure } from '../../../../../lib/failure';
 import type { Progress, Task } from '../../../../../lib/task';
 
 /** A lab host as the engine sees it. */
@@ -41,16 +40,6 @@ export function newTask(signal: AbortSignal = new AbortController().signal) {
   const reports: Progress[] = [];
   const task: Task = { signal, owner: 'test', progress: (progress) => reports.push(progress) };
   return { ...task, reports };
-}
-
-/** The Failure of something that must fail. */
-export async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const outcome = await work.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  );
-  if ('error' in outcome && isFailure(outcome.error)) return outcome.error;
-  throw new Error(`Expected a Failure, got ${'error' in outcome ? String(outcome.error) : JSON.stringify(outcome)}`);
 }
 
 export const hostileNames: readonly string[] = [

@@ -10,7 +10,8 @@ import { closeSessions } from '../../../../../lib/host/sessions';
 import { downloadStream } from '../../../../../lib/host/files/download';
 import { uploadStream } from '../../../../../lib/host/files/upload';
 import { writeFile } from '../../../../../lib/host/files/write';
-import { failureOf, labHost, newTask } from './bench';
+import { labHost, newTask } from './bench';
+import { failureOf } from '../../../../shared/failure';
 
 const run = promisify(execFile);
 const MiB = 1024 * 1024;

@@ -10,7 +10,8 @@ import { readFile } from '../../../../../lib/host/files/read';
 import { statFile } from '../../../../../lib/host/files/stat';
 import { uploadStream } from '../../../../../lib/host/files/upload';
 import { writeFile } from '../../../../../lib/host/files/write';
-import { asHost, failureOf, labHost, newTask } from './bench';
+import { asHost, labHost, newTask } from './bench';
+import { failureOf } from '../../../../shared/failure';
 
 describe('files of others', () => {
   afterEach(closeSessions);

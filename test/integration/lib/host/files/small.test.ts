@@ -19,7 +19,8 @@ import { ensureFile } from '../../../../../lib/host/files/ensure';
 import { listDirectory } from '../../../../../lib/host/files/list';
 import { readFile } from '../../../../../lib/host/files/read';
 import { statFile } from '../../../../../lib/host/files/stat';
-import { failureOf, hostileNames, labHost, newTask } from './bench';
+import { hostileNames, labHost, newTask } from './bench';
+import { failureOf } from '../../../../shared/failure';
 
 const run = promisify(execFile);
 

@@ -18,7 +18,8 @@ import { until } from '../../../../../lab/hosts/waiting';
 import { closeSessions } from '../../../../../lib/host/sessions';
 import { readFile } from '../../../../../lib/host/files/read';
 import { writeFile } from '../../../../../lib/host/files/write';
-import { failureOf, hostileNames, labHost, newTask } from './bench';
+import { hostileNames, labHost, newTask } from './bench';
+import { failureOf } from '../../../../shared/failure';
 
 const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 

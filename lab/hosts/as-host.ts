@@ -1,5 +1,5 @@
-import type { SshHost } from '../../lab/hosts/ssh-host';
 import type { Host } from '../../lib/host/host';
+import type { SshHost } from './ssh-host';
 
 /** A lab host as an engine is given it. */
 export function hostOf(lab: SshHost, changes: Partial<Host['identity']> = {}): Host {

@@ -1,0 +1,122 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { logFolder, repository } from './folders';
+import { judge, type StageResult } from './jest-result';
+import { withNode, type NodeInstall } from './n8n/install';
+import { openHandles } from './open-handles';
+import { run, waitFor } from './processes';
+import { say } from './steps';
+
+/** Far above what a stage takes on a slow machine: past it nothing moves any more. */
+const STAGE_WITHIN_MS = 30 * 60_000;
+/** Between the last test and the end of jest. Something that keeps it alive longer was forgotten by a test, or by us. */
+const END_WITHIN_MS = 30_000;
+const REPORT_WITHIN_MS = 10_000;
+
+/** Runs the tests of one kind under the Node that n8n needs, and says which file ended how while it goes on. */
+export async function runStage(stage: string, files: number, node: NodeInstall): Promise<StageResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'selfhost-test-'));
+  const file = join(folder, 'result.json');
+  const jest = join(repository, 'node_modules', 'jest', 'bin', 'jest.js');
+  const log = join(logFolder, `test-${stage}.log`);
+  rmSync(log, { force: true });
+  const troubles: string[] = [];
+  const ended = new AbortController();
+  let watching: Promise<void> | undefined;
+  try {
+    const { exitCode, output } = await run(
+      node.node,
+      [
+        '--report-on-signal',
+        '--report-signal=SIGUSR2',
+        '--report-exclude-env',
+        `--report-directory=${folder}`,
+        '--report-filename=report.json',
+        jest,
+        '--ci',
+        '--selectProjects',
+        stage,
+        '--json',
+        `--outputFile=${file}`,
+      ],
+      {
+        folder: repository,
+        environment: { ...withNode(node), CI: process.env.CI ?? '1' },
+        log,
+        hear: tellFiles(),
+        started: (pid) => {
+          watching = endWhatHangs(pid, { stage, folder, file, signal: ended.signal }).then((trouble) => {
+            if (trouble !== undefined) troubles.push(trouble);
+          });
+        },
+      },
+    );
+    ended.abort();
+    await watching;
+    if (!existsSync(file)) {
+      const why = troubles[0] ?? `${stage}: jest ended without a result, see ${log}\n${output.slice(-3000)}`;
+      return { passed: 0, failed: 1, troubles: [why] };
+    }
+    const result = judge({ name: stage, files, exitCode, log }, JSON.parse(readFileSync(file, 'utf8')));
+    return { ...result, troubles: [...troubles, ...result.troubles] };
+  } finally {
+    ended.abort();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** jest's line for each file that has ended. */
+function tellFiles(): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (/^(PASS|FAIL) /.test(line)) say(line.trim());
+  };
+}
+
+interface Watched {
+  readonly stage: string;
+  readonly folder: string;
+  readonly file: string;
+  readonly signal: AbortSignal;
+}
+
+/** A jest that does not end would hold everything up until somebody's patience is over, and nobody would know why. */
+async function endWhatHangs(pid: number, { stage, folder, file, signal }: Watched): Promise<string | undefined> {
+  const deadline = Date.now() + STAGE_WITHIN_MS;
+  let endBy: number | undefined;
+  for (;;) {
+    if (!(await pauseUnless(signal, 1_000))) return undefined;
+    if (endBy === undefined && existsSync(file)) endBy = Date.now() + END_WITHIN_MS;
+    if (Date.now() > (endBy ?? deadline)) break;
+  }
+  const report = join(folder, 'report.json');
+  process.kill(pid, 'SIGUSR2');
+  const found = await waitFor('what keeps jest alive', () => Promise.resolve(openHandles(report)), {
+    within: REPORT_WITHIN_MS,
+  }).catch(() => ['it does not even answer a signal']);
+  process.kill(-pid, 'SIGKILL');
+  const what = endBy === undefined ? 'did not finish its tests' : 'did not end after its last test';
+  return `${stage}: jest ${what}. What it still has open:\n${found.join('\n')}`;
+}
+
+/** False when there is nothing to wait for any more. */
+function pauseUnless(signal: AbortSignal, milliseconds: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(false);
+      return;
+    }
+    const stop = () => {
+      clearTimeout(timer);
+      resolve(false);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve(true);
+    }, milliseconds);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}
