@@ -62,6 +62,8 @@ export interface SshHostOptions {
   readonly clientAlive?: { readonly intervalSeconds: number; readonly countMax: number };
   /** Names of variables that a client may send. OpenSSH takes none by default. */
   readonly acceptEnvironment?: readonly string[];
+  /** What its shells find in place of the usual: a PATH without a program, for one. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** More lines for sshd_config. */
   readonly extraConfig?: readonly string[];
   /** Keys that outlive this host; default: fresh ones. */
@@ -251,6 +253,9 @@ async function tryLaunch(server: Server, hostKeys: readonly KeyPair[], port: num
 function configText({ options, address, logFile, authorizedKeys, ledger }: Server, keyFiles: string[], port: number) {
   const yesNo = (value: boolean) => (value ? 'yes' : 'no');
   const alive = options.clientAlive ?? { intervalSeconds: 0, countMax: 3 };
+  const environment = Object.entries({ [hostMark]: ledger.id, ...options.environment })
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
   return [
     `ListenAddress ${address}:${port}`,
     ...keyFiles.map((file) => `HostKey ${file}`),
@@ -271,7 +276,7 @@ function configText({ options, address, logFile, authorizedKeys, ledger }: Serve
     `AllowStreamLocalForwarding ${yesNo(options.streamLocalForwarding ?? true)}`,
     `ClientAliveInterval ${alive.intervalSeconds}`,
     `ClientAliveCountMax ${alive.countMax}`,
-    `SetEnv ${hostMark}=${ledger.id}`,
+    `SetEnv ${environment}`,
     ...(options.acceptEnvironment ?? []).map((name) => `AcceptEnv ${name}`),
     ...((options.sftp ?? true) ? ['Subsystem sftp internal-sftp'] : []),
     'LogLevel DEBUG1',
@@ -279,7 +284,7 @@ function configText({ options, address, logFile, authorizedKeys, ledger }: Serve
     `# log: ${logFile}`,
     // Start-up files of this process's user, which may be slow or chatty, are none of the lab's.
     ...(options.machine === undefined
-      ? [`Match User ${ownUser().name}`, `SetEnv ${hostMark}=${ledger.id} HOME=${join(ledger.folder, 'home')}`]
+      ? [`Match User ${ownUser().name}`, `SetEnv ${environment} HOME=${join(ledger.folder, 'home')}`]
       : []),
     '',
   ].join('\n');

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { startMail, type MailServer } from '../../../../lab/mail';
@@ -214,6 +214,21 @@ describe('a host', () => {
   });
 
   test('that lacks the program has seen nothing', async () => {
-    expect(await found('pgbackrest', { from: 'bruno', stanza: 'main' })).toMatch(/^unknown: /);
+    const programs = join(folder, 'bin');
+    mkdirSync(programs);
+    for (const name of readdirSync('/usr/bin')) {
+      if (name !== 'pgbackrest') symlinkSync(join('/usr/bin', name), join(programs, name));
+    }
+    const full = bruno;
+    const bare = await startSshHost({ environment: { PATH: programs } });
+    bruno = bare;
+    try {
+      expect(await found('pgbackrest', { from: 'bruno', stanza: 'main' })).toMatch(
+        /^unknown: not looked at from lab: .* pgbackrest: not found$/,
+      );
+    } finally {
+      await bare.stop();
+      bruno = full;
+    }
   });
 });
