@@ -5,12 +5,15 @@ import { logFolder, repository } from './folders';
 import { judge, type StageResult } from './jest-result';
 import { withNode, type NodeInstall } from './n8n/install';
 import { openHandles } from './open-handles';
-import { run, waitFor } from './processes';
+import { run, signal as send, signalGroup, waitFor } from './processes';
 import { say } from './steps';
 
 /** Far above what a stage takes on a slow machine: past it nothing moves any more. */
 const STAGE_WITHIN_MS = 30 * 60_000;
-/** Between the last test and the end of jest. Something that keeps it alive longer was forgotten by a test, or by us. */
+/**
+ * Between the last test and the end of jest. What keeps it alive longer was forgotten by a test, or by us: it is told, and
+ * the results stand.
+ */
 const END_WITHIN_MS = 30_000;
 const REPORT_WITHIN_MS = 10_000;
 
@@ -21,9 +24,8 @@ export async function runStage(stage: string, files: number, node: NodeInstall):
   const jest = join(repository, 'node_modules', 'jest', 'bin', 'jest.js');
   const log = join(logFolder, `test-${stage}.log`);
   rmSync(log, { force: true });
-  const troubles: string[] = [];
   const ended = new AbortController();
-  let watching: Promise<void> | undefined;
+  let watching: Promise<Hang | undefined> | undefined;
   try {
     const { exitCode, output } = await run(
       node.node,
@@ -46,20 +48,20 @@ export async function runStage(stage: string, files: number, node: NodeInstall):
         log,
         hear: tellFiles(),
         started: (pid) => {
-          watching = endWhatHangs(pid, { stage, folder, file, signal: ended.signal }).then((trouble) => {
-            if (trouble !== undefined) troubles.push(trouble);
-          });
+          watching = endWhatHangs(pid, { folder, file, signal: ended.signal });
         },
       },
     );
     ended.abort();
-    await watching;
+    const hang = await watching;
     if (!existsSync(file)) {
-      const why = troubles[0] ?? `${stage}: jest ended without a result, see ${log}\n${output.slice(-3000)}`;
-      return { passed: 0, failed: 1, troubles: [why] };
+      const why = hang === undefined ? `ended without a result, see ${log}` : 'did not come to its end';
+      const seen = hang?.open.join('\n') ?? output.slice(-3000);
+      return { passed: 0, failed: 1, troubles: [`${stage}: jest ${why}\n${seen}`] };
     }
-    const result = judge({ name: stage, files, exitCode, log }, JSON.parse(readFileSync(file, 'utf8')));
-    return { ...result, troubles: [...troubles, ...result.troubles] };
+    if (hang !== undefined) say(`${stage}: jest was ended after its last test. It had open:\n${hang.open.join('\n')}`);
+    const exit = hang === undefined ? exitCode : 0;
+    return judge({ name: stage, files, exitCode: exit, log }, JSON.parse(readFileSync(file, 'utf8')));
   } finally {
     ended.abort();
     rmSync(folder, { recursive: true, force: true });
@@ -77,29 +79,30 @@ function tellFiles(): (text: string) => void {
 }
 
 interface Watched {
-  readonly stage: string;
   readonly folder: string;
   readonly file: string;
   readonly signal: AbortSignal;
 }
 
+interface Hang {
+  readonly open: readonly string[];
+}
+
 /** A jest that does not end would hold everything up until somebody's patience is over, and nobody would know why. */
-async function endWhatHangs(pid: number, { stage, folder, file, signal }: Watched): Promise<string | undefined> {
+async function endWhatHangs(pid: number, { folder, file, signal }: Watched): Promise<Hang | undefined> {
   const deadline = Date.now() + STAGE_WITHIN_MS;
   let endBy: number | undefined;
-  for (;;) {
+  while (Date.now() < (endBy ?? deadline)) {
     if (!(await pauseUnless(signal, 1_000))) return undefined;
     if (endBy === undefined && existsSync(file)) endBy = Date.now() + END_WITHIN_MS;
-    if (Date.now() > (endBy ?? deadline)) break;
   }
   const report = join(folder, 'report.json');
-  process.kill(pid, 'SIGUSR2');
-  const found = await waitFor('what keeps jest alive', () => Promise.resolve(openHandles(report)), {
+  send(pid, 'SIGUSR2');
+  const open = await waitFor('what keeps jest alive', () => Promise.resolve(openHandles(report)), {
     within: REPORT_WITHIN_MS,
   }).catch(() => ['it does not even answer a signal']);
-  process.kill(-pid, 'SIGKILL');
-  const what = endBy === undefined ? 'did not finish its tests' : 'did not end after its last test';
-  return `${stage}: jest ${what}. What it still has open:\n${found.join('\n')}`;
+  signalGroup(pid, 'SIGKILL');
+  return { open };
 }
 
 /** False when there is nothing to wait for any more. */

@@ -96,7 +96,7 @@ function watch(child: ChildProcess, pid: number, options: ServerOptions): Server
   };
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
@@ -104,7 +104,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-function signalGroup(pid: number, name: NodeJS.Signals): void {
+export function signalGroup(pid: number, name: NodeJS.Signals): void {
   if (pid > 1) signal(-pid, name);
 }
 
