@@ -1,8 +1,8 @@
 import type { Host } from '../../lib/host/host';
-import type { SshHost } from './ssh-host';
+import type { LabHost } from './ssh-host';
 
 /** A lab host as an engine is given it. */
-export function hostOf(lab: SshHost, changes: Partial<Host['identity']> = {}): Host {
+export function hostOf(lab: LabHost, changes: Partial<Host['identity']> = {}): Host {
   const target = { name: lab.name, aliases: [], address: lab.address, port: lab.port, pins: lab.pins };
   return {
     identity: {

@@ -1,3 +1,5 @@
+import { hostOf } from '../../lab/hosts/as-host';
+import { quietTask } from '../shared/task';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +13,6 @@ import { readJob } from '../../lib/host/jobs/read';
 import { jobId, startJob } from '../../lib/host/jobs/start';
 import { runCommand } from '../../lib/host/run';
 import { closeSessions } from '../../lib/host/sessions';
-import { hostFor, taskFor } from '../integration/lib/host/identities';
 import {
   manualWorkflow,
   nodeUnderTest,
@@ -72,14 +73,14 @@ interface Mode<Kind extends N8n> {
 
 /** Kills n8n in the middle of a job, lets the job end meanwhile, and looks at what comes after the restart. */
 async function survive<Kind extends N8n>(owned: Owned<Kind>, machine: SshHost, mode: Mode<Kind>): Promise<void> {
-  const host = hostFor(machine);
+  const host = hostOf(machine);
   const credential = await owned.api.createCredential('machine', 'selfhostHost', labCredential([machine]));
   const followUp = await owned.api.createWorkflow(following(credential));
   await owned.api.publish(followUp);
   const intent = randomUUID();
   const workflow = await mode.begin(owned, credential, intent);
   const state = (of: string) =>
-    readJob(host, jobId(NAME, of), taskFor()).then(
+    readJob(host, jobId(NAME, of), quietTask()).then(
       (job) => job.state,
       () => undefined,
     );
@@ -87,7 +88,7 @@ async function survive<Kind extends N8n>(owned: Owned<Kind>, machine: SshHost, m
 
   await mode.kill(owned.n8n);
   expect(await state(intent)).toEqual({ kind: 'running' });
-  await runCommand(host, { argv: ['touch', '/root/may-end'] }, {}, taskFor());
+  await runCommand(host, { argv: ['touch', '/root/may-end'] }, {}, quietTask());
   await until('the job has ended', 20_000, async () => (await state(intent))?.kind === 'finished' || undefined);
   expect(await state(intent)).toMatchObject({ exit: { exitCode: 7 } });
 
@@ -98,7 +99,7 @@ async function survive<Kind extends N8n>(owned: Owned<Kind>, machine: SshHost, m
   // trigger has looked, so what it did not start again by then it never will.
   await mode.kill(owned.n8n);
   const second = randomUUID();
-  await startJob(host, { name: NAME, intent: second, owner: 'test', command: { argv: ['true'] } }, taskFor());
+  await startJob(host, { name: NAME, intent: second, owner: 'test', command: { argv: ['true'] } }, quietTask());
   owned.n8n = await mode.restart(owned.n8n);
   const api = await logIn(owned.n8n.url, owner);
   const followUps = await successes(api, followUp, 2);

@@ -1,3 +1,5 @@
+import { hostOf } from '../../../lab/hosts/as-host';
+import { quietTask } from '../../shared/task';
 import type { IDataObject, IExecuteFunctions, INodeExecutionData, INodeProperties } from 'n8n-workflow';
 import { labCredential } from '../../../lab/estate';
 import { startSystemdHost, type SystemdHost } from '../../../lab/hosts/systemd-host';
@@ -5,7 +7,6 @@ import { runCommand } from '../../../lib/host/run';
 import { closeSessions } from '../../../lib/host/sessions';
 import { schema } from '../../../nodes/declaration';
 import { Host } from '../../../nodes/Host/Host.node';
-import { hostFor, taskFor } from '../lib/host/identities';
 import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
 
 type Parameters = Record<string, unknown>;
@@ -156,10 +157,10 @@ describe('every operation of the Host node', () => {
       const codes = results.map(({ json }) => (json.details as IDataObject | undefined)?.code);
       expect(codes).not.toContain('unexpected_error');
       const { stdout } = await runCommand(
-        hostFor(machine),
+        hostOf(machine),
         { script: 'ls -d "$1"* 2>/dev/null || echo clean', arguments: [canary] },
         {},
-        taskFor(),
+        quietTask(),
       );
       expect(stdout).toBe('clean\n');
     },

@@ -1,3 +1,4 @@
+import { quietTask } from '../../../shared/task';
 import { startNetwork, type Network } from '../../../../lab/hosts/network';
 import { until } from '../../../../lab/hosts/waiting';
 import { readJob } from '../../../../lib/host/jobs/read';
@@ -6,7 +7,7 @@ import { startJob } from '../../../../lib/host/jobs/start';
 import { runCommand } from '../../../../lib/host/run';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { openSocket } from '../../../../lib/host/socket';
-import { hostFor, taskFor } from '../../../integration/lib/host/identities';
+import { hostOf } from '../../../../lab/hosts/as-host';
 
 describe('a cable that is pulled', () => {
   let network: Network<'a' | 'b'>;
@@ -19,7 +20,7 @@ describe('a cable that is pulled', () => {
   });
   afterAll(() => network.stop());
 
-  const watched = () => ({ ...hostFor(network.hosts.a), watchful: true });
+  const watched = () => ({ ...hostOf(network.hosts.a), watchful: true });
 
   it('fails a command on the host within the keepalive bound, and leaves no hang behind', async () => {
     let said = '';
@@ -27,7 +28,7 @@ describe('a cable that is pulled', () => {
       watched(),
       { script: 'echo on; sleep 4718' },
       { onOutput: (_, chunk) => (said += chunk.toString()) },
-      taskFor(),
+      quietTask(),
     );
     await until('it runs', 10_000, () => said || undefined);
     const outcome = attempt.then(
@@ -43,18 +44,18 @@ describe('a cable that is pulled', () => {
     // 1 s x 2 misses, and the second in which the cable was pulled.
     expect(Date.now() - cut).toBeLessThan(4_500);
     await network.heal('a');
-    expect((await runCommand(watched(), { argv: ['echo', 'back'] }, {}, taskFor())).stdout).toBe('back\n');
+    expect((await runCommand(watched(), { argv: ['echo', 'back'] }, {}, quietTask())).stdout).toBe('back\n');
   });
 
   it('is heard through by Stop, which says that it could not verify the end', async () => {
     const stop = new AbortController();
     let said = '';
-    const host = hostFor(network.hosts.a);
+    const host = hostOf(network.hosts.a);
     const attempt = runCommand(
       host,
       { script: 'echo on; sleep 4719' },
       { onOutput: (_, chunk) => (said += chunk.toString()) },
-      taskFor(stop.signal),
+      quietTask(stop.signal),
     );
     await until('it runs', 10_000, () => said || undefined);
     const outcome = attempt.then(
@@ -73,9 +74,9 @@ describe('a cable that is pulled', () => {
 
   it('breaks an open socket instead of ending it', async () => {
     const { port } = network.hosts.a;
-    const socket = await openSocket(watched(), { host: '127.0.0.1', port: 1 }, taskFor()).catch(() => undefined);
+    const socket = await openSocket(watched(), { host: '127.0.0.1', port: 1 }, quietTask()).catch(() => undefined);
     expect(socket).toBeUndefined();
-    const open = await openSocket(watched(), { host: network.hosts.a.address, port }, taskFor());
+    const open = await openSocket(watched(), { host: network.hosts.a.address, port }, quietTask());
     const broken = new Promise((resolve) => open.once('error', resolve));
     await network.cut('a');
     expect(await broken).toMatchObject({ code: 'connection_lost' });
@@ -86,13 +87,13 @@ describe('a cable that is pulled', () => {
     const job = await startJob(
       host,
       { name: 'cable', intent: String(Date.now()), owner: 'test', command: { script: 'sleep 4; exit 5' } },
-      taskFor(),
+      quietTask(),
     );
-    const waiting = awaitJob(host, job.id, { timeoutMs: 60_000, longestPauseMs: 500 }, taskFor());
+    const waiting = awaitJob(host, job.id, { timeoutMs: 60_000, longestPauseMs: 500 }, quietTask());
     await network.cut('a');
     await until('the connection is given up', 10_000, async () => {
       const signal = AbortSignal.timeout(500);
-      return readJob(host, job.id, taskFor(signal)).then(
+      return readJob(host, job.id, quietTask(signal)).then(
         () => undefined,
         () => true,
       );

@@ -1,3 +1,4 @@
+import { quietTask } from '../../../shared/task';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,7 @@ import { startSshHost } from '../../../../lab/hosts/ssh-host';
 import { EXEC_STRING, launchOf } from '../../../../lib/host/launcher';
 import { runCommand } from '../../../../lib/host/run';
 import { closeSessions } from '../../../../lib/host/sessions';
-import { hostFor, taskFor } from './identities';
+import { hostOf } from '../../../../lab/hosts/as-host';
 
 const target = { name: 'bruno', aliases: [], address: '10.0.0.1', port: 22, pins: [] };
 const host = {
@@ -72,7 +73,7 @@ describe('a host with peculiarities', () => {
   it('may talk before the command starts', async () => {
     const chatty = await startProcessHost({ noise: { stdout: 'Welcome!\nYou have mail.\n' } });
     try {
-      expect((await runCommand(hostFor(chatty), { argv: ['echo', 'hi'] }, {}, taskFor())).stdout).toBe('hi\n');
+      expect((await runCommand(hostOf(chatty), { argv: ['echo', 'hi'] }, {}, quietTask())).stdout).toBe('hi\n');
     } finally {
       await closeSessions();
       await chatty.stop();
@@ -90,11 +91,11 @@ describe('a host with peculiarities', () => {
       await promisify(execFile)('ssh-add', ['-q', join(folder, 'key')], {
         env: { ...process.env, SSH_AUTH_SOCK: socket },
       });
-      const byAgent = hostFor(lab, { login: { method: 'agent', socket } });
-      expect((await runCommand(byAgent, { argv: ['echo', 'hi'] }, {}, taskFor())).stdout).toBe('hi\n');
+      const byAgent = hostOf(lab, { login: { method: 'agent', socket } });
+      expect((await runCommand(byAgent, { argv: ['echo', 'hi'] }, {}, quietTask())).stdout).toBe('hi\n');
       await closeSessions();
-      const nobody = hostFor(lab, { login: { method: 'agent', socket: join(folder, 'nobody.sock') } });
-      await expect(runCommand(nobody, { argv: ['true'] }, {}, taskFor())).rejects.toMatchObject({
+      const nobody = hostOf(lab, { login: { method: 'agent', socket: join(folder, 'nobody.sock') } });
+      await expect(runCommand(nobody, { argv: ['true'] }, {}, quietTask())).rejects.toMatchObject({
         code: 'agent_unreachable',
       });
     } finally {

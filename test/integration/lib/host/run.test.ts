@@ -1,3 +1,4 @@
+import { quietTask } from '../../../shared/task';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,7 @@ import type { Command } from '../../../../lib/host/command';
 import type { Host } from '../../../../lib/host/host';
 import { runCommand } from '../../../../lib/host/run';
 import { closeSessions } from '../../../../lib/host/sessions';
-import { hostFor, taskFor } from './identities';
+import { hostOf } from '../../../../lab/hosts/as-host';
 
 const hostile = ['a b', `it's "quoted"`, '$(touch pwned)', '`id`', '-n', '--', '', '*', '\\', 'new\nline', 'tab\t', 'ünïcödé 🚀', '!!', '~', '#', ';', '&', '|', '<', '>', "'"]; // prettier-ignore
 
@@ -34,7 +35,7 @@ describe('runCommand', () => {
   let folder: string;
   beforeAll(async () => {
     lab = await startSshHost({ name: 'bruno' });
-    host = hostFor(lab);
+    host = hostOf(lab);
     folder = mkdtempSync(join(tmpdir(), 'run-'));
   });
   afterEach(closeSessions);
@@ -43,7 +44,7 @@ describe('runCommand', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const run = (command: Command, options = {}) => runCommand(host, command, options, taskFor());
+  const run = (command: Command, options = {}) => runCommand(host, command, options, quietTask());
   const failure = (command: Command, options = {}) =>
     run(command, options).then(
       () => {
@@ -128,7 +129,7 @@ describe('runCommand', () => {
   it('ends it within 2 s of Stop, also when it ignores the request', async () => {
     const stop = new AbortController();
     const command = { script: 'trap "" TERM\nwhile :; do sleep 4713 & wait; done' };
-    const attempt = runCommand(host, command, {}, taskFor(stop.signal));
+    const attempt = runCommand(host, command, {}, quietTask(stop.signal));
     await until('the command runs', 5_000, () => running('sleep 4713') || undefined);
     const pressed = Date.now();
     stop.abort();
@@ -143,7 +144,7 @@ describe('runCommand', () => {
   it('can always be stopped, also when every channel is taken', async () => {
     const stop = new AbortController();
     const attempts = Array.from({ length: 20 }, () =>
-      runCommand(host, { argv: ['sleep', '4714'] }, {}, taskFor(stop.signal)),
+      runCommand(host, { argv: ['sleep', '4714'] }, {}, quietTask(stop.signal)),
     );
     await until('eight run', 5_000, () => running('^sleep 4714') === 8 || undefined);
     stop.abort();
@@ -201,10 +202,10 @@ describe('runCommand on a stricter server', () => {
   it('keeps to a lower MaxSessions than its own limit', async () => {
     const lab = await startSshHost({ maxSessions: 3 });
     try {
-      const host = hostFor(lab);
+      const host = hostOf(lab);
       const before = await lab.connections();
       const results = await Promise.all(
-        Array.from({ length: 60 }, (_, i) => runCommand(host, { argv: ['echo', String(i)] }, {}, taskFor())),
+        Array.from({ length: 60 }, (_, i) => runCommand(host, { argv: ['echo', String(i)] }, {}, quietTask())),
       );
       expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 60 }, (_, i) => `${i}\n`));
       expect((await lab.connections()) - before).toBe(1);
@@ -230,32 +231,34 @@ describe('runCommand with sudo', () => {
   const whoami = { script: 'id -un; cat' };
 
   it('becomes root without a password, and somebody else', async () => {
-    const host = hostFor(lab, { user: accounts().sudo, sudo: { mode: 'passwordless' } });
-    expect((await runCommand(host, { ...whoami, input: 'in' }, {}, taskFor())).stdout).toBe('root\nin');
-    expect((await runCommand(host, { ...whoami, runAs: 'login' }, {}, taskFor())).stdout).toBe(`${accounts().sudo}\n`);
-    expect((await runCommand(host, { ...whoami, runAs: { user: accounts().plain } }, {}, taskFor())).stdout).toBe(
+    const host = hostOf(lab, { user: accounts().sudo, sudo: { mode: 'passwordless' } });
+    expect((await runCommand(host, { ...whoami, input: 'in' }, {}, quietTask())).stdout).toBe('root\nin');
+    expect((await runCommand(host, { ...whoami, runAs: 'login' }, {}, quietTask())).stdout).toBe(
+      `${accounts().sudo}\n`,
+    );
+    expect((await runCommand(host, { ...whoami, runAs: { user: accounts().plain } }, {}, quietTask())).stdout).toBe(
       `${accounts().plain}\n`,
     );
   });
 
   it('becomes root with a password, which is never taken for input', async () => {
     const sudo = { mode: 'password', password: accounts().password } as const;
-    const asked = hostFor(lab, { user: accounts().sudoWithPassword, sudo });
-    expect((await runCommand(asked, { ...whoami, input: 'in' }, {}, taskFor())).stdout).toBe('root\nin');
-    const notAsked = hostFor(lab, { user: accounts().sudo, sudo });
-    expect((await runCommand(notAsked, { ...whoami, input: 'in' }, {}, taskFor())).stdout).toBe('root\nin');
+    const asked = hostOf(lab, { user: accounts().sudoWithPassword, sudo });
+    expect((await runCommand(asked, { ...whoami, input: 'in' }, {}, quietTask())).stdout).toBe('root\nin');
+    const notAsked = hostOf(lab, { user: accounts().sudo, sudo });
+    expect((await runCommand(notAsked, { ...whoami, input: 'in' }, {}, quietTask())).stdout).toBe('root\nin');
   });
 
   it('says so when sudo refuses, without the password', async () => {
-    const wrong = hostFor(lab, {
+    const wrong = hostOf(lab, {
       user: accounts().sudoWithPassword,
       sudo: { mode: 'password', password: 'planted-pw' },
     });
-    const error = await runCommand(wrong, whoami, {}, taskFor()).catch((caught: unknown) => caught as Failure);
+    const error = await runCommand(wrong, whoami, {}, quietTask()).catch((caught: unknown) => caught as Failure);
     expect(error).toMatchObject({ code: 'sudo_refused' });
     expect(wholeOf(error as Failure)).not.toContain('planted-pw');
-    const none = hostFor(lab, { user: accounts().plain, sudo: { mode: 'passwordless' } });
-    await expect(runCommand(none, whoami, {}, taskFor())).rejects.toMatchObject({
+    const none = hostOf(lab, { user: accounts().plain, sudo: { mode: 'passwordless' } });
+    await expect(runCommand(none, whoami, {}, quietTask())).rejects.toMatchObject({
       code: 'sudo_refused',
       nextStep: expect.stringContaining(accounts().plain),
     });
@@ -266,7 +269,7 @@ describe('runCommand with sudo', () => {
       account === 'sudo'
         ? ({ mode: 'passwordless' } as const)
         : ({ mode: 'password', password: accounts().password } as const);
-    const host = hostFor(lab, { user: accounts()[account], sudo });
+    const host = hostOf(lab, { user: accounts()[account], sudo });
     const command = { script: 'trap "" TERM; echo on; sleep 4715 & while :; do sleep 4715; done' };
     const stop = new AbortController();
     let said = '';
@@ -274,7 +277,7 @@ describe('runCommand with sudo', () => {
       host,
       command,
       { onOutput: (stream, chunk) => (said += stream === 'stdout' ? chunk.toString() : '') },
-      taskFor(stop.signal),
+      quietTask(stop.signal),
     );
     await until('it runs', 5_000, () => said || undefined);
     stop.abort();
@@ -287,13 +290,13 @@ describe('a connection that breaks under a command', () => {
   it('fails the command at once and says that its outcome is unknown', async () => {
     const lab = await startSshHost({ name: 'bruno' });
     try {
-      const host = hostFor(lab);
+      const host = hostOf(lab);
       let said = '';
       const attempt = runCommand(
         host,
         { script: 'echo on; sleep 4716' },
         { onOutput: (_, chunk) => (said += chunk.toString()) },
-        taskFor(),
+        quietTask(),
       );
       await until('it runs', 5_000, () => said || undefined);
       const outcome = expect(attempt).rejects.toMatchObject({
@@ -302,7 +305,7 @@ describe('a connection that breaks under a command', () => {
       });
       await lab.dropConnections();
       await outcome;
-      expect((await runCommand(host, { argv: ['echo', 'again'] }, {}, taskFor())).stdout).toBe('again\n');
+      expect((await runCommand(host, { argv: ['echo', 'again'] }, {}, quietTask())).stdout).toBe('again\n');
     } finally {
       await closeSessions();
       await lab.stop();
@@ -312,13 +315,13 @@ describe('a connection that breaks under a command', () => {
   it('is noticed within the keepalive bound when the other side falls silent', async () => {
     const lab = await startSshHost({ name: 'bruno' });
     try {
-      const host = { ...hostFor(lab), watchful: true };
+      const host = { ...hostOf(lab), watchful: true };
       let said = '';
       const attempt = runCommand(
         host,
         { script: 'echo on; sleep 4717' },
         { onOutput: (_, chunk) => (said += chunk.toString()) },
-        taskFor(),
+        quietTask(),
       );
       await until('it runs', 5_000, () => said || undefined);
       lab.freeze();

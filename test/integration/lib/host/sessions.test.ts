@@ -1,8 +1,9 @@
+import { quietTask } from '../../../shared/task';
 import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
 import { until } from '../../../../lab/hosts/waiting';
 import { runCommand } from '../../../../lib/host/run';
 import { closeSessions, sessionCount } from '../../../../lib/host/sessions';
-import { hostFor, taskFor } from './identities';
+import { hostOf } from '../../../../lab/hosts/as-host';
 
 const hi = { argv: ['echo', 'hi'] } as const;
 
@@ -23,11 +24,11 @@ describe('connections', () => {
       advanceTimers: true,
       doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date', 'setInterval', 'clearInterval'],
     });
-    await runCommand(hostFor(lab), hi, {}, taskFor());
+    await runCommand(hostOf(lab), hi, {}, quietTask());
     jest.advanceTimersByTime(50_000);
     expect(sessionCount()).toBe(1);
     // Used again: the minute begins anew.
-    await runCommand(hostFor(lab), hi, {}, taskFor());
+    await runCommand(hostOf(lab), hi, {}, quietTask());
     jest.advanceTimersByTime(50_000);
     expect(sessionCount()).toBe(1);
     jest.advanceTimersByTime(11_000);
@@ -43,29 +44,29 @@ describe('connections', () => {
   it('are shared by executions, and one for each login', async () => {
     const { accounts } = lab;
     if (accounts === undefined) throw new Error('This test needs root');
-    const plain = hostFor(lab, { user: accounts.plain });
+    const plain = hostOf(lab, { user: accounts.plain });
     await Promise.all([
-      runCommand(hostFor(lab), hi, {}, taskFor(undefined, 'one')),
-      runCommand(hostFor(lab), hi, {}, taskFor(undefined, 'two')),
-      runCommand(plain, hi, {}, taskFor(undefined, 'two')),
+      runCommand(hostOf(lab), hi, {}, quietTask(undefined, 'one')),
+      runCommand(hostOf(lab), hi, {}, quietTask(undefined, 'two')),
+      runCommand(plain, hi, {}, quietTask(undefined, 'two')),
     ]);
     expect(sessionCount()).toBe(2);
   });
 
   it('are made anew when they broke while nobody used them', async () => {
-    await runCommand(hostFor(lab), hi, {}, taskFor());
+    await runCommand(hostOf(lab), hi, {}, quietTask());
     await lab.dropConnections();
-    expect((await runCommand(hostFor(lab), hi, {}, taskFor())).stdout).toBe('hi\n');
+    expect((await runCommand(hostOf(lab), hi, {}, quietTask())).stdout).toBe('hi\n');
   });
 
   it('give everybody a turn: one with 60 commands waiting does not keep another out', async () => {
     const order: string[] = [];
     const slow = { script: 'sleep 0.05' };
     const many = Array.from({ length: 60 }, () =>
-      runCommand(hostFor(lab), slow, {}, taskFor(undefined, 'greedy')).then(() => order.push('greedy')),
+      runCommand(hostOf(lab), slow, {}, quietTask(undefined, 'greedy')).then(() => order.push('greedy')),
     );
     const few = Array.from({ length: 3 }, () =>
-      runCommand(hostFor(lab), slow, {}, taskFor(undefined, 'modest')).then(() => order.push('modest')),
+      runCommand(hostOf(lab), slow, {}, quietTask(undefined, 'modest')).then(() => order.push('modest')),
     );
     await Promise.all([...many, ...few]);
     expect(order.lastIndexOf('modest')).toBeLessThan(40);

@@ -1,3 +1,4 @@
+import { quietTask } from '../../../shared/task';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { openSocket } from '../../../../lib/host/socket';
-import { hostFor, taskFor } from './identities';
+import { hostOf } from '../../../../lab/hosts/as-host';
 
 /** Answers every connection with what it was sent, once that has ended. */
 function echoServer(): Server {
@@ -48,7 +49,7 @@ describe('openSocket', () => {
     const addresses = [{ path: join(folder, 'echo.sock') }, { host: '127.0.0.1', port }];
     const answers = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => {
-        const socket = await openSocket(hostFor(lab), addresses[index % 2] ?? { path: '' }, taskFor());
+        const socket = await openSocket(hostOf(lab), addresses[index % 2] ?? { path: '' }, quietTask());
         socket.end(`number ${index}`);
         return text(socket);
       }),
@@ -58,13 +59,13 @@ describe('openSocket', () => {
   });
 
   it('says so when nothing listens there', async () => {
-    await expect(openSocket(hostFor(lab), { path: join(folder, 'nobody.sock') }, taskFor())).rejects.toMatchObject({
+    await expect(openSocket(hostOf(lab), { path: join(folder, 'nobody.sock') }, quietTask())).rejects.toMatchObject({
       code: 'channel_refused',
     });
   });
 
   it('breaks with a Failure when the connection does', async () => {
-    const socket = await openSocket(hostFor(lab), { path: join(folder, 'echo.sock') }, taskFor());
+    const socket = await openSocket(hostOf(lab), { path: join(folder, 'echo.sock') }, quietTask());
     const broken = new Promise((resolve) => socket.once('error', resolve));
     await lab.dropConnections();
     expect(await broken).toMatchObject({ code: 'connection_lost' });

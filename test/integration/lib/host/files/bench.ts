@@ -1,39 +1,57 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { hostOf } from '../../../../../lab/hosts/as-host';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSshHost, type SshHost, type SshHostOptions } from '../../../../../lab/hosts/ssh-host';
-import type { Host, Sudo } from '../../../../../lib/host/host';
+import { startSshHost, type SshHostOptions } from '../../../../../lab/hosts/ssh-host';
+import type { Sudo } from '../../../../../lib/host/host';
+import { closeSessions } from '../../../../../lib/host/sessions';
 import type { Progress, Task } from '../../../../../lib/task';
 
-/** A lab host as the engine sees it. */
-export function asHost(lab: SshHost, sudo: Sudo = { mode: 'none' }): Host {
-  const target = { name: lab.name, aliases: [], address: lab.address, port: lab.port, pins: lab.pins };
-  return {
-    identity: {
-      user: lab.user,
-      login: { method: 'key', privateKey: lab.privateKey },
-      sudo,
-      hosts: [target],
-      pinsFromWorkflow: false,
-      readOnly: false,
-    },
-    target,
-  };
-}
-
 /** A host and a folder on it, which is a folder of this machine. */
-export async function labHost(options: SshHostOptions = {}, sudo?: Sudo) {
+export async function labHost(options: SshHostOptions = {}, sudo: Sudo = { mode: 'none' }) {
   const lab = await startSshHost(options);
   const folder = await mkdtemp(join(tmpdir(), 'selfhost-files-'));
   return {
     lab,
-    host: asHost(lab, sudo),
+    host: hostOf(lab, { sudo }),
     folder,
     stop: async () => {
       await lab.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** One lab host for all tests of a file, and a fresh folder for each of them. */
+export function eachInItsFolder() {
+  let base: Awaited<ReturnType<typeof labHost>> | undefined;
+  let turn = 0;
+  const here = () => {
+    if (base === undefined) throw new Error('The lab host has not been started yet');
+    return base;
+  };
+  const at = {
+    get host() {
+      return here().host;
+    },
+    get lab() {
+      return here().lab;
+    },
+    folder: '',
+  };
+  beforeAll(async () => {
+    base = await labHost();
+  });
+  beforeEach(async () => {
+    turn += 1;
+    at.folder = join(here().folder, String(turn));
+    await mkdir(at.folder);
+  });
+  afterAll(async () => {
+    await closeSessions();
+    await base?.stop();
+  });
+  return at;
 }
 
 export function newTask(signal: AbortSignal = new AbortController().signal) {

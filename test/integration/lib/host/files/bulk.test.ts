@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, readFile as read, readdir, stat, truncate, writeFile as put } from 'node:fs/promises';
+import { appendFile, open, readFile as read, readdir, stat, truncate, writeFile as put } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { until } from '../../../../../lab/hosts/waiting';
-import { closeSessions } from '../../../../../lib/host/sessions';
 import { downloadStream } from '../../../../../lib/host/files/download';
 import { uploadStream } from '../../../../../lib/host/files/upload';
 import { writeFile } from '../../../../../lib/host/files/write';
-import { labHost, newTask } from './bench';
+import { eachInItsFolder, newTask } from './bench';
 import { failureOf } from '../../../../shared/failure';
 
 const run = promisify(execFile);
@@ -49,24 +48,10 @@ async function growthDuring(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('large files', () => {
-  let base: Awaited<ReturnType<typeof labHost>>;
-  let folder: string;
-  let turn = 0;
-  beforeAll(async () => {
-    base = await labHost();
-  });
-  beforeEach(async () => {
-    turn += 1;
-    folder = join(base.folder, String(turn));
-    await mkdir(folder);
-  });
-  afterAll(async () => {
-    await closeSessions();
-    await base.stop();
-  });
+  const base = eachInItsFolder();
 
   it('go up and come down, 256 MiB each, with memory growing less than 100 MiB and progress to the end', async () => {
-    const path = join(folder, 'large');
+    const path = join(base.folder, 'large');
     const size = 256 * MiB;
     const up = newTask();
     let uploaded = '';
@@ -91,7 +76,7 @@ describe('large files', () => {
   }, 180_000);
 
   it('wait on the host while nobody reads them', async () => {
-    const path = join(folder, 'waiting');
+    const path = join(base.folder, 'waiting');
     await run('truncate', ['-s', '256M', path]);
     const task = newTask();
     const { stream } = await downloadStream(base.host, path, { stallMs: 200 }, task);
@@ -105,12 +90,12 @@ describe('large files', () => {
   });
 
   it('are refused when they are not as long as announced', async () => {
-    const path = join(folder, 'wrong');
+    const path = join(base.folder, 'wrong');
     for (const size of [999, 1001]) {
       const failure = await failureOf(uploadStream(base.host, path, bytesOf(1000), { size }, newTask()));
       expect(failure.code).toBe('file_source_broken');
     }
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(base.folder)).toEqual([]);
     expect(await uploadStream(base.host, path, bytesOf(1000), { size: 1000 }, newTask())).toMatchObject({
       changed: true,
     });
@@ -119,31 +104,33 @@ describe('large files', () => {
   it('leave nothing behind when Stop is pressed in the middle of an upload', async () => {
     const stop = new AbortController();
     const source = endless();
-    const upload = uploadStream(base.host, join(folder, 'stopped'), source, {}, newTask(stop.signal));
-    await until('a draft grows', 10_000, async () => ((await sizes(folder)) > 100_000 ? true : undefined));
+    const upload = uploadStream(base.host, join(base.folder, 'stopped'), source, {}, newTask(stop.signal));
+    await until('a draft grows', 10_000, async () => ((await sizes(base.folder)) > 100_000 ? true : undefined));
     stop.abort();
     expect((await failureOf(upload)).code).toBe('cancelled');
     expect(source.destroyed).toBe(true);
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(base.folder)).toEqual([]);
   });
 
   it('leave nothing behind when the connection is cut in the middle of an upload', async () => {
-    const path = join(folder, 'cut');
+    const path = join(base.folder, 'cut');
     await put(path, 'old');
     const upload = uploadStream(base.host, path, endless(), {}, newTask());
     const failure = failureOf(upload);
-    await until('a draft grows', 10_000, async () => ((await sizes(folder)) > 100_000 ? true : undefined));
+    await until('a draft grows', 10_000, async () => ((await sizes(base.folder)) > 100_000 ? true : undefined));
     await base.lab.dropConnections();
     expect((await failure).code).toBe('connection_lost');
     expect(await read(path, 'utf8')).toBe('old');
     // The host notices on its own; if it cannot, the next writer cleans up.
     await writeFile(base.host, path, 'new', {}, newTask());
-    await until('the draft is gone', 10_000, async () => ((await readdir(folder)).length === 1 ? true : undefined));
+    await until('the draft is gone', 10_000, async () =>
+      (await readdir(base.folder)).length === 1 ? true : undefined,
+    );
     expect(await read(path, 'utf8')).toBe('new');
   });
 
   it('end a download as a failure when the connection is cut', async () => {
-    const path = join(folder, 'down');
+    const path = join(base.folder, 'down');
     await run('truncate', ['-s', '64M', path]);
     const { stream, sha256 } = await downloadStream(base.host, path, {}, newTask());
     await new Promise((resolve) => stream.once('readable', resolve));
@@ -154,7 +141,7 @@ describe('large files', () => {
   });
 
   it('end a download on Stop, with nothing left running on the host', async () => {
-    const path = join(folder, `stop-${randomBytes(6).toString('hex')}`);
+    const path = join(base.folder, `stop-${randomBytes(6).toString('hex')}`);
     await run('truncate', ['-s', '256M', path]);
     const stop = new AbortController();
     const { stream } = await downloadStream(base.host, path, {}, newTask(stop.signal));
@@ -166,7 +153,7 @@ describe('large files', () => {
 
   it('are a failure when they change or shrink while they come', async () => {
     const change = async (name: string, act: (path: string) => Promise<unknown>) => {
-      const path = join(folder, name);
+      const path = join(base.folder, name);
       await run('truncate', ['-s', '64M', path]);
       const { stream, sha256 } = await downloadStream(base.host, path, {}, newTask());
       await new Promise((resolve) => stream.once('readable', resolve));
@@ -187,27 +174,29 @@ describe('large files', () => {
   });
 
   it('tell an empty file, a missing one and a directory apart', async () => {
-    await put(join(folder, 'empty'), '');
-    const { stream, sha256, size } = await downloadStream(base.host, join(folder, 'empty'), {}, newTask());
+    await put(join(base.folder, 'empty'), '');
+    const { stream, sha256, size } = await downloadStream(base.host, join(base.folder, 'empty'), {}, newTask());
     await pipeline(stream, nowhere());
     expect([size, await sha256]).toEqual([0, createHash('sha256').digest('hex')]);
-    expect((await failureOf(downloadStream(base.host, join(folder, 'none'), {}, newTask()))).code).toBe('file_missing');
-    expect((await failureOf(downloadStream(base.host, folder, {}, newTask()))).code).toBe('file_is_directory');
+    expect((await failureOf(downloadStream(base.host, join(base.folder, 'none'), {}, newTask()))).code).toBe(
+      'file_missing',
+    );
+    expect((await failureOf(downloadStream(base.host, base.folder, {}, newTask()))).code).toBe('file_is_directory');
   });
 
   it('that do not fit on the disk leave the old file and no draft', async () => {
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', base.folder]);
     try {
-      const path = join(folder, 'file');
+      const path = join(base.folder, 'file');
       await put(path, 'old');
       const source = bytesOf(8 * MiB);
       const failure = await failureOf(uploadStream(base.host, path, source, { size: 8 * MiB }, newTask()));
       expect(failure.code).toBe('file_disk_full');
       expect(failure.nextStep).toContain('Free space');
       expect(source.destroyed).toBe(true);
-      expect([await readdir(folder), await read(path, 'utf8')]).toEqual([['file'], 'old']);
+      expect([await readdir(base.folder), await read(path, 'utf8')]).toEqual([['file'], 'old']);
     } finally {
-      await run('umount', [folder]);
+      await run('umount', [base.folder]);
     }
   });
 });

@@ -1,7 +1,9 @@
+import { hostOf } from '../../../../../lab/hosts/as-host';
 import { chmod, chown, mkdir, readFile as read, readdir, stat, writeFile as put } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { until } from '../../../../../lab/hosts/waiting';
+import type { Sudo } from '../../../../../lib/host/host';
 import { closeSessions } from '../../../../../lib/host/sessions';
 import { appendLine } from '../../../../../lib/host/files/append';
 import { deleteFile } from '../../../../../lib/host/files/delete';
@@ -10,7 +12,7 @@ import { readFile } from '../../../../../lib/host/files/read';
 import { statFile } from '../../../../../lib/host/files/stat';
 import { uploadStream } from '../../../../../lib/host/files/upload';
 import { writeFile } from '../../../../../lib/host/files/write';
-import { asHost, labHost, newTask } from './bench';
+import { labHost, newTask } from './bench';
 import { failureOf } from '../../../../shared/failure';
 
 describe('files of others', () => {
@@ -21,7 +23,8 @@ describe('files of others', () => {
       const base = await labHost({ user, sftp: false });
       try {
         const password = base.lab.accounts?.password ?? '';
-        const host = asHost(base.lab, user === 'sudo' ? { mode: 'passwordless' } : { mode: 'password', password });
+        const sudo: Sudo = user === 'sudo' ? { mode: 'passwordless' } : { mode: 'password', password };
+        const host = hostOf(base.lab, { sudo });
         await chmod(base.folder, 0o700);
         const path = join(base.folder, 'root only');
         const content = Buffer.alloc(300_000, 'x');

@@ -15,33 +15,18 @@ import {
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { until } from '../../../../../lab/hosts/waiting';
-import { closeSessions } from '../../../../../lib/host/sessions';
 import { readFile } from '../../../../../lib/host/files/read';
 import { writeFile } from '../../../../../lib/host/files/write';
-import { hostileNames, labHost, newTask } from './bench';
+import { hostileNames, eachInItsFolder, newTask } from './bench';
 import { failureOf } from '../../../../shared/failure';
 
 const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 
 describe('writing a file as root', () => {
-  let base: Awaited<ReturnType<typeof labHost>>;
-  let folder: string;
-  let turn = 0;
-  beforeAll(async () => {
-    base = await labHost();
-  });
-  beforeEach(async () => {
-    turn += 1;
-    folder = join(base.folder, String(turn));
-    await mkdir(folder);
-  });
-  afterAll(async () => {
-    await closeSessions();
-    await base.stop();
-  });
+  const base = eachInItsFolder();
 
   it('makes a new file, and says what it is', async () => {
-    const path = join(folder, 'new');
+    const path = join(base.folder, 'new');
     expect(await writeFile(base.host, path, 'hello\n', {}, newTask())).toEqual({
       changed: true,
       path,
@@ -49,18 +34,18 @@ describe('writing a file as root', () => {
       after: { size: 6, sha256: sha256('hello\n'), mode: '0644', owner: 'root', group: 'root' },
     });
     expect(await read(path, 'utf8')).toBe('hello\n');
-    expect(await readdir(folder)).toEqual(['new']);
+    expect(await readdir(base.folder)).toEqual(['new']);
   });
 
   it('writes and reads an empty file', async () => {
-    const path = join(folder, 'empty');
+    const path = join(base.folder, 'empty');
     const result = await writeFile(base.host, path, '', {}, newTask());
     expect(result.after.size).toBe(0);
     expect((await readFile(base.host, path, {}, newTask())).content).toEqual(Buffer.alloc(0));
   });
 
   it('leaves a file alone that is as wanted already', async () => {
-    const path = join(folder, 'same');
+    const path = join(base.folder, 'same');
     await writeFile(base.host, path, 'same', { mode: '0640' }, newTask());
     const inode = (await stat(path)).ino;
     for (const content of ['same', Buffer.from('same'), Readable.from([Buffer.from('sa'), Buffer.from('me')])]) {
@@ -72,11 +57,11 @@ describe('writing a file as root', () => {
       });
     }
     expect((await stat(path)).ino).toBe(inode);
-    expect(await readdir(folder)).toEqual(['same']);
+    expect(await readdir(base.folder)).toEqual(['same']);
   });
 
   it('keeps mode and owner of what it replaces, and changes them when asked to', async () => {
-    const path = join(folder, 'kept');
+    const path = join(base.folder, 'kept');
     await writeFile(base.host, path, 'one', { mode: '4750', owner: 'daemon', group: 'games' }, newTask());
     const second = await writeFile(base.host, path, 'two', {}, newTask());
     expect(second).toEqual({
@@ -93,11 +78,11 @@ describe('writing a file as root', () => {
   });
 
   it('answers a dry run as the run itself, and writes nothing', async () => {
-    const path = join(folder, 'sub', 'dry');
+    const path = join(base.folder, 'sub', 'dry');
     const options = { mode: '0600', owner: 'daemon', createParents: true };
     const content = () => Readable.from([Buffer.from('dry')]);
     const dry = await writeFile(base.host, path, content(), { ...options, dryRun: true }, newTask());
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(base.folder)).toEqual([]);
     const real = await writeFile(base.host, path, content(), options, newTask());
     expect(dry).toEqual(real);
     const dryAgain = await writeFile(base.host, path, 'other', { dryRun: true }, newTask());
@@ -106,7 +91,7 @@ describe('writing a file as root', () => {
   });
 
   it('keeps the former file as a backup', async () => {
-    const path = join(folder, 'config');
+    const path = join(base.folder, 'config');
     await writeFile(base.host, path, 'old', {}, newTask());
     const { backup = '' } = await writeFile(base.host, path, 'new', { backup: true }, newTask());
     expect(backup).toMatch(/config\.before-\d{8}T\d{6}Z$/);
@@ -114,32 +99,32 @@ describe('writing a file as root', () => {
   });
 
   it('keeps a link and replaces what it leads to', async () => {
-    await mkdir(join(folder, 'real'));
-    await put(join(folder, 'real', 'file'), 'old');
-    await symlink('real/file', join(folder, 'second'));
-    await symlink(join(folder, 'second'), join(folder, 'first'));
-    const result = await writeFile(base.host, join(folder, 'first'), 'new', {}, newTask());
-    expect(result.path).toBe(join(folder, 'real', 'file'));
-    expect(await readlink(join(folder, 'first'))).toBe(join(folder, 'second'));
-    expect(await read(join(folder, 'real', 'file'), 'utf8')).toBe('new');
+    await mkdir(join(base.folder, 'real'));
+    await put(join(base.folder, 'real', 'file'), 'old');
+    await symlink('real/file', join(base.folder, 'second'));
+    await symlink(join(base.folder, 'second'), join(base.folder, 'first'));
+    const result = await writeFile(base.host, join(base.folder, 'first'), 'new', {}, newTask());
+    expect(result.path).toBe(join(base.folder, 'real', 'file'));
+    expect(await readlink(join(base.folder, 'first'))).toBe(join(base.folder, 'second'));
+    expect(await read(join(base.folder, 'real', 'file'), 'utf8')).toBe('new');
   });
 
   it('refuses a link that a stranger made, and links in a circle', async () => {
-    await put(join(folder, 'secret'), 'old');
-    await symlink(join(folder, 'secret'), join(folder, 'planted'));
-    await lchown(join(folder, 'planted'), 1, 1);
-    expect((await failureOf(writeFile(base.host, join(folder, 'planted'), 'new', {}, newTask()))).code).toBe(
+    await put(join(base.folder, 'secret'), 'old');
+    await symlink(join(base.folder, 'secret'), join(base.folder, 'planted'));
+    await lchown(join(base.folder, 'planted'), 1, 1);
+    expect((await failureOf(writeFile(base.host, join(base.folder, 'planted'), 'new', {}, newTask()))).code).toBe(
       'file_link_refused',
     );
-    expect(await read(join(folder, 'secret'), 'utf8')).toBe('old');
-    await symlink('circle', join(folder, 'circle'));
-    expect((await failureOf(writeFile(base.host, join(folder, 'circle'), 'x', {}, newTask()))).code).toBe(
+    expect(await read(join(base.folder, 'secret'), 'utf8')).toBe('old');
+    await symlink('circle', join(base.folder, 'circle'));
+    expect((await failureOf(writeFile(base.host, join(base.folder, 'circle'), 'x', {}, newTask()))).code).toBe(
       'file_link_loop',
     );
   });
 
   it('writes only over what was expected', async () => {
-    const path = join(folder, 'guarded');
+    const path = join(base.folder, 'guarded');
     const attempt = (content: string, ifUnchanged: string) =>
       writeFile(base.host, path, content, { ifUnchanged }, newTask());
     expect((await failureOf(attempt('x', sha256('old')))).code).toBe('file_changed');
@@ -148,38 +133,38 @@ describe('writing a file as root', () => {
     expect((await failureOf(attempt('x', sha256('other')))).code).toBe('file_changed');
     await attempt('new', sha256('old'));
     expect(await read(path, 'utf8')).toBe('new');
-    expect(await readdir(folder)).toEqual(['guarded']);
+    expect(await readdir(base.folder)).toEqual(['guarded']);
   });
 
   it.each(hostileNames.map((name) => [JSON.stringify(name).slice(0, 40), name]))(
     'writes and reads %s',
     async (_, name) => {
-      const path = join(folder, name);
+      const path = join(base.folder, name);
       await writeFile(base.host, path, 'one', {}, newTask());
       await writeFile(base.host, path, Readable.from([Buffer.from(name)]), { mode: '0600' }, newTask());
       expect((await readFile(base.host, path, {}, newTask())).content.toString()).toBe(name);
-      expect(await readdir(folder)).toEqual([name]);
+      expect(await readdir(base.folder)).toEqual([name]);
     },
   );
 
   it('tells apart what stands in the way', async () => {
-    await mkdir(join(folder, 'directory'));
+    await mkdir(join(base.folder, 'directory'));
     const codeAt = async (path: string, options = {}) =>
       (await failureOf(writeFile(base.host, path, 'x', options, newTask()))).code;
-    expect(await codeAt(join(folder, 'directory'))).toBe('file_is_directory');
-    expect(await codeAt(join(folder, 'none', 'file'))).toBe('file_parent_missing');
+    expect(await codeAt(join(base.folder, 'directory'))).toBe('file_is_directory');
+    expect(await codeAt(join(base.folder, 'none', 'file'))).toBe('file_parent_missing');
     expect(await codeAt('/dev/null')).toBe('file_not_regular');
-    expect(await codeAt(join(folder, 'm'.repeat(256)))).toBe('file_name_too_long');
-    expect(await codeAt(join(folder, 'x'), { owner: 'nobody-like-that' })).toBe('file_owner_unknown');
-    expect(await codeAt(join(folder, 'x'), { group: '-x' })).toBe('file_owner_unknown');
-    expect(await codeAt(join(folder, 'x'), { mode: 'rw' })).toBe('file_mode_unusable');
+    expect(await codeAt(join(base.folder, 'm'.repeat(256)))).toBe('file_name_too_long');
+    expect(await codeAt(join(base.folder, 'x'), { owner: 'nobody-like-that' })).toBe('file_owner_unknown');
+    expect(await codeAt(join(base.folder, 'x'), { group: '-x' })).toBe('file_owner_unknown');
+    expect(await codeAt(join(base.folder, 'x'), { mode: 'rw' })).toBe('file_mode_unusable');
     expect(await codeAt('relative')).toBe('file_path_unusable');
-    expect(await codeAt(`${folder}/..`)).toBe('file_path_unusable');
-    expect(await readdir(folder)).toEqual(['directory']);
+    expect(await codeAt(`${base.folder}/..`)).toBe('file_path_unusable');
+    expect(await readdir(base.folder)).toEqual(['directory']);
   });
 
   it('changes nothing when the source breaks, is too long or too short', async () => {
-    const path = join(folder, 'broken');
+    const path = join(base.folder, 'broken');
     await put(path, 'old');
     async function* breaking() {
       yield Buffer.alloc(100_000);
@@ -190,58 +175,58 @@ describe('writing a file as root', () => {
     expect(failure.code).toBe('file_source_broken');
     expect(failure.message).toContain('the disk of the source died');
     expect(await read(path, 'utf8')).toBe('old');
-    expect(await readdir(folder)).toEqual(['broken']);
+    expect(await readdir(base.folder)).toEqual(['broken']);
   });
 
   it('hears Stop while a dry run reads its source', async () => {
     const stop = new AbortController();
     const silent = new Readable({ read: () => stop.abort() });
-    const work = writeFile(base.host, join(folder, 'x'), silent, { dryRun: true }, newTask(stop.signal));
+    const work = writeFile(base.host, join(base.folder, 'x'), silent, { dryRun: true }, newTask(stop.signal));
     expect((await failureOf(work)).code).toBe('cancelled');
     expect(silent.destroyed).toBe(true);
   });
 
   it('gives up when nothing moves any more', async () => {
-    const path = join(folder, 'stalled');
+    const path = join(base.folder, 'stalled');
     const silent = new Readable({ read: () => undefined });
     const failure = await failureOf(writeFile(base.host, path, silent, { stallMs: 300 }, newTask()));
     expect(failure.code).toBe('file_transfer_stalled');
     expect(silent.destroyed).toBe(true);
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(base.folder)).toEqual([]);
   });
 
   it('removes the drafts of writers that are gone, and only those', async () => {
-    const path = join(folder, 'file');
+    const path = join(base.folder, 'file');
     const prefix = `.selfhost-${sha256('file').slice(0, 16)}.`;
-    await put(join(folder, `${prefix}leftover`), 'half');
-    await put(join(folder, '.selfhost-0123456789abcdef.other'), 'of another file');
+    await put(join(base.folder, `${prefix}leftover`), 'half');
+    await put(join(base.folder, '.selfhost-0123456789abcdef.other'), 'of another file');
     const held = new Readable({ read: () => undefined });
     held.push(Buffer.alloc(1000));
     const stop = new AbortController();
     const other = writeFile(base.host, path, held, {}, newTask(stop.signal));
-    const drafts = async () => (await readdir(folder)).filter((name) => name.startsWith(prefix));
+    const drafts = async () => (await readdir(base.folder)).filter((name) => name.startsWith(prefix));
     const [draft = ''] = await until('the first writer has its draft and the leftover is gone', 10_000, async () => {
       const names = await drafts();
       return names.length === 1 && !names[0]?.endsWith('leftover') ? names : undefined;
     });
-    expect((await lstat(join(folder, draft))).mode & 0o777).toBe(0o600);
-    await utimes(join(folder, draft), 1, 1);
+    expect((await lstat(join(base.folder, draft))).mode & 0o777).toBe(0o600);
+    await utimes(join(base.folder, draft), 1, 1);
     await writeFile(base.host, path, 'second', {}, newTask());
     expect(await drafts()).toEqual([draft]);
     stop.abort();
     expect((await failureOf(other)).code).toBe('cancelled');
-    expect((await readdir(folder)).sort()).toEqual(['.selfhost-0123456789abcdef.other', 'file']);
+    expect((await readdir(base.folder)).sort()).toEqual(['.selfhost-0123456789abcdef.other', 'file']);
   });
 
   it('leaves other names of the old file with the old content', async () => {
-    await put(join(folder, 'one'), 'old');
-    await link(join(folder, 'one'), join(folder, 'two'));
-    await writeFile(base.host, join(folder, 'one'), 'new', {}, newTask());
-    expect(await read(join(folder, 'two'), 'utf8')).toBe('old');
+    await put(join(base.folder, 'one'), 'old');
+    await link(join(base.folder, 'one'), join(base.folder, 'two'));
+    await writeFile(base.host, join(base.folder, 'one'), 'new', {}, newTask());
+    expect(await read(join(base.folder, 'two'), 'utf8')).toBe('old');
   });
 
   it('shows readers the old or the new content, never a part, while twelve writers write', async () => {
-    const path = join(folder, 'busy');
+    const path = join(base.folder, 'busy');
     const contents = Array.from({ length: 12 }, (_, index) => String(index % 10).repeat(200_000 + index));
     await put(path, contents[0] ?? '');
     const state = { writing: true };
@@ -253,6 +238,6 @@ describe('writing a file as root', () => {
     state.writing = false;
     await reader;
     expect(seen.filter((content) => !contents.includes(content))).toEqual([]);
-    expect(await readdir(folder)).toEqual(['busy']);
+    expect(await readdir(base.folder)).toEqual(['busy']);
   });
 });
