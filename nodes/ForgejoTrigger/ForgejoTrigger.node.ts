@@ -6,17 +6,17 @@ import type {
   IWebhookFunctions,
   IWebhookResponseData,
 } from 'n8n-workflow';
-import { deliveryMemory } from '../../lib/forgejo/webhook/deliveries';
 import { receive } from '../../lib/forgejo/webhook/receive';
 import { acceptedSecrets } from '../../lib/forgejo/webhook/secrets';
 import { toNodeError } from '../declaration';
 import { forgejoCredentialTest } from '../Forgejo/methods/forgejoCredentialTest';
+import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
+import { stateCredentials } from '../shared/state';
+import { stateCredentialTest } from '../shared/stateCredentialTest';
+import { memoryOf } from './memory';
 import { forgejoTriggerProperties } from './properties';
 import { createHook, deleteHook, hookExists, registrationFor } from './registration';
 import { settingsOf } from './settings';
-
-/** Of all Forgejo triggers of this process. */
-const memory = deliveryMemory();
 
 export class ForgejoTrigger implements INodeType {
   description: INodeTypeDescription = {
@@ -30,19 +30,28 @@ export class ForgejoTrigger implements INodeType {
     defaults: { name: 'Forgejo Trigger' },
     inputs: [],
     outputs: [NodeConnectionTypes.Main],
-    credentials: [{ name: 'selfhostForgejo', required: true, testedBy: 'forgejoCredentialTest' }],
+    credentials: [
+      { name: 'selfhostForgejo', required: true, testedBy: 'forgejoCredentialTest' },
+      ...structuredClone([...stateCredentials]),
+      {
+        name: 'selfhostHost',
+        displayName: 'Host (SSH)',
+        required: true,
+        testedBy: 'hostCredentialTest',
+        displayOptions: { show: { keepIn: ['host'] } },
+      },
+    ],
     webhooks: [{ name: 'default', httpMethod: 'POST', responseMode: 'onReceived', path: 'forgejo' }],
     properties: forgejoTriggerProperties,
   };
 
-  methods = { credentialTest: { forgejoCredentialTest } };
+  methods = { credentialTest: { forgejoCredentialTest, hostCredentialTest, stateCredentialTest } };
 
   webhookMethods = { default: { checkExists: hookExists, create: createHook, delete: deleteHook } };
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- n8n wants a promise
   async webhook(this: IWebhookFunctions): Promise<IWebhookResponseData> {
     try {
-      return answer(this);
+      return await answer(this);
     } catch (error) {
       throw toNodeError(this.getNode(), error);
     }
@@ -54,21 +63,27 @@ interface Response {
   status(code: number): { json(body: unknown): unknown };
 }
 
-function answer(trigger: IWebhookFunctions): IWebhookResponseData {
+async function answer(trigger: IWebhookFunctions): Promise<IWebhookResponseData> {
   const registration = registrationFor(trigger);
-  const { filter, mostBytes } = settingsOf(trigger);
+  const { filter, mostBytes, memory } = settingsOf(trigger);
   const request = trigger.getRequestObject() as { readonly rawBody?: unknown };
   const rawBody = Buffer.isBuffer(request.rawBody) ? request.rawBody : undefined;
-  const received = receive(
+  const received = await receive(
     { headers: trigger.getHeaderData(), rawBody },
     {
-      trigger: JSON.stringify([trigger.getWorkflow().id, trigger.getNode().id, trigger.getMode()]),
+      trigger: [trigger.getWorkflow().id || 'unsaved', trigger.getNode().id, trigger.getMode()]
+        .map(encodeURIComponent)
+        .join('/'),
       secrets: registration === undefined ? [] : acceptedSecrets(registration.chain, Date.now()),
       mostBytes,
       filter,
-      memory,
+      memory: memoryOf(trigger, memory),
     },
   );
+  const refuse = (status: number, because: string): IWebhookResponseData => {
+    (trigger.getResponseObject() as unknown as Response).status(status).json({ started: false, because });
+    return { noWebhookResponse: true };
+  };
   switch (received.kind) {
     case 'accepted':
       return {
@@ -80,12 +95,16 @@ function answer(trigger: IWebhookFunctions): IWebhookResponseData {
     case 'duplicate':
       trigger.logger.info(`Forgejo Trigger: delivery ${received.delivery} came again and starts nothing`);
       return { webhookResponse: { started: false, because: 'this delivery came before' } };
-    case 'refused': {
-      const { status, reason } = received;
-      trigger.logger.warn(`Forgejo Trigger: a request was refused (${status}): ${reason}`);
-      const response = trigger.getResponseObject() as unknown as Response;
-      response.status(status).json({ started: false, because: reason });
-      return { noWebhookResponse: true };
+    case 'unknown': {
+      const { delivery, failure } = received;
+      trigger.logger.error(
+        `Forgejo Trigger: delivery ${delivery} starts nothing, because nobody can say whether it came before. ` +
+          `${failure.message}. ${failure.nextStep}`,
+      );
+      return refuse(503, 'it cannot be known now whether this delivery came before; replay it later');
     }
+    case 'refused':
+      trigger.logger.warn(`Forgejo Trigger: a request was refused (${received.status}): ${received.reason}`);
+      return refuse(received.status, received.reason);
   }
 }

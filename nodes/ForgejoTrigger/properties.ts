@@ -105,6 +105,39 @@ export const forgejoTriggerProperties: INodeProperties[] = [
     ],
   },
   {
+    displayName: 'Remember Deliveries In',
+    name: 'keepIn',
+    type: 'options',
+    options: [
+      {
+        name: 'Files on a Host',
+        value: 'host',
+        description: 'Below /var/lib/selfhost/state; best on the machine of n8n',
+      },
+      {
+        name: 'PostgreSQL',
+        value: 'postgres',
+        description: 'A table in a database, for example in that of n8n',
+      },
+      {
+        name: 'This Process',
+        value: 'process',
+        description: 'Forgotten when n8n restarts, and not known to other webhook processors',
+      },
+    ],
+    default: 'process',
+    description: 'A delivery that comes again starts the workflow once, as far as this memory reaches',
+  },
+  {
+    displayName: 'State Host',
+    name: 'stateHost',
+    type: 'string',
+    default: '',
+    placeholder: 'bruno',
+    displayOptions: { show: { keepIn: ['host'] } },
+    description: 'Pinned in the Host credential. Empty: its default.',
+  },
+  {
     displayName: 'Options',
     name: 'options',
     type: 'collection',

@@ -12,6 +12,13 @@ export interface TriggerSettings {
   readonly filter: EventFilter;
   readonly mostBytes: number;
   readonly secretMaxAgeMs: number;
+  readonly memory: MemoryPlace;
+}
+
+/** Where it is remembered what has come. */
+export interface MemoryPlace {
+  readonly keepIn: 'process' | 'postgres' | 'host';
+  readonly stateHost: string;
 }
 
 export function settingsOf(trigger: Asked): TriggerSettings {
@@ -31,6 +38,7 @@ export function settingsOf(trigger: Asked): TriggerSettings {
     },
     mostBytes: numberOf(trigger, 'options.largestBodyKib', 4096) * 1024,
     secretMaxAgeMs: numberOf(trigger, 'options.rotateAfterDays', 90) * 24 * 60 * 60 * 1000,
+    memory: { keepIn: keepInOf(trigger), stateHost: textOf(trigger, 'stateHost') },
   };
 }
 
@@ -50,6 +58,11 @@ function scopeOf(trigger: Asked): HookScope {
       return { kind: 'repository', owner, repo };
     }
   }
+}
+
+function keepInOf(trigger: Asked): MemoryPlace['keepIn'] {
+  const chosen = textOf(trigger, 'keepIn');
+  return chosen === 'postgres' || chosen === 'host' ? chosen : 'process';
 }
 
 function eventsOf(trigger: Asked): readonly EventType[] {

@@ -67,7 +67,7 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
 
   const [delivery] = forgejo.deliveries;
   if (delivery === undefined) throw new Error('There was no delivery');
-  await forgejo.repeat(delivery, 'push');
+  await forgejo.repeat(delivery);
   const forged = await fetch(hook.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-forgejo-event-type': 'push' },

@@ -7,7 +7,7 @@ import type { ExchangeAnswer, ExchangeRequest } from '../contract';
 import { type Asked, type Fault, type Reply, type Route, type Seen, startStandIn } from '../http';
 import { authorize, userOf, userOfToken } from './access';
 import { contentRoutes } from './contents';
-import { deliver, send } from './deliver';
+import { deliver, replay, send, sendUndelivered } from './deliver';
 import { folderOf, httpBackend, references } from './git';
 import { hookRoutes } from './hooks';
 import { packageRoutes } from './packages';
@@ -40,8 +40,14 @@ export interface ForgejoStandIn {
   readonly hooksOf: (place: { readonly repository: string } | { readonly organization: string } | 'system') => Hook[];
   /** Every attempt of every hook, in order. */
   readonly deliveries: readonly Delivery[];
-  /** Sends one again under its old id, as a server does that died before it noted that it had sent. */
-  readonly repeat: (delivery: Delivery, header: string) => Promise<void>;
+  /** Sends one again under its old id, as a proxy does that does not know whether it had. */
+  readonly repeat: (delivery: Delivery) => Promise<void>;
+  /** _Replay_ in the settings of the hook: the same content as a new delivery. */
+  readonly replay: (delivery: Delivery) => Promise<void>;
+  /** From now on deliveries stay in its queue, as when it is shut down right after something happened, */
+  readonly stopSending: () => void;
+  /** and now it is up again and sends them. */
+  readonly sendAgain: () => Promise<void>;
   /** As if it had happened on the server. */
   readonly happen: typeof deliver extends (state: State, happened: infer Happened) => unknown
     ? (happened: Happened) => Promise<void>
@@ -69,6 +75,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     organizationHooks: new Map(),
     packages: [],
     deliveries: [],
+    undelivered: { isDown: false, tasks: [] },
     nextId: () => (ids += 1),
     now: () => new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
     largestPage: settings.largestPage ?? 50,
@@ -121,16 +128,12 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
       return state.repositories.get(place.repository.toLowerCase())?.hooks ?? [];
     },
     deliveries: state.deliveries,
-    repeat: async ({ hook, event, body, id }, header) => {
-      const all = [
-        ...state.systemHooks,
-        ...[...state.organizationHooks.values()].flat(),
-        ...[...state.repositories.values()].flatMap(({ hooks }) => hooks),
-      ];
-      const found = all.find((one) => one.id === hook);
-      if (found === undefined) throw new Error(`There is no hook ${hook} any more`);
-      await send(state, found, { type: event, header }, body, id);
+    repeat: (delivery) => send(state, delivery),
+    replay: (delivery) => replay(state, delivery),
+    stopSending: () => {
+      state.undelivered.isDown = true;
     },
+    sendAgain: () => sendUndelivered(state),
     happen: (happened) => deliver(state, happened),
     setVersion: (version) => {
       state.version = version;

@@ -12,6 +12,8 @@ export interface State {
   readonly organizationHooks: Map<string, Hook[]>;
   readonly packages: Package[];
   readonly deliveries: Delivery[];
+  /** What a server that goes down has in its queue. */
+  readonly undelivered: { isDown: boolean; readonly tasks: DeliveryTask[] };
   readonly nextId: () => number;
   readonly now: () => string;
   /** MAX_RESPONSE_ITEMS of the server. */
@@ -78,12 +80,18 @@ export interface Package {
   readonly files: readonly { readonly name: string; readonly size: number }[];
 }
 
-/** One attempt of one hook. There is no other: Forgejo does not try again by itself. */
-export interface Delivery {
+/** What one hook has to send. */
+export interface DeliveryTask {
   readonly id: string;
   readonly hook: number;
   readonly event: string;
+  /** The aggregated name, for X-Forgejo-Event. */
+  readonly header: string;
   readonly body: string;
+}
+
+/** One attempt of one hook. There is no other: Forgejo does not try again by itself. */
+export interface Delivery extends DeliveryTask {
   /** Undefined when nobody answered. */
   readonly status: number | undefined;
 }

@@ -1,7 +1,7 @@
 import type { Task } from '../../task';
 import { type ForgejoApi, orNull } from '../api';
 import { command, endpoint } from '../endpoint';
-import { fieldsOf } from '../fields';
+import { fieldsOf, unreadable } from '../fields';
 import type { JsonObject } from '../../json';
 
 export interface Hook {
@@ -53,9 +53,16 @@ function hooksUnder<const Prefix extends string>(prefix: Prefix) {
   };
 }
 
+/** Those of the server come all at once, whatever page is asked for. */
+function parseHooks(body: unknown): readonly Hook[] {
+  if (body === null) return [];
+  if (!Array.isArray(body)) throw unreadable('the webhooks of the server', 'they are no list');
+  return body.map(parseHook);
+}
+
 const ofRepository = hooksUnder('/repos/{owner}/{repo}');
 const ofOrganization = hooksUnder('/orgs/{org}');
-const ofSystem = hooksUnder('/admin');
+const ofSystem = { ...hooksUnder('/admin'), list: endpoint('GET', '/admin/hooks', parseHooks) };
 
 export const hookEndpoints = [ofRepository, ofOrganization, ofSystem].flatMap((group) => Object.values(group));
 
@@ -75,7 +82,7 @@ export function hooksOf(api: ForgejoApi, scope: HookScope): Hooks {
     case 'organization':
       return hooksIn(api, ofOrganization, { org: scope.org });
     case 'system':
-      return hooksIn(api, ofSystem, {});
+      return { ...hooksIn(api, ofSystem, {}), list: (task) => api.call(ofSystem.list, { at: {} }, task) };
   }
 }
 

@@ -16,7 +16,7 @@ export interface Incoming {
 }
 
 export interface Expected {
-  /** Names the trigger among all of the instance. */
+  /** Names the trigger among all of the instance; may stand in a state key: `workflow/node/webhook`. */
   readonly trigger: string;
   readonly secrets: readonly AcceptedSecret[];
   readonly mostBytes: number;
@@ -29,11 +29,31 @@ export type Received =
   /** Genuine, but not for this workflow. */
   | { readonly kind: 'ignored'; readonly because: string }
   | { readonly kind: 'duplicate'; readonly delivery: string }
+  /** Genuine and wanted, but whether it came before cannot be known now, so it must not start anything. */
+  | { readonly kind: 'unknown'; readonly delivery: string; readonly failure: Failure }
   /** `reason` may be logged and answered: it holds nothing of the content. */
   | { readonly kind: 'refused'; readonly status: 400 | 401 | 413 | 415; readonly reason: string };
 
 /** From the cheapest question to the dearest; nothing of the body is looked at before its signature is right. */
-export function receive({ headers, rawBody }: Incoming, expected: Expected): Received {
+export async function receive(incoming: Incoming, expected: Expected): Promise<Received> {
+  const judged = judge(incoming, expected);
+  if (judged.kind !== 'genuine') return judged;
+  const { event, content, generation } = judged;
+  const { delivery } = event;
+  try {
+    const isNew = await expected.memory.isNew({ trigger: expected.trigger, id: delivery, content, generation });
+    return isNew ? { kind: 'accepted', event } : { kind: 'duplicate', delivery };
+  } catch (error) {
+    if (isFailure(error)) return { kind: 'unknown', delivery, failure: error };
+    throw error;
+  }
+}
+
+type Judged =
+  | Extract<Received, { readonly kind: 'ignored' | 'refused' }>
+  | { readonly kind: 'genuine'; readonly event: ForgejoEvent; readonly content: string; readonly generation: number };
+
+function judge({ headers, rawBody }: Incoming, expected: Expected): Judged {
   if (rawBody === undefined || rawBody.length === 0) return refused(400, 'it has no body');
   if (rawBody.length > expected.mostBytes) {
     return refused(413, `its body of ${rawBody.length} bytes is larger than ${expected.mostBytes}`);
@@ -60,8 +80,7 @@ export function receive({ headers, rawBody }: Incoming, expected: Expected): Rec
 
   const content = createHash('sha256').update(rawBody).digest('hex');
   const generation = expected.secrets[verdict.secret]?.generation ?? 0;
-  const isNew = expected.memory.isNew({ trigger: expected.trigger, id: delivery, content, generation });
-  return isNew ? { kind: 'accepted', event: parsed.event } : { kind: 'duplicate', delivery };
+  return { kind: 'genuine', event: parsed.event, content, generation };
 }
 
 const unprovenBecause = {
@@ -70,7 +89,7 @@ const unprovenBecause = {
   wrong_signature: 'its signature is wrong',
 };
 
-function refused(status: 400 | 401 | 413 | 415, reason: string): Received {
+function refused(status: 400 | 401 | 413 | 415, reason: string): Judged {
   return { kind: 'refused', status, reason };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { freePort } from '../../../lab/ports';
 import type { ForgejoStandIn } from '../../../lab/standins/forgejo';
 import { type Trigger, triggerAt } from './trigger';
 import { clientOf, closeAndKeepContract, closeLater, forgejo, task } from './standin';
@@ -209,7 +210,7 @@ test('a secret is rotated, and no delivery is refused or counted twice', async (
   standIn.hooksOf({ repository: 'kua/infrastructure' }).push(before);
   const last = standIn.deliveries[2];
   if (last === undefined) throw new Error('There was no delivery');
-  await standIn.repeat({ ...last, hook: before.id, id: '00000000-0000-4000-8000-000000000001' }, 'push');
+  await standIn.repeat({ ...last, hook: before.id, id: '00000000-0000-4000-8000-000000000001' });
   expect(trigger.started).toHaveLength(3);
   expect(standIn.deliveries[3]?.status).toBe(200);
 });
@@ -222,9 +223,75 @@ test('a delivery that is sent again starts nothing', async () => {
   await git('push', '--quiet', 'origin', 'main');
   const [delivery] = standIn.deliveries;
   if (delivery === undefined) throw new Error('There was no delivery');
-  await standIn.repeat(delivery, 'push');
+  await standIn.repeat(delivery);
   expect(trigger.started).toHaveLength(1);
   expect(trigger.logged).toEqual([`Forgejo Trigger: delivery ${delivery.id} came again and starts nothing`]);
+});
+
+test('Replay in the settings of the hook is a new delivery, and starts the workflow again', async () => {
+  const standIn = await forgejo();
+  const trigger = await published(standIn, { ...REPOSITORY, events: ['push'] });
+  const { git, commit } = await cloneOf(standIn);
+  await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  const [delivery] = standIn.deliveries;
+  if (delivery === undefined) throw new Error('There was no delivery');
+  await standIn.replay(delivery);
+  expect(trigger.started.map(({ after }) => after)).toEqual([trigger.started[0]?.after, trigger.started[0]?.after]);
+  expect(new Set(standIn.deliveries.map(({ id }) => id)).size).toBe(2);
+});
+
+test('what the server had in its queue when it went down starts the workflow once it is up', async () => {
+  const standIn = await forgejo();
+  const trigger = await published(standIn, { ...REPOSITORY, events: ['push'] });
+  const { git, commit } = await cloneOf(standIn);
+  standIn.stopSending();
+  const id = await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  expect(trigger.started).toEqual([]);
+  await standIn.sendAgain();
+  expect(trigger.started.map(({ after }) => after)).toEqual([id]);
+});
+
+test('when the state that remembers deliveries is away, nothing starts, the server hears it, and the log says what to do', async () => {
+  const standIn = await forgejo();
+  const closed = await freePort();
+  const database = { host: '127.0.0.1', port: closed, database: 'n8n', user: 'n8n', password: 'planted-password' };
+  const trigger = await triggerAt(
+    { baseUrl: standIn.url, token: standIn.addToken('daniel') },
+    { ...REPOSITORY, events: ['push'], keepIn: 'postgres' },
+    { selfhostState: database },
+  );
+  await trigger.publish();
+  const { git, commit } = await cloneOf(standIn);
+  await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  expect(standIn.deliveries.map(({ status }) => status)).toEqual([503]);
+  expect(trigger.started).toEqual([]);
+  expect(trigger.logged).toHaveLength(1);
+  expect(trigger.logged[0]).toContain(`delivery ${standIn.deliveries[0]?.id} starts nothing`);
+  expect(trigger.logged[0]).toContain(`127.0.0.1:${closed}`);
+  expect(trigger.logged[0]).not.toContain('planted-password');
+});
+
+test('a delivery that is to be remembered in a state without a credential starts nothing', async () => {
+  const standIn = await forgejo();
+  const trigger = await published(standIn, { ...REPOSITORY, events: ['push'], keepIn: 'host' });
+  const { git, commit } = await cloneOf(standIn);
+  await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  expect(standIn.deliveries.map(({ status }) => status)).toEqual([503]);
+  expect(trigger.logged.join()).toContain('The node has no Host (SSH) credential, and its state is kept there');
+});
+
+test('a server of version 1.21 is heard', async () => {
+  const standIn = await forgejo({ version: '1.21.11+0' });
+  const trigger = await published(standIn, { ...REPOSITORY, events: ['push', 'release', 'package', 'issues'] });
+  const { git, commit } = await cloneOf(standIn);
+  const id = await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  expect(trigger.started).toMatchObject([{ event: 'push', after: id }]);
+  expect(await trigger.publish()).toBe('found');
 });
 
 test('what is not signed, forged or too large is refused and logged without its content', async () => {

@@ -25,6 +25,8 @@ export interface Trigger {
 export async function triggerAt(
   credential: Readonly<Record<string, unknown>>,
   parameters: Readonly<Record<string, unknown>>,
+  /** By their types: those beside that of Forgejo. */
+  others: Readonly<Record<string, unknown>> = {},
 ): Promise<Trigger> {
   const node = new ForgejoTrigger();
   let nodeId = Math.random().toString(36);
@@ -44,15 +46,23 @@ export async function triggerAt(
   nodeId += url;
 
   const common = (data: IDataObject) => ({
-    getNode: () => ({ id: nodeId, name: 'Forgejo Trigger', type: 'n8n-nodes-selfhost.forgejoTrigger' }),
+    getNode: () => ({
+      id: nodeId,
+      name: 'Forgejo Trigger',
+      type: 'n8n-nodes-selfhost.forgejoTrigger',
+      credentials: Object.fromEntries(
+        ['selfhostForgejo', ...Object.keys(others)].map((name) => [name, { id: name, name }]),
+      ),
+    }),
     getWorkflow: () => ({ id: 'workflow' }),
     getWorkflowStaticData: () => data,
     getNodeParameter: (name: string, fallback: unknown) => valueAt(trigger.parameters, name.split('.')) ?? fallback,
-    getCredentials: async () => trigger.credential,
+    getCredentials: async (name: string) => (name === 'selfhostForgejo' ? trigger.credential : others[name]),
     getNodeWebhookUrl: () => url,
     logger: {
       info: (message: string) => trigger.logged.push(message),
       warn: (message: string) => trigger.logged.push(message),
+      error: (message: string) => trigger.logged.push(message),
     },
   });
 
