@@ -25,13 +25,21 @@ function parseVersion(body: unknown): PackageVersion {
   };
 }
 
+export interface PackageFile {
+  readonly name: string;
+  readonly size: number;
+  /** The server keeps each content once; null where it does not say. */
+  readonly sha256: string | null;
+}
+
+function parseFile(body: unknown): PackageFile {
+  const file = fieldsOf(body, 'a file of a package');
+  return { name: file.text('name'), size: file.number('Size'), sha256: file.textOrNull('sha256') };
+}
+
 const one = '/packages/{owner}/{type}/{name}/{version}';
 const list = endpoint('GET', '/packages/{owner}', parseVersion);
-const files = endpoint('GET', `${one}/files`, (body) =>
-  Array.isArray(body)
-    ? body.map((file: unknown) => fieldsOf(file, 'a file of a package').number('Size')).reduce((a, b) => a + b, 0)
-    : 0,
-);
+const files = endpoint('GET', `${one}/files`, (body) => (Array.isArray(body) ? body.map(parseFile) : []));
 const remove = command('DELETE', one);
 
 export const packageEndpoints = [list, files, remove];
@@ -54,8 +62,9 @@ export async function listPackages(
   return (await api.list(list, { at: { owner }, query }, task, limit)).items;
 }
 
-export function bytesOf(api: ForgejoApi, version: PackageVersion, task: Task): Promise<number | null> {
-  return orNull(api.call(files, { at: placeOf(version) }, task));
+/** None when the version was gone already. */
+export async function filesOf(api: ForgejoApi, version: PackageVersion, task: Task): Promise<readonly PackageFile[]> {
+  return (await orNull(api.call(files, { at: placeOf(version) }, task))) ?? [];
 }
 
 /** False when it was gone already. */

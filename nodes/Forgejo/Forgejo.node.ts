@@ -5,7 +5,9 @@ import {
   waitForStatusOperation,
 } from './actions/commitStatus/commitStatus.operations';
 import { readFileOperation, writeFilesOperation } from './actions/file/file.operations';
-import { listPackagesOperation, retentionOperation } from './actions/package/package.operations';
+import { listPackagesOperation } from './actions/package/package.operations';
+import { retentionOperation } from './actions/package/retain.operation';
+import { probeRegistryOperation } from './actions/registry/probe.operation';
 import {
   deleteRepositoryOperation,
   ensureRepositoryOperation,
@@ -30,6 +32,7 @@ export const Forgejo = actionNode<ForgejoContext>({
     }),
     resource({ name: 'file', label: 'File', operations: [readFileOperation, writeFilesOperation] }),
     resource({ name: 'package', label: 'Package', operations: [listPackagesOperation, retentionOperation] }),
+    resource({ name: 'registry', label: 'Registry', operations: [probeRegistryOperation] }),
     resource({
       name: 'repository',
       label: 'Repository',

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../../lab/hosts/waiting';
 import { type ForgejoStandIn, startForgejo } from '../../lab/standins/forgejo';
-import type { JsonObject } from '../../lib/json';
-import { EVENT_TYPES } from '../../lib/forgejo/webhook/event-types';
+import { type PostgresServer, startPostgres } from '../../lab/postgres';
+import { EVENT_TYPES, type EventType } from '../../lib/forgejo/webhook/event-types';
+import { parseEvent } from '../../lib/forgejo/webhook/parse';
+import { isObject, type JsonObject } from '../../lib/json';
 import { manualWorkflow, nodeUnderTest, sharedN8n } from './harness';
 
 interface Sample {
@@ -18,28 +20,50 @@ const file = join(__dirname, '../fixtures/forgejo/webhook-samples.json');
 const { samples } = JSON.parse(readFileSync(file, 'utf8')) as { samples: readonly Sample[] };
 const { api, readLog } = sharedN8n();
 
+type Credential = { readonly id: string; readonly name: string };
+
 let forgejo: ForgejoStandIn;
-let credential: { id: string; name: string };
+let database: PostgresServer;
+let credential: Credential;
+let state: Credential;
 
 beforeAll(async () => {
-  forgejo = await startForgejo();
+  [forgejo, database] = await Promise.all([startForgejo({ deliveryTimeoutMs: 30_000 }), startPostgres()]);
   forgejo.addUser('root', true);
   await forgejo.addRepository('root', 'estate');
   const data = { baseUrl: forgejo.url, token: forgejo.addToken('root'), privateAuthority: '', readOnly: false };
   credential = await api.createCredential('forgejo', 'selfhostForgejo', data);
+  const { host, port, user, password, database: name } = database;
+  const place = { host, port, user, password, database: name };
+  state = await api.createCredential('forgejo state', 'selfhostState', place);
 });
-afterAll(() => forgejo.close());
+afterAll(async () => {
+  await forgejo.close();
+  await database.stop();
+});
 
 async function publishedTrigger(): Promise<string> {
   const trigger = nodeUnderTest({
     type: 'n8n-nodes-selfhost.forgejoTrigger',
     webhookId: randomUUID(),
-    parameters: { scope: 'system', events: Object.keys(EVENT_TYPES) },
-    credentials: { selfhostForgejo: credential },
+    parameters: { scope: 'system', events: Object.keys(EVENT_TYPES), keepIn: 'postgres' },
+    credentials: { selfhostForgejo: credential, selfhostState: state },
   });
   const id = await api.createWorkflow({ name: 'Forgejo', nodes: [trigger], connections: {} });
   await api.publish(id);
   return id;
+}
+
+async function fourAtOnce<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+}
+
+function deliveryOf(item: unknown): string {
+  return isObject(item) ? String(item['delivery']) : '';
 }
 
 async function startedBy(workflowId: string): Promise<number> {
@@ -61,9 +85,23 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
     await forgejo.happen({ type, header, payload, owner: 'root', repository: undefined });
   }
   expect(forgejo.deliveries.map(({ status }) => status)).toEqual(samples.map(() => 200));
-  await until('all payloads have started it', 30_000, async () =>
+  await until('all payloads have started it', 60_000, async () =>
     (await startedBy(workflowId)) === samples.length ? true : undefined,
   );
+  const put: unknown[] = [];
+  await fourAtOnce(await api.executionsOf(workflowId), async ({ id }) => {
+    const { runs } = await api.waitForExecution(id);
+    put.push(...(runs.Node?.[0]?.outputs[0] ?? []));
+  });
+  const byDelivery = (one: unknown, other: unknown) => deliveryOf(one).localeCompare(deliveryOf(other));
+  const sentAs = new Map(forgejo.deliveries.map(({ id, body }) => [body, id]));
+  const expected = samples.map(({ event_type: event, payload: whole }) => {
+    const id = sentAs.get(JSON.stringify(whole, null, 2)) ?? '';
+    const { secret: _, ...payload } = whole;
+    const { payload: _read, ...flat } = parseEvent(event as EventType, id, Buffer.from(JSON.stringify(payload)));
+    return { ...flat, payload };
+  });
+  expect(put.sort(byDelivery)).toEqual(expected.sort(byDelivery));
 
   const [delivery] = forgejo.deliveries;
   if (delivery === undefined) throw new Error('There was no delivery');
@@ -81,6 +119,12 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
   });
   expect(malformed.status).toBeGreaterThanOrEqual(400);
   expect(malformed.status).toBeLessThan(500);
+  const oversized = await fetch(hook.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ref: 'forged-content'.repeat(400_000) }),
+  });
+  expect(oversized.status).toBe(413);
   expect(await startedBy(workflowId)).toBe(samples.length);
   expect(readLog()).not.toContain('forged-content');
 

@@ -74,7 +74,8 @@ export async function send(state: State, task: DeliveryTask): Promise<void> {
   const sent = isForm ? new URLSearchParams({ payload: body }).toString() : body;
   let status: number | undefined;
   try {
-    const answer = await fetch(hook.url, { method: 'POST', headers, body: sent, signal: AbortSignal.timeout(5000) });
+    const signal = AbortSignal.timeout(state.deliveryTimeoutMs);
+    const answer = await fetch(hook.url, { method: 'POST', headers, body: sent, signal });
     await answer.arrayBuffer();
     status = answer.status;
   } catch {

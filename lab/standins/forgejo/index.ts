@@ -9,11 +9,13 @@ import { authorize, userOf, userOfToken } from './access';
 import { contentRoutes } from './contents';
 import { deliver, replay, send, sendUndelivered } from './deliver';
 import { folderOf, httpBackend, references } from './git';
+import { type ImageSettings, pushImage, type PushedImage } from './images';
 import { hookRoutes } from './hooks';
 import { packageRoutes } from './packages';
 import { paged } from './paged';
 import { tellPushes } from './pushed';
 import { notFound, Refusal, refused } from './refusal';
+import { type Damage, serveRegistry } from './registry';
 import { makeRepository, repositoryRoutes } from './repositories';
 import { type Delivery, type Hook, keyOf, type Package, type Repository, type State } from './state';
 import { shownUser } from './shown';
@@ -25,6 +27,10 @@ export interface ForgejoSettings {
   /** As the server says it; `15.0.3+gitea-1.22.0` when left out. */
   readonly version?: string;
   readonly largestPage?: number;
+  /** Images on a page of the registry. */
+  readonly largestCatalogPage?: number;
+  /** DELIVER_TIMEOUT of the section [webhook]; five seconds where nobody says otherwise. */
+  readonly deliveryTimeoutMs?: number;
   readonly onExchange?: (request: ExchangeRequest, answer: ExchangeAnswer | undefined) => void;
 }
 
@@ -37,6 +43,10 @@ export interface ForgejoStandIn {
   readonly addToken: (user: string, scopes?: readonly string[]) => string;
   readonly addRepository: (owner: string, name: string) => Promise<Repository>;
   readonly addPackage: (found: Omit<Package, 'id'>) => void;
+  /** As `docker push` leaves it. */
+  readonly pushImage: (image: ImageSettings) => PushedImage;
+  /** Breaks the storage of its registry, or mends it. */
+  readonly damage: (digest: string, damage: Damage | 'none') => void;
   readonly hooksOf: (place: { readonly repository: string } | { readonly organization: string } | 'system') => Hook[];
   /** Every attempt of every hook, in order. */
   readonly deliveries: readonly Delivery[];
@@ -74,7 +84,10 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     systemHooks: [],
     organizationHooks: new Map(),
     packages: [],
+    damages: new Map(),
+    largestCatalogPage: settings.largestCatalogPage ?? 100,
     deliveries: [],
+    deliveryTimeoutMs: settings.deliveryTimeoutMs ?? 5000,
     undelivered: { isDown: false, tasks: [] },
     nextId: () => (ids += 1),
     now: () => new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
@@ -93,6 +106,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     unknown: () => refused(notFound()),
     around: async (asked, next) => {
       try {
+        if (/^\/v2(\/|$)/.test(asked.path)) return serveRegistry(state, asked);
         if (!asked.path.startsWith('/api/')) return await serveGit(state, asked);
         authorize(state, asked);
         return await next();
@@ -122,6 +136,11 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     addRepository: (owner, name) =>
       makeRepository(state, { owner, name, description: '', isPrivate: false, defaultBranch: 'main' }),
     addPackage: (found) => void state.packages.push({ ...found, id: state.nextId() }),
+    pushImage: (image) => pushImage(state, image),
+    damage: (digest, damage) => {
+      if (damage === 'none') state.damages.delete(digest);
+      else state.damages.set(digest, damage);
+    },
     hooksOf: (place) => {
       if (place === 'system') return state.systemHooks;
       if ('organization' in place) return state.organizationHooks.get(place.organization.toLowerCase()) ?? [];

@@ -32,7 +32,7 @@ export function packageRoutes(state: State): readonly Route[] {
       template: `${one}/files`,
       handle: (asked) => ({
         status: 200,
-        json: find(state, asked).files.map(({ name, size }, id) => ({ id: id + 1, name, Size: size })),
+        json: find(state, asked).files.map(({ name, size, sha256 }, id) => ({ id: id + 1, name, Size: size, sha256 })),
       }),
     },
     {

@@ -1,3 +1,5 @@
+import type { Damage } from './registry';
+
 /** What the server knows. Its repositories are real ones, on disk. */
 export interface State {
   version: string;
@@ -11,7 +13,11 @@ export interface State {
   readonly systemHooks: Hook[];
   readonly organizationHooks: Map<string, Hook[]>;
   readonly packages: Package[];
+  /** What is wrong with the storage of the registry, by digest. */
+  readonly damages: Map<string, Damage>;
+  readonly largestCatalogPage: number;
   readonly deliveries: Delivery[];
+  readonly deliveryTimeoutMs: number;
   /** What a server that goes down has in its queue. */
   readonly undelivered: { isDown: boolean; readonly tasks: DeliveryTask[] };
   readonly nextId: () => number;
@@ -77,7 +83,15 @@ export interface Package {
   readonly name: string;
   readonly version: string;
   readonly created: string;
-  readonly files: readonly { readonly name: string; readonly size: number }[];
+  readonly files: readonly { readonly name: string; readonly size: number; readonly sha256?: string }[];
+  /** Of an image: what the registry serves. */
+  readonly container?: {
+    readonly type: string;
+    readonly digest: string;
+    readonly manifest: Buffer;
+    /** By digest. */
+    readonly blobs: ReadonlyMap<string, Buffer>;
+  };
 }
 
 /** What one hook has to send. */

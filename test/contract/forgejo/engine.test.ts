@@ -20,7 +20,7 @@ import {
   waitForStatus,
 } from '../../../lib/forgejo/statuses';
 import { endpoint } from '../../../lib/forgejo/endpoint';
-import { clientOf, closeAndKeepContract, contracts, forgejo, task } from './standin';
+import { clientOf, closeAndKeepContract, contracts, forgejo, placesOf, task } from './standin';
 import { failureOf } from '../../shared/failure';
 
 afterEach(closeAndKeepContract);
@@ -201,23 +201,24 @@ test('retention keeps the newest, latest, patterns and digests, over all pages, 
   add('app', 'v2-stable', 2);
   add('app', `sha256:${'a'.repeat(64)}`, 1);
   add('site', '0.1', 1);
-  const api = clientOf(standIn);
+  const places = placesOf(standIn);
+  const { api } = places;
   const filter = { owner: 'kua', type: 'container', search: '' };
-  const rules = { keepNewest: 3, keep: ['*-stable', '1.0.1?'], youngerThanDays: 0 };
-  const plan = await planRetention(api, filter, rules, Date.now(), task);
+  const rules = { keepNewest: 3, keep: ['*-stable', '1.0.1?'], youngerThanDays: 0, untagged: 'keep' as const };
+  const plan = await planRetention(places, filter, rules, Date.now(), task);
   const expected = [22, 21, 20, 9, 8, 7, 6, 5, 4, 3, 2, 1].map((day) => `1.0.${day}`);
   expect(plan.remove.map(({ version }) => version)).toEqual(expected);
   expect(plan).toMatchObject({ bytes: 12_000, kept: 17 });
 
   add('app', '1.0.26', 26);
-  const later = await planRetention(api, filter, rules, Date.now(), task);
-  expect(await failureOf(applyRetention(api, later, plan.hash, task))).toMatchObject({ code: 'plan_drifted' });
+  const later = await planRetention(places, filter, rules, Date.now(), task);
+  expect(await failureOf(applyRetention(places, later, plan.hash, task))).toMatchObject({ code: 'plan_drifted' });
   expect(await listPackages(api, filter, task)).toHaveLength(30);
-  expect(await applyRetention(api, later, later.hash, task)).toHaveLength(13);
+  expect(await applyRetention(places, later, later.hash, task)).toHaveLength(13);
   expect((await listPackages(api, filter, task)).map(({ version }) => version)).toEqual(
     expect.arrayContaining(['latest', 'v2-stable', `sha256:${'a'.repeat(64)}`, '0.1', '1.0.26', '1.0.25', '1.0.24']),
   );
-  expect((await planRetention(api, filter, rules, Date.now(), task)).remove).toEqual([]);
+  expect((await planRetention(places, filter, rules, Date.now(), task)).remove).toEqual([]);
 });
 
 test('young versions stay', async () => {
@@ -226,9 +227,9 @@ test('young versions stay', async () => {
     standIn.addPackage({ owner: 'kua', type: 'generic', name: 'x', version: name, created, files: [] });
   version('old', '2026-01-01T00:00:00Z');
   version('young', '2026-01-09T00:00:00Z');
-  const rules = { keepNewest: 0, keep: [], youngerThanDays: 5 };
+  const rules = { keepNewest: 0, keep: [], youngerThanDays: 5, untagged: 'keep' as const };
   const now = Date.UTC(2026, 0, 10);
-  const plan = await planRetention(clientOf(standIn), { owner: 'kua', type: '', search: '' }, rules, now, task);
+  const plan = await planRetention(placesOf(standIn), { owner: 'kua', type: '', search: '' }, rules, now, task);
   expect(plan.remove.map((one) => one.version)).toEqual(['old']);
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { contractOf, type ExchangeAnswer } from '../../../lab/standins/contract';
 import { type ForgejoSettings, type ForgejoStandIn, startForgejo } from '../../../lab/standins/forgejo';
 import { type ForgejoApi, forgejoApi } from '../../../lib/forgejo/api';
+import { forgejoRegistry } from '../../../lib/forgejo/registry/registry';
 import { realSurroundings } from '../../../lib/http/settings';
 import type { Task } from '../../../lib/task';
 
@@ -69,6 +70,20 @@ export function clientOf(standIn: ForgejoStandIn, token = standIn.addToken('dani
   const api = forgejoApi({ baseUrl: standIn.url, token, privateAuthority: undefined }, surroundings);
   open.push(api.close);
   return api;
+}
+
+/** The API and the registry of the server. */
+export function placesOf(standIn: ForgejoStandIn, token = standIn.addToken('daniel')) {
+  const api = clientOf(standIn, token);
+  const registry = registryOf({ baseUrl: standIn.url, token }, api);
+  return { api, registry };
+}
+
+export function registryOf(credential: { readonly baseUrl: string; readonly token: string }, api: ForgejoApi) {
+  const surroundings = { ...realSurroundings, environment: {}, wait: async () => undefined };
+  const registry = forgejoRegistry({ ...credential, privateAuthority: undefined }, api, surroundings);
+  open.push(registry.close);
+  return registry;
 }
 
 /** For afterEach: closes everything, and fails the test that broke a description. */

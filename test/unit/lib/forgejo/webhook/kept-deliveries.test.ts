@@ -21,7 +21,7 @@ function delivery(id: string, change: Partial<Delivery> = {}): Delivery {
 test('a delivery is new once, for all processes and after a restart', async () => {
   const { start } = processes();
   const [one, other] = [start(), start()];
-  const answers = await Promise.all([one, other, one, other].map((memory) => memory.isNew(delivery('A-1'))));
+  const answers = await Promise.all([one, other, one, other].map(async (memory) => memory.isNew(delivery('A-1'))));
   expect(answers.filter(Boolean)).toHaveLength(1);
   expect(await start().isNew(delivery('a-1'))).toBe(false);
   expect(await start().isNew(delivery('a-2'))).toBe(true);
