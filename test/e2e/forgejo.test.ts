@@ -172,3 +172,33 @@ it('commits files, sets a status', async () => {
   expect(runs['Set']?.[0]?.outputs[0]).toMatchObject([{ changed: true, before: null }]);
   expect(runs['Get']?.[0]?.outputs[0]).toMatchObject([{ state: 'success', statuses: [{ context: 'deploy/bruno' }] }]);
 });
+
+it('probes the registry, and says what retention would remove', async () => {
+  const push = (tags: readonly string[], created: string) =>
+    forgejo.pushImage({ owner: 'root', name: 'app', tags, layers: ['base', created], platforms: ['amd64'], created });
+  const old = push(['1.0'], '2026-01-01T00:00:00Z');
+  push(['2.0', 'latest'], '2026-01-02T00:00:00Z');
+  forgejo.damage(old.layers[1] ?? '', 'lost');
+  const node = (name: string, parameters: JsonObject) => ({
+    type: 'n8n-nodes-selfhost.forgejo',
+    name,
+    parameters,
+    credentials: { selfhostForgejo: credential },
+  });
+  const retain = { resource: 'package', operation: 'retain', owner: 'root', type: 'container', keepNewest: 1 };
+  const workflowId = await api.createWorkflow(
+    manualWorkflow(
+      'Registry',
+      node('Probe', { resource: 'registry', operation: 'probe' }),
+      node('Retain', { ...retain, dryRun: true }),
+    ),
+  );
+  const { status, runs } = await api.runToEnd(workflowId, 'By hand');
+  expect(status).toBe('success');
+  expect(runs['Probe']?.[0]?.outputs[0]).toMatchObject([
+    { whole: false, images: 1, tags: 3, problems: [{ what: 'missing', digest: old.layers[1], neededBy: ['1.0'] }] },
+  ]);
+  expect(runs['Retain']?.[0]?.outputs[0]).toMatchObject([
+    { changed: true, dryRun: true, removed: [{ version: '1.0' }, { version: old.platforms['amd64'] }], kept: 3 },
+  ]);
+});
