@@ -13,6 +13,7 @@ import { forgejoCredentialTest } from '../Forgejo/methods/forgejoCredentialTest'
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { stateCredentials } from '../shared/state';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
+import { withForced } from './forced';
 import { memoryOf } from './memory';
 import { forgejoTriggerProperties } from './properties';
 import { createHook, deleteHook, hookExists, registrationFor } from './registration';
@@ -87,7 +88,7 @@ async function answer(trigger: IWebhookFunctions): Promise<IWebhookResponseData>
   switch (received.kind) {
     case 'accepted':
       return {
-        workflowData: [[{ json: received.event as unknown as IDataObject }]],
+        workflowData: [[{ json: (await withForced(trigger, received.event)) as unknown as IDataObject }]],
         webhookResponse: { started: true },
       };
     case 'ignored':

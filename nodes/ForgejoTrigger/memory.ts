@@ -13,8 +13,8 @@ const ofProcess = deliveryMemory();
 /** Deliveries share connections. A store closes its own when nobody has used it for a while. */
 const stores = new Map<string, StateStore>();
 
-/** Forgejo waits five seconds for an answer. */
-const DEADLINE_MS = 4000;
+/** Forgejo waits five seconds for an answer, and something else may have to be asked, too. */
+const DEADLINE_MS = 3000;
 
 export function memoryOf(trigger: IWebhookFunctions, place: MemoryPlace): DeliveryMemory {
   if (place.keepIn === 'process') return ofProcess;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ExchangeAnswer, ExchangeRequest } from '../contract';
 import { type Asked, type Fault, type Reply, type Route, type Seen, startStandIn } from '../http';
 import { authorize, userOf, userOfToken } from './access';
+import { compareRoutes } from './compare';
 import { contentRoutes } from './contents';
 import { deliver, replay, send, sendUndelivered } from './deliver';
 import { folderOf, httpBackend, references } from './git';
@@ -101,6 +102,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
       ...repositoryRoutes(state),
       ...contentRoutes(state),
       ...statusRoutes(state),
+      ...compareRoutes(state),
       ...packageRoutes(state),
     ],
     unknown: () => refused(notFound()),

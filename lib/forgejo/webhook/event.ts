@@ -22,7 +22,7 @@ export interface ForgejoEvent {
   readonly isDeletion: boolean;
   /** Something that was not there before: a new branch or tag. */
   readonly isCreation: boolean;
-  /** The payload never says it. Null until somebody asks the server; false where nothing could be overwritten. */
+  /** Whether a push threw commits away. The payload never says it: null where nobody asked the server, or it cannot say. */
   readonly forced: boolean | null;
   readonly before: string | null;
   readonly after: string | null;

@@ -3,6 +3,7 @@ import { coverageOf } from '../../../lab/standins/contract';
 import { checkCredential, credentialEndpoints } from '../../../lib/forgejo/credential-check';
 import { contentEndpoints, ensureFiles, readFile } from '../../../lib/forgejo/contents';
 import { hookEndpoints } from '../../../lib/forgejo/hooks/hook';
+import { forcedEndpoints } from '../../../lib/forgejo/webhook/forced';
 import { listPackages, packageEndpoints } from '../../../lib/forgejo/packages';
 import {
   deleteRepository,
@@ -28,6 +29,7 @@ afterEach(closeAndKeepContract);
 const declared = [
   ...credentialEndpoints,
   ...contentEndpoints,
+  ...forcedEndpoints,
   ...hookEndpoints,
   ...packageEndpoints,
   ...repositoryEndpoints,

@@ -68,6 +68,42 @@ test('a real push starts the workflow with what changed', async () => {
   expect(standIn.deliveries.map(({ status }) => status)).toEqual([200, 200, 200]);
 });
 
+test('a push that throws commits away is forced, and one that adds some is not', async () => {
+  const standIn = await forgejo();
+  const trigger = await published(standIn, { ...REPOSITORY, events: ['push'] });
+  const { git, commit } = await cloneOf(standIn);
+  await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  await commit('README.md', 'two');
+  await git('tag', 'v1');
+  await git('push', '--quiet', 'origin', 'main');
+  await git('push', '--quiet', 'origin', 'v1');
+  await git('reset', '--quiet', '--hard', 'HEAD~1');
+  await commit('README.md', 'other');
+  await git('push', '--quiet', '--force', 'origin', 'main');
+  await git('tag', '--force', 'v1');
+  await git('push', '--quiet', '--force', 'origin', 'v1');
+  expect(trigger.started.map(({ ref, forced }) => [ref, forced])).toEqual([
+    ['refs/heads/main', false],
+    ['refs/heads/main', false],
+    ['refs/tags/v1', false],
+    ['refs/heads/main', true],
+    ['refs/tags/v1', true],
+  ]);
+});
+
+test('when the server does not say what a push threw away, the workflow starts without knowing', async () => {
+  const standIn = await forgejo();
+  const trigger = await published(standIn, { ...REPOSITORY, events: ['push'] });
+  const { git, commit } = await cloneOf(standIn);
+  await commit('README.md', 'one');
+  await git('push', '--quiet', 'origin', 'main');
+  await commit('README.md', 'two');
+  standIn.fail({ kind: 'answer', path: /compare/, reply: { status: 404, json: { message: 'gone', url: '' } } });
+  await git('push', '--quiet', 'origin', 'main');
+  expect(trigger.started.map(({ forced }) => forced)).toEqual([false, null]);
+});
+
 test('tags and deletions are what they are', async () => {
   const standIn = await forgejo();
   const { git, commit } = await cloneOf(standIn);
