@@ -42,7 +42,16 @@ export class ForgejoTrigger implements INodeType {
         displayOptions: { show: { keepIn: ['host'] } },
       },
     ],
-    webhooks: [{ name: 'default', httpMethod: 'POST', responseMode: 'onReceived', path: 'forgejo' }],
+    webhooks: [
+      {
+        name: 'default',
+        httpMethod: 'POST',
+        responseMode: 'onReceived',
+        path: 'forgejo',
+        // Not left out: then n8n answers with the name of its default, and not with what `webhook` says.
+        responseData: '',
+      },
+    ],
     properties: forgejoTriggerProperties,
   };
 

@@ -84,7 +84,9 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
   for (const { event_type: type, event_header: header, payload } of samples) {
     await forgejo.happen({ type, header, payload, owner: 'root', repository: undefined });
   }
-  expect(forgejo.deliveries.map(({ status }) => status)).toEqual(samples.map(() => 200));
+  expect(forgejo.deliveries.map(({ status, said }) => ({ status, said }))).toEqual(
+    samples.map(() => ({ status: 200, said: '{"started":true}' })),
+  );
   await until('all payloads have started it', 60_000, async () =>
     (await startedBy(workflowId)) === samples.length ? true : undefined,
   );
@@ -106,6 +108,7 @@ it('starts the workflow once for each recorded payload, and for nothing that is 
   const [delivery] = forgejo.deliveries;
   if (delivery === undefined) throw new Error('There was no delivery');
   await forgejo.repeat(delivery);
+  expect(forgejo.deliveries.at(-1)?.said).toBe('{"started":false,"because":"this delivery came before"}');
   const forged = await fetch(hook.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-forgejo-event-type': 'push' },

@@ -73,15 +73,16 @@ export async function send(state: State, task: DeliveryTask): Promise<void> {
   }
   const sent = isForm ? new URLSearchParams({ payload: body }).toString() : body;
   let status: number | undefined;
+  let said = '';
   try {
     const signal = AbortSignal.timeout(state.deliveryTimeoutMs);
     const answer = await fetch(hook.url, { method: 'POST', headers, body: sent, signal });
-    await answer.arrayBuffer();
+    said = await answer.text();
     status = answer.status;
   } catch {
     status = undefined;
   }
-  state.deliveries.push({ ...task, status });
+  state.deliveries.push({ ...task, status, said });
 }
 
 function allHooks(state: State): readonly Hook[] {

@@ -108,6 +108,8 @@ export interface DeliveryTask {
 export interface Delivery extends DeliveryTask {
   /** Undefined when nobody answered. */
   readonly status: number | undefined;
+  /** The body of the answer, which the settings of the hook show. */
+  readonly said: string;
 }
 
 export function keyOf(owner: string, name: string): string {
