@@ -1,7 +1,6 @@
 import type { IWebhookFunctions } from 'n8n-workflow';
-import { Failure } from '../../lib/failure';
 import { type DeliveryMemory, deliveryMemory } from '../../lib/forgejo/webhook/deliveries';
-import { keptDeliveries } from '../../lib/forgejo/webhook/kept-deliveries';
+import { inTime, keptDeliveries } from '../../lib/forgejo/webhook/kept-deliveries';
 import type { StateStore } from '../../lib/state/store';
 import type { Task } from '../../lib/task';
 import { openStateOf } from '../shared/state';
@@ -18,13 +17,7 @@ const DEADLINE_MS = 3000;
 
 export function memoryOf(trigger: IWebhookFunctions, place: MemoryPlace): DeliveryMemory {
   if (place.keepIn === 'process') return ofProcess;
-  return {
-    isNew: (delivery) =>
-      inTime(
-        storeOf(trigger, place).then((store) => keptDeliveries(store).isNew(delivery)),
-        delivery.id,
-      ),
-  };
+  return inTime(() => storeOf(trigger, place).then(keptDeliveries), DEADLINE_MS);
 }
 
 async function storeOf(trigger: IWebhookFunctions, place: MemoryPlace): Promise<StateStore> {
@@ -45,26 +38,4 @@ async function storeOf(trigger: IWebhookFunctions, place: MemoryPlace): Promise<
   const { store } = await openStateOf(trigger, 0, place, task);
   stores.set(key, store);
   return store;
-}
-
-async function inTime<Result>(asked: Promise<Result>, delivery: string): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate(delivery)), DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function tooLate(delivery: string): Failure {
-  return new Failure({
-    code: 'state_too_slow',
-    subject: `delivery ${delivery}`,
-    message: `The state did not say within ${DEADLINE_MS / 1000} seconds whether this delivery came before`,
-    nextStep:
-      'Look whether the place of the state can be reached, then replay the delivery in the settings of the hook.',
-  });
 }

@@ -1,6 +1,6 @@
 import { makeMemory, memoryState } from '../../../../../lab/memory-state';
 import type { Delivery } from '../../../../../lib/forgejo/webhook/deliveries';
-import { keptDeliveries } from '../../../../../lib/forgejo/webhook/kept-deliveries';
+import { inTime, keptDeliveries } from '../../../../../lib/forgejo/webhook/kept-deliveries';
 import type { StateStore } from '../../../../../lib/state/store';
 import { failureOf } from '../../../../shared/failure';
 import { quietTask } from '../../../../shared/task';
@@ -69,6 +69,40 @@ test.each([1, 2])('when write %i fails, nothing is new, and the same delivery ma
   const broken: StateStore = { ...sound, create: write(sound.create), once: write(sound.once) };
   await expect(keptDeliveries(broken).isNew(delivery('a'))).rejects.toThrow('gone');
   expect(await start().isNew(delivery('a'))).toBe(true);
+});
+
+test('a state that is too slow is not waited for, and what it finds new too late may come again', async () => {
+  const { shared, start } = processes();
+  const sound = memoryState(shared, quietTask());
+  let letGo = () => undefined as void;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let forgotten = () => undefined as void;
+  const isForgotten = new Promise<void>((resolve) => (forgotten = resolve));
+  const slow: StateStore = {
+    ...sound,
+    once: async (key, ttlMs) => {
+      await held;
+      return sound.once(key, ttlMs);
+    },
+    remove: async (key) => {
+      const removed = await sound.remove(key);
+      forgotten();
+      return removed;
+    },
+  };
+  const memory = inTime(async () => keptDeliveries(slow), 10);
+  const failure = await failureOf(Promise.resolve(memory.isNew(delivery('a'))));
+  expect(failure).toMatchObject({ code: 'state_too_slow', subject: 'delivery a' });
+  letGo();
+  await isForgotten;
+  expect(await start().isNew(delivery('a'))).toBe(true);
+});
+
+test('a state that answers in time is heard, and what it remembers stays', async () => {
+  const { start } = processes();
+  const memory = inTime(async () => start(), 60_000);
+  expect(await memory.isNew(delivery('a'))).toBe(true);
+  expect(await memory.isNew(delivery('a'))).toBe(false);
 });
 
 test('an entry that a newer version wrote is refused, not misread', async () => {
