@@ -1,4 +1,5 @@
 import type { IWebhookFunctions } from 'n8n-workflow';
+import { Failure } from '../../lib/failure';
 import { type DeliveryMemory, deliveryMemory } from '../../lib/forgejo/webhook/deliveries';
 import { inTime, keptDeliveries } from '../../lib/forgejo/webhook/kept-deliveries';
 import type { StateStore } from '../../lib/state/store';
@@ -35,7 +36,15 @@ async function storeOf(trigger: IWebhookFunctions, place: MemoryPlace): Promise<
     progress: () => undefined,
     owner: `forgejo trigger ${id}`,
   };
-  const { store } = await openStateOf(trigger, 0, place, task);
+  const { store, readOnly } = await openStateOf(trigger, 0, place, task);
+  if (readOnly) {
+    throw new Failure({
+      code: 'read_only',
+      subject: trigger.getNode().name,
+      message: 'Refused: the trigger writes down what has come, and the Host credential is read-only',
+      nextStep: 'Use a Host credential that may make changes, or remember deliveries elsewhere.',
+    });
+  }
   stores.set(key, store);
   return store;
 }

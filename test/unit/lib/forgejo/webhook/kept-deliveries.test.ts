@@ -74,9 +74,9 @@ test.each([1, 2])('when write %i fails, nothing is new, and the same delivery ma
 test('a state that is too slow is not waited for, and what it finds new too late may come again', async () => {
   const { shared, start } = processes();
   const sound = memoryState(shared, quietTask());
-  let letGo = () => undefined as void;
+  let letGo: () => void = () => undefined;
   const held = new Promise<void>((resolve) => (letGo = resolve));
-  let forgotten = () => undefined as void;
+  let forgotten: () => void = () => undefined;
   const isForgotten = new Promise<void>((resolve) => (forgotten = resolve));
   const slow: StateStore = {
     ...sound,
