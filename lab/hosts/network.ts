@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { openLedger, type Ledger } from './ledger';
 import { isRoot, missingPrograms, run } from './programs';
+import { makeKey } from './keys';
 import { startSshHost, type SshHost, type SshHostOptions } from './ssh-host';
 import { ip, takeSubnet } from './subnet';
 import { sshBanner, until } from './waiting';
@@ -129,11 +130,13 @@ async function start<Name extends string>(
   for (const one of everybody) for (const other of everybody) if (one !== other) await hears(one, other, other.mac);
 
   const hosts = {} as Record<Name, SshHost>;
+  // One login for all of them, as one credential has it.
+  const login = await makeKey('ed25519');
   await Promise.all(
     ends.map(async ({ name, namespace, address }) => {
       const machine = { hostname: name, folder: join(ledger.folder, name) };
       const host = await startSshHost({
-        hostKeys: ['ed25519'],
+        keys: { host: [await makeKey('ed25519')], login },
         ...options.ssh,
         ...{ name, namespace, address, port: 22, machine },
       });

@@ -19,9 +19,20 @@ export interface Database {
 
 export type Row = Readonly<Record<string, unknown>>;
 
+export interface StatementAnswer {
+  /** `SELECT`, `INSERT`, `CREATE`. */
+  readonly command: string;
+  /** Rows that were read or changed; null where the command counts none. */
+  readonly count: number | null;
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
 /** One connection; statements that are given at once wait for each other. */
 export interface Connection {
   readonly query: (text: string, values?: readonly (string | number | null)[]) => Promise<readonly Row[]>;
+  /** One statement and no more, whatever the text holds: the server refuses a second one. Also says what was done. */
+  readonly statement: (text: string, values: readonly (string | number | null)[]) => Promise<StatementAnswer>;
   readonly isBroken: () => boolean;
   readonly close: () => Promise<void>;
 }
@@ -34,7 +45,11 @@ const CLOSE_MS = 2_000;
  * Failures: `database_unreachable` (nothing was sent), `database_refused` (login), `database_lost` (the connection broke;
  * a statement under way may have been carried out), `database_error` (the server said no).
  */
-export async function connectPostgres(database: Database, task: Task): Promise<Connection> {
+export async function connectPostgres(
+  database: Database,
+  task: Task,
+  { statementMs = STATEMENT_MS }: { readonly statementMs?: number } = {},
+): Promise<Connection> {
   const stream = await openStream(database, task);
   let client: Client;
   try {
@@ -50,10 +65,11 @@ export async function connectPostgres(database: Database, task: Task): Promise<C
   client.on('end', () => {
     broken = true;
   });
-  const query: Connection['query'] = async (text, values = []) => {
+  const ask = async (text: string, values: readonly (string | number | null)[], alone: boolean) => {
     try {
-      const answer = client.query<Record<string, unknown>, unknown[]>(text, [...values]);
-      return (await within(answer, STATEMENT_MS, task, database)).rows;
+      const question = { text, values: [...values], ...(alone && { queryMode: 'extended' }) };
+      const answer = client.query<Record<string, unknown>, unknown[]>(question);
+      return await within(answer, statementMs, task, database);
     } catch (error) {
       const failure = translate(database, error);
       if (failure.code !== 'database_error') {
@@ -64,12 +80,17 @@ export async function connectPostgres(database: Database, task: Task): Promise<C
     }
   };
   let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (text: string, values: readonly (string | number | null)[], alone: boolean) => {
+    const answer = last.then(() => ask(text, values, alone));
+    last = answer.catch(() => undefined);
+    return answer;
+  };
   return {
     isBroken: () => broken,
-    query: (text, values) => {
-      const answer = last.then(() => query(text, values));
-      last = answer.catch(() => undefined);
-      return answer;
+    query: async (text, values = []) => (await inTurn(text, values, false)).rows,
+    statement: async (text, values) => {
+      const { command, rowCount, fields, rows } = await inTurn(text, values, true);
+      return { command, count: rowCount, columns: fields.map(({ name }) => name), rows };
     },
     close: async () => {
       broken = true;

@@ -20,6 +20,8 @@ export interface SetUpWish {
   /** What is in the standby's data folder may be thrown away. */
   readonly replace?: boolean;
   readonly copyTimeoutMs?: number;
+  /** Sees under the lock what is about to be done, and throws where that is not what was agreed to. */
+  readonly agree?: (lines: readonly string[]) => void;
 }
 
 export interface SetUpPlan {
@@ -167,6 +169,7 @@ export async function setUpReplication(
   const request = { owner: task.owner, waitMs: 10_000 };
   return withLock(standby.host, lockNameOf(cluster), request, task, async (lock, inner) => {
     const plan = await planSetUp(cluster, wish, inner);
+    wish.agree?.(plan.lines);
     if (plan.lines.length === 0) return { changed: false, lines: [] };
     const { epoch, systemIdentifier } = plan;
     await applyPreparation(cluster, primary, plan.preparation, wish, inner);

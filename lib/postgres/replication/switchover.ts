@@ -46,7 +46,7 @@ export async function switchover(cluster: Cluster, wish: SwitchoverWish, task: T
     const candidate: Candidate = { cluster, member: to, lock };
     const promotion: Promotion = {
       kind: 'switchover',
-      epoch: Math.max(other.record?.epoch ?? 0, other.journal?.epoch ?? 0, one.record?.epoch ?? 0) + 1,
+      epoch: nextEpoch(one, other),
       run: `${new Date().toISOString()} ${inner.owner}`,
       from: from.name,
       systemIdentifier,
@@ -73,6 +73,21 @@ export async function switchover(cluster: Cluster, wish: SwitchoverWish, task: T
     rejoin(cluster, { primary: to, standby: from, synchronous, allowCopy: false }, task),
   );
   return { changed: true, primary: to.name, ...done, steps: clock.steps, rejoined };
+}
+
+/** Refuses what a switchover would refuse, and says which epoch it would be. Nothing is changed. */
+export async function planSwitchover(cluster: Cluster, wish: SwitchoverWish, task: Task): Promise<number> {
+  checkCluster(cluster);
+  const [one, other] = await Promise.all([
+    readStatus(cluster, wish.from, {}, task),
+    readStatus(cluster, wish.to, {}, task),
+  ]);
+  refuseUnfit(cluster, wish, one, other);
+  return nextEpoch(one, other);
+}
+
+function nextEpoch(one: MemberStatus, other: MemberStatus): number {
+  return Math.max(other.record?.epoch ?? 0, other.journal?.epoch ?? 0, one.record?.epoch ?? 0) + 1;
 }
 
 /** Nothing is stopped for a switchover that would not come to its end. */

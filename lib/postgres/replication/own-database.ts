@@ -1,0 +1,42 @@
+import { Failure } from '../../failure';
+import type { Task } from '../../task';
+import { describeMember, type Cluster, type Member } from './cluster';
+import { runOnMember } from './member-script';
+
+// Whatever address n8n reaches its database by, and through whatever NAT: where the workflow that asks is stored, there
+// it is. Tables may have a prefix and lie in any schema.
+const LOOK = `
+sql <<'SQL' | while IFS= read -r database; do
+select datname from pg_database where datallowconn and not datistemplate;
+SQL
+  as_owner "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -v id="$1" -h "$socket" -p "$port" -U "$role" -d "$database" <<'SQL' |
+select format('select %L from %I.%I where id::text = %L limit 1', current_database(), n.nspname, c.relname, :'id')
+from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+where c.relkind in ('r', 'p') and c.relname like '%workflow\\_entity' and a.attname = 'id' \\gexec
+SQL
+  sed 's/^/stored in /'
+done
+`;
+
+/**
+ * Refuses a cluster that holds the running n8n's own database: when its primary is lost n8n is, too, and a failover that
+ * hangs on what it should repair is worse than none.
+ */
+export async function refuseOwnDatabase(
+  cluster: Cluster,
+  member: Member,
+  workflowId: string,
+  task: Task,
+): Promise<void> {
+  if (workflowId === '') return;
+  const { stdout } = await runOnMember(cluster, member, { script: LOOK, arguments: [workflowId] }, task);
+  const [, database] = /^stored in (.*)$/m.exec(stdout) ?? [];
+  if (database === undefined) return;
+  const subject = describeMember(cluster, member);
+  throw new Failure({
+    code: 'own_database',
+    subject,
+    message: `Refused: this n8n keeps its own workflows in database ${database} of ${subject}, so it would be down exactly when it is needed`,
+    nextStep: 'Let an n8n whose database is elsewhere (SQLite will do) watch this cluster.',
+  });
+}

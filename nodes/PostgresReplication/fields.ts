@@ -1,0 +1,58 @@
+import { json, text, toggle } from '../declaration';
+import { parseDescription } from '../../lib/postgres/replication/description';
+
+const EXAMPLE = JSON.stringify(
+  {
+    name: 'immich',
+    members: [
+      { name: 'bruno', address: '10.0.0.2', version: '15' },
+      { name: 'eva', address: '10.0.0.3', version: '15' },
+    ],
+  },
+  null,
+  2,
+);
+
+export const clusterField = json({
+  label: 'Cluster',
+  required: true,
+  default: EXAMPLE,
+  parse: parseDescription,
+  description:
+    'The members, as JSON. Keep it in one place, for example an inventory, and let every operation read it from there.',
+});
+
+export const primaryField = text({
+  label: 'Primary',
+  placeholder: 'bruno',
+  description: 'Name of the member that is the primary. Empty: whom the newest record on the hosts names.',
+});
+
+export const memberField = text({
+  label: 'Member',
+  placeholder: 'eva',
+  description: 'Name of the member. Empty: the primary.',
+});
+
+export const planHashField = text({
+  label: 'Plan Hash',
+  description: 'From a dry run: exactly that is done, or nothing. Empty: whatever is needed now.',
+});
+
+export const hostOptions = {
+  hostKeys: text({
+    label: 'Host Keys',
+    multiline: true,
+    placeholder: 'bruno=203.0.113.7 SHA256:…',
+    description: 'Host keys from an inventory, where the credential allows them',
+  }),
+};
+
+export const changeOptions = {
+  ...hostOptions,
+  ignoreHold: toggle({
+    label: 'Ignore Hold',
+    default: false,
+    description: 'Whether to go on although somebody has put automatic changes of these hosts on hold',
+  }),
+};

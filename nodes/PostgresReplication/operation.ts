@@ -1,0 +1,18 @@
+import type { HetznerApi } from '../../lib/hetzner/api';
+import type { Host } from '../../lib/host/host';
+import type { Database } from '../../lib/postgres/connection';
+import type { Cluster, Member } from '../../lib/postgres/replication/cluster';
+import { operationsWith } from '../declaration';
+
+export interface PostgresContext {
+  readonly cluster: Cluster;
+  /** SQL at a member, as the login of the PostgreSQL credential. */
+  readonly databaseOf: (member: Member) => Database;
+  readonly hostOf: (name: string) => Host;
+  /** Throws where the node has no Hetzner credential, or one that may change nothing. */
+  readonly hetzner: () => Promise<HetznerApi>;
+  /** Nobody in person asks for it, so a hold on the hosts is obeyed. */
+  readonly automatic: boolean;
+}
+
+export const operation = operationsWith<PostgresContext>();

@@ -1,0 +1,122 @@
+import type { INodeProperties } from 'n8n-workflow';
+import { clusterField } from '../PostgresReplication/fields';
+
+export const USUAL = {
+  lagMegabytes: 64,
+  slotMegabytes: 4096,
+  topologySeconds: 10,
+  heartbeatSeconds: 10,
+  synchronous: true,
+};
+export const MEGABYTE = 1024 ** 2;
+
+export const EVENTS = [
+  { name: 'Archiver Failing', value: 'archiverFailing' },
+  { name: 'Lag Above', value: 'lagAbove' },
+  { name: 'Primary Hung', value: 'primaryHung' },
+  { name: 'Primary Lost', value: 'primaryLost' },
+  { name: 'Recovered', value: 'recovered' },
+  { name: 'Replica Lost', value: 'replicaLost' },
+  { name: 'Slot Growing', value: 'slotGrowing' },
+  { name: 'Split Brain Suspected', value: 'splitBrainSuspected' },
+  { name: 'Synchronous Degraded', value: 'syncDegraded' },
+];
+
+export const postgresReplicationTriggerProperties: INodeProperties[] = [
+  {
+    displayName: 'Cluster',
+    name: 'cluster',
+    type: 'json',
+    default: String(clusterField.form.default),
+    required: true,
+    typeOptions: { rows: 8 },
+    description: 'As for the Postgres Replication node. It is read when the workflow is activated.',
+  },
+  {
+    displayName: 'Events',
+    name: 'events',
+    type: 'multiOptions',
+    options: EVENTS,
+    default: EVENTS.map(({ value }) => value),
+    description: 'What starts the workflow. A failover belongs behind Primary Lost and Primary Hung alone.',
+  },
+  {
+    displayName: 'Keep State In',
+    name: 'keepIn',
+    type: 'options',
+    options: [
+      { name: 'PostgreSQL', value: 'postgres', description: 'A table in a database that is not in this cluster' },
+      {
+        name: 'Files on a Host',
+        value: 'host',
+        description: 'Below /var/lib/selfhost/state; best on the machine of n8n',
+      },
+    ],
+    default: 'postgres',
+    description: 'It must be reachable when this cluster is not',
+  },
+  {
+    displayName: 'State Host',
+    name: 'stateHost',
+    type: 'string',
+    default: '',
+    placeholder: 'bruno',
+    displayOptions: { show: { keepIn: ['host'] } },
+    description: 'Pinned in the Host credential. Empty: its default.',
+  },
+  {
+    displayName: 'Options',
+    name: 'options',
+    type: 'collection',
+    placeholder: 'Add Option',
+    default: {},
+    options: [
+      {
+        displayName: 'Heartbeat (Seconds)',
+        name: 'heartbeatSeconds',
+        type: 'number',
+        typeOptions: { minValue: 0, maxValue: 3600 },
+        default: USUAL.heartbeatSeconds,
+        description: 'How often the row in selfhost.heartbeat is written. 0: never.',
+      },
+      {
+        displayName: 'Lag Above (MB)',
+        name: 'lagMegabytes',
+        type: 'number',
+        typeOptions: { minValue: 0 },
+        default: USUAL.lagMegabytes,
+      },
+      {
+        displayName: 'Look Every (Seconds)',
+        name: 'topologySeconds',
+        type: 'number',
+        typeOptions: { minValue: 1, maxValue: 3600 },
+        default: USUAL.topologySeconds,
+        description: 'How often every member is looked at whole. New logins at the primary are tried twice a second.',
+      },
+      {
+        displayName: 'Slot Above (MB)',
+        name: 'slotMegabytes',
+        type: 'number',
+        typeOptions: { minValue: 0 },
+        default: USUAL.slotMegabytes,
+        description: 'How much WAL a slot may keep on the primary',
+      },
+      {
+        displayName: 'Synchronous',
+        name: 'synchronous',
+        type: 'boolean',
+        default: USUAL.synchronous,
+        description: 'Whether commits are meant to wait for the standby, so that it is told when they do not',
+      },
+      {
+        displayName: 'Witnesses',
+        name: 'witnesses',
+        type: 'string',
+        default: '',
+        placeholder: 'witness, backup',
+        description: 'Further pinned hosts that are asked whether they see the primary, beside the host of the standby',
+      },
+    ],
+  },
+];

@@ -1,0 +1,28 @@
+import { labCredential } from '../../lab/estate';
+import type { PostgresPair } from '../../lab/postgres-pair';
+import type { JsonObject } from '../../lib/json';
+
+/** A pair of the lab as a user describes it to the node. */
+export function describePair(pair: PostgresPair): JsonObject {
+  return {
+    name: pair.cluster.name,
+    members: pair.cluster.members.map(({ name, address, port, runtime, programs, dataFolder, socketFolder }) => ({
+      ...{ name, address, port, programs, dataFolder, socketFolder },
+      ...(runtime.kind === 'plain' && { runtime: 'plain', log: runtime.log }),
+    })),
+  };
+}
+
+/** The credentials that the node needs for it, by their types. */
+export function credentialsOfPair(pair: PostgresPair): Readonly<Record<string, JsonObject>> {
+  const { replication } = pair.cluster;
+  return {
+    selfhostHost: labCredential(Object.values(pair.network.hosts)),
+    selfhostPostgres: {
+      ...pair.app,
+      reach: 'tunnel',
+      replicationUser: replication.user,
+      replicationPassword: replication.password,
+    },
+  };
+}
