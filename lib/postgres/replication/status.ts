@@ -85,6 +85,8 @@ export interface MemberStatus {
   readonly journal: JournalShown | null;
 }
 
+// A standby whose primary is gone has no receiver that would name its timeline, and its control file names the one before
+// until its next restartpoint: after two changes of roles in a row only the names of its WAL files do.
 const STATUS_SQL = `
 select json_build_object(
   'version', current_setting('server_version_num')::int,
@@ -92,7 +94,8 @@ select json_build_object(
   'standby', pg_is_in_recovery(),
   'timeline', case when pg_is_in_recovery()
     then (select greatest(coalesce((select received_tli from pg_stat_wal_receiver), 0), r.min_recovery_end_timeline,
-                          c.timeline_id) from pg_control_recovery() r, pg_control_checkpoint() c)
+                          c.timeline_id, w.timeline) from pg_control_recovery() r, pg_control_checkpoint() c, lateral (
+        select max(('x' || left(name, 8))::bit(32)::int) as timeline from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$') w)
     else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end,
   'lsn', case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
     else pg_current_wal_flush_lsn() end,
