@@ -26,6 +26,8 @@ export interface ClusterWatch {
   /** 0: none is written. */
   readonly heartbeatMs: number;
   readonly logins?: Watch;
+  /** How soon an event is told again whose execution failed; longer each time. Default 5 s. */
+  readonly retryMs?: number;
   /** Of the workflow that watches: the cluster that holds it is refused. */
   readonly workflowId: string;
   /** Hands an event on, and says how what it started has ended. */
@@ -299,7 +301,7 @@ async function deliverOften(
     const ended = await watch.deliver({ ...event, attempt });
     const stands = state().untold.some(({ id }) => id === event.id);
     if (ended === 'ended well' || attempt >= ATTEMPTS + event.attempt - 1 || !stands) break;
-    await pause(RETRY_MS * attempt, task.signal, `the event ${event.id}`);
+    await pause((watch.retryMs ?? RETRY_MS) * attempt, task.signal, `the event ${event.id}`);
     if (!state().untold.some(({ id }) => id === event.id)) return;
   }
   save({ ...state(), untold: state().untold.filter(({ id }) => id !== event.id) });
