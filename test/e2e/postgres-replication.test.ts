@@ -121,7 +121,7 @@ describe('a pair of PostgreSQL servers that n8n watches', () => {
 
   /** Lost or hung → fail over → point the name at whoever is the primary now. */
   function failoverWorkflow() {
-    const nodes = [
+    const chain: NodeUnderTest[] = [
       {
         name: 'Watch',
         type: 'n8n-nodes-selfhost.postgresReplicationTrigger',
@@ -144,7 +144,8 @@ describe('a pair of PostgreSQL servers that n8n watches', () => {
         },
         credentials: { selfhostCloudflare: dns },
       },
-    ].map(nodeUnderTest);
+    ];
+    const nodes = chain.map(nodeUnderTest);
     const to = (name: string) => ({ main: [[{ node: name, type: 'main', index: 0 }]] });
     return { name: 'Failover', nodes, connections: { Watch: to('Fail over'), 'Fail over': to('Point') } };
   }
