@@ -6,7 +6,7 @@ import type { HetznerApi } from '../../hetzner/api';
 import { command } from '../../hetzner/change';
 import { findItem, getItem } from '../../hetzner/read';
 import { servers } from '../../hetzner/resources/compute';
-import { pause, type Task } from '../../task';
+import type { Task } from '../../task';
 import type { Cluster, Member } from './cluster';
 import type { OutsideFence } from './failover';
 import { runOnMember } from './member-script';
@@ -39,15 +39,16 @@ export function powerOffFence(api: HetznerApi, reference: string, from: Member):
           api,
           servers,
           { place, command: 'poweroff' },
-          { wait: false, timeoutMs: POWER_MS, lockedMs: 15_000 },
+          { wait: true, timeoutMs: POWER_MS, lockedMs: 15_000 },
           task,
         );
       }
-      const end = performance.now() + POWER_MS;
+      const { now, wait } = api.surroundings;
+      const end = now() + POWER_MS;
       for (;;) {
         const { status } = await getItem(api, servers, place, task);
         if (status === 'off') return `server ${server.name} (${server.id}) is off`;
-        if (performance.now() > end) {
+        if (now() > end) {
           throw new Failure({
             code: 'still_running',
             subject: `server ${server.name}`,
@@ -55,7 +56,7 @@ export function powerOffFence(api: HetznerApi, reference: string, from: Member):
             nextStep: 'Look at it in the Hetzner Console.',
           });
         }
-        await pause(500, task.signal, `server ${server.name}`);
+        await wait(500, task.signal, `server ${server.name}`);
       }
     },
   };

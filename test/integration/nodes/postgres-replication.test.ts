@@ -6,6 +6,7 @@ import type {
 } from 'n8n-workflow';
 import { startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
 import { until } from '../../../lab/hosts/waiting';
+import { commandFence, firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
 import { refuseOwnDatabase } from '../../../lib/postgres/replication/own-database';
 import { schema } from '../../../nodes/declaration';
 import { postgresCredentialTest } from '../../../nodes/PostgresReplication/methods/postgresCredentialTest';
@@ -192,6 +193,22 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     await pair.sql('bruno', "\\c n8n\ninsert into flows.n8n_workflow_entity values ('Vq8bXkP2sT4uWn7Y')");
     await expect(own()).rejects.toMatchObject({ code: 'own_database' });
   });
+
+  test('the firewall closes the port also for connections that are open, for the standby too, and opens it again', async () => {
+    const [bruno, eva] = [pair.member('bruno'), pair.member('eva')];
+    const ask = () => run('topology wait', { until: 'lag', mostBytes: 0, timeoutSeconds: 20 });
+    expect(await ask()).toMatchObject({ member: 'eva' });
+    const fence = firewallFence(pair.cluster, bruno, eva);
+    expect(await fence.silence(quietTask())).toBe(
+      'port 5432 of bruno takes nothing in any more, and eva cannot log in',
+    );
+    await liftFirewall(pair.cluster, bruno, quietTask());
+    await liftFirewall(pair.cluster, bruno, quietTask());
+    expect(await ask()).toMatchObject({ member: 'eva' });
+    const own = (script: string) => commandFence(eva.host, script, bruno).silence(quietTask());
+    expect(await own('echo "$1 at $2:$3"')).toBe(`bruno at ${bruno.address}:5432`);
+    await expect(own('exit 3')).rejects.toMatchObject({ code: 'command_failed' });
+  }, 60_000);
 
   test('the test of the credential logs in through its own SSH login, and says where it cannot', async () => {
     const { selfhostHost, selfhostPostgres } = credentialsOfPair(pair);

@@ -1,0 +1,61 @@
+import { failureOf } from '../../../../shared/failure';
+import { clusterOf, parseDescription } from '../../../../../lib/postgres/replication/description';
+import { selectHost } from '../../../../../lib/host/select';
+import { parseIdentity } from '../../../../../lib/host/identity';
+
+const identity = parseIdentity({
+  user: 'root',
+  login: 'password',
+  password: 'x',
+  hosts:
+    'bruno=203.0.113.7 SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\neva=203.0.113.8 SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+});
+const replication = { user: 'selfhost_replication', password: 'long-enough' };
+
+test('a cluster of Debian needs a name, addresses and a version; the rest is where the packages put it', () => {
+  const description = parseDescription({
+    name: 'immich',
+    members: [
+      { name: 'bruno', address: '10.0.0.2', version: 15 },
+      { name: 'standby', host: 'eva', address: '10.0.0.3', version: '15', port: 5433 },
+    ],
+  });
+  const cluster = clusterOf(description, replication, (name) => selectHost(identity, name));
+  expect(
+    cluster.members.map(({ host, ...rest }) => ({ ...rest, host: host.target.name, watchful: host.watchful })),
+  ).toEqual([
+    {
+      ...{ name: 'bruno', host: 'bruno', watchful: true, address: '10.0.0.2', port: 5432 },
+      runtime: { kind: 'debian', version: '15', cluster: 'main' },
+      ...{ programs: '/usr/lib/postgresql/15/bin', dataFolder: '/var/lib/postgresql/15/main' },
+      ...{ configFile: '/etc/postgresql/15/main/postgresql.conf', socketFolder: '/var/run/postgresql' },
+      ...{ systemUser: 'postgres', superuser: 'postgres' },
+    },
+    {
+      ...{ name: 'standby', host: 'eva', watchful: true, address: '10.0.0.3', port: 5433 },
+      runtime: { kind: 'debian', version: '15', cluster: 'main' },
+      ...{ programs: '/usr/lib/postgresql/15/bin', dataFolder: '/var/lib/postgresql/15/main' },
+      ...{ configFile: '/etc/postgresql/15/main/postgresql.conf', socketFolder: '/var/run/postgresql' },
+      ...{ systemUser: 'postgres', superuser: 'postgres' },
+    },
+  ]);
+});
+
+test.each([
+  ['text', 'it must be an object with "name" and "members"'],
+  [{ name: 'immich', members: [], owner: 'x' }, '"owner" is not known'],
+  [{ name: 'immich', members: [] }, 'it has no list of "members"'],
+  [{ name: 'immich', members: [{ name: 'bruno', version: 15 }] }, 'bruno needs "address"'],
+  [{ name: 'immich', members: [{ name: 'bruno', address: 'a', adress: 'b' }] }, '"adress" of bruno is not known'],
+  [
+    { name: 'immich', members: [{ name: 'bruno', address: 'a', runtime: 'windows' }] },
+    'the runtime "windows" is none of debian, systemd, plain',
+  ],
+  [
+    { name: 'immich', members: [{ name: 'bruno', address: 'a', version: '15; rm -rf /' }] },
+    '"version" and "cluster" are those of pg_lsclusters, like 15 and main',
+  ],
+])('what is wrong with a description is said in one sentence: %j', async (value, why) => {
+  const failure = await failureOf(Promise.resolve().then(() => parseDescription(value)));
+  expect(failure.message).toBe(`The description of the cluster cannot be used: ${why}`);
+});
