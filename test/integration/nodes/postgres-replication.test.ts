@@ -4,6 +4,8 @@ import type {
   IDataObject,
   IExecuteFunctions,
 } from 'n8n-workflow';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
 import { until } from '../../../lab/hosts/waiting';
 import { commandFence, firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
@@ -20,7 +22,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
   let pair: PostgresPair;
   beforeAll(async () => {
     pair = await startPostgresPair();
-  }, 60_000);
+  }, 120_000);
   afterAll(() => pair.stop());
 
   const operations = PostgresReplication.declaration.resources.flatMap(({ operations: all }) => all);
@@ -64,7 +66,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     });
     expect(await run('replica setUp', wish)).toMatchObject({ changed: false, lines: [] });
     expect(await verdict()).toEqual({ verdict: 'healthy', primary: 'bruno', reasons: [] });
-  }, 60_000);
+  }, 120_000);
 
   test('draws the pair, and says of each member what it is', async () => {
     const seen = await run('topology get', { options: { picture: true } });
@@ -174,14 +176,16 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     ).toMatchObject({
       rows: [{ pets: 2 }],
     });
-  }, 60_000);
+  }, 120_000);
 
   test('rebuilds a standby whose data is broken', async () => {
-    await pair.sql('eva', "select pg_read_file('PG_VERSION')");
+    pair.signal('eva', 'SIGKILL', 'all');
+    await until('eva is down', 10_000, () => (pair.processes('eva').length === 0 ? true : undefined));
+    await rm(join(pair.member('eva').dataFolder, 'global/pg_control'));
     expect(await run('replica rebuild', { dryRun: true })).toMatchObject({ changed: true });
     expect(await run('replica rebuild')).toMatchObject({ changed: true });
     expect(await verdict()).toEqual({ verdict: 'healthy', primary: 'bruno', reasons: [] });
-  }, 60_000);
+  }, 120_000);
 
   test('refuses to watch the cluster that holds the workflow that asks', async () => {
     await pair.sql('bruno', 'create database n8n');
@@ -208,7 +212,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     const own = (script: string) => commandFence(eva.host, script, bruno).silence(quietTask());
     expect(await own('echo "$1 at $2:$3"')).toBe(`bruno at ${bruno.address}:5432`);
     await expect(own('exit 3')).rejects.toMatchObject({ code: 'command_failed' });
-  }, 60_000);
+  }, 120_000);
 
   test('the test of the credential logs in through its own SSH login, and says where it cannot', async () => {
     const { selfhostHost, selfhostPostgres } = credentialsOfPair(pair);
@@ -249,5 +253,5 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     await until('bruno acknowledges alone', 10_000, async () =>
       (await run('sql probe')).writable === true ? true : undefined,
     );
-  }, 60_000);
+  }, 120_000);
 });

@@ -50,7 +50,7 @@ describeAsRoot('the watch over a pair', () => {
     await until('the watch knows its primary', 20_000, async () =>
       (await store.read(keyOf(pair.cluster))) === undefined ? undefined : true,
     );
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     ended.abort();
     await watching;
@@ -89,7 +89,7 @@ describeAsRoot('the watch over a pair', () => {
     );
     await pair.network.rejoin('orchestrator', 'bruno');
     expect(events.filter(({ event }) => /^primary|split/.test(event))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test('tells once that the standby is gone and commits wait for nobody who is there, and once that it is back', async () => {
     await quietNow();
@@ -105,7 +105,7 @@ describeAsRoot('the watch over a pair', () => {
       'syncDegraded',
       'syncDegraded',
     ]);
-  }, 60_000);
+  }, 120_000);
 
   test('tells of a lost primary with evidence, again while what it started fails, and of the new one once', async () => {
     await quietNow();
@@ -127,7 +127,7 @@ describeAsRoot('the watch over a pair', () => {
     await rejoin(pair.cluster, { ...back, synchronous: true, allowCopy: false }, quietTask());
     await quietNow();
     expect(events.filter(({ event, of }) => event === 'recovered' && of === 'primaryLost')).toHaveLength(1);
-  }, 90_000);
+  }, 120_000);
 
   test('tells a hung primary from a lost one', async () => {
     events.length = 0;
@@ -141,5 +141,5 @@ describeAsRoot('the watch over a pair', () => {
     expect(await told('recovered')).toMatchObject({ of: 'primaryHung', primary: 'eva' });
     await quietNow();
     expect(events.filter(({ event }) => event.startsWith('primary'))).toHaveLength(1);
-  }, 60_000);
+  }, 120_000);
 });
