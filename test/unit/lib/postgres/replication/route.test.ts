@@ -6,9 +6,9 @@ import { compareLsn } from '../../../../../lib/postgres/replication/wait';
 const members = [
   { name: 'bruno', address: '10.0.0.2', port: 5432 },
   { name: 'eva', address: 'fd00::3', port: 5433 },
-] as readonly Member[];
+] as unknown as readonly Member[];
 const [bruno] = members;
-const cluster = { name: 'immich\nx', members } as Cluster;
+const cluster = { name: 'immich\nx', members } as unknown as Cluster;
 const wish = {
   user: 'im mich',
   database: 'photos',

@@ -5,7 +5,7 @@ import { NOTHING_SEEN, parseState } from '../../../../../lib/postgres/replicatio
 import { signsOf } from '../../../../../lib/postgres/replication/watch/signs';
 import { cluster, eva, member, receiver, settings } from './members';
 
-const pair: Cluster = { ...cluster, members: [{ name: 'bruno' }, { name: 'eva' }] as readonly Member[] };
+const pair: Cluster = { ...cluster, members: [{ name: 'bruno' }, { name: 'eva' }] as unknown as readonly Member[] };
 const limits = { lagBytes: 1000, slotBytes: 5000, synchronous: true };
 const slot = { name: 'selfhost_eva', active: true, retainedBytes: 0, walStatus: 'reserved' };
 

@@ -1,4 +1,5 @@
 import { drawTopology } from '../../../../../lib/postgres/replication/drawing';
+import type { MemberStatus } from '../../../../../lib/postgres/replication/status';
 import { judge } from '../../../../../lib/postgres/replication/topology';
 import { cluster, eva, member, receiver, settings } from './members';
 
