@@ -1,7 +1,7 @@
 import { json, text, toggle } from '../declaration';
 import { parseDescription } from '../../lib/postgres/replication/description';
 
-const EXAMPLE = JSON.stringify(
+export const CLUSTER_EXAMPLE = JSON.stringify(
   {
     name: 'immich',
     members: [
@@ -16,7 +16,7 @@ const EXAMPLE = JSON.stringify(
 export const clusterField = json({
   label: 'Cluster',
   required: true,
-  default: EXAMPLE,
+  default: CLUSTER_EXAMPLE,
   parse: parseDescription,
   description:
     'The members, as JSON. Keep it in one place, for example an inventory, and let every operation read it from there.',

@@ -1,5 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
-import { clusterField } from '../PostgresReplication/fields';
+import { CLUSTER_EXAMPLE } from '../PostgresReplication/fields';
 
 export const USUAL = {
   lagMegabytes: 64,
@@ -27,7 +27,7 @@ export const postgresReplicationTriggerProperties: INodeProperties[] = [
     displayName: 'Cluster',
     name: 'cluster',
     type: 'json',
-    default: String(clusterField.form.default),
+    default: CLUSTER_EXAMPLE,
     required: true,
     typeOptions: { rows: 8 },
     description: 'As for the Postgres Replication node. It is read when the workflow is activated.',
