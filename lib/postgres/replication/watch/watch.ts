@@ -44,6 +44,7 @@ const ATTEMPTS = 4;
 const RETRY_MS = 5_000;
 /** How long the state may take; news goes on without it. */
 const SAVE_MS = 5_000;
+const LAST_WORDS_MS = 2_000;
 
 export function keyOf(cluster: Cluster): string {
   return `postgres/${cluster.name}`;
@@ -64,23 +65,36 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
   const telling = new Set<Promise<void>>();
   const news = { primary: new AbortController() };
 
+  // What was seen last is written down also when the watch has just been told to stop.
+  const unstopped: Task = { ...task, signal: new AbortController().signal };
+  let unsaved = false;
+  let closed = false;
   const save = (next: WatchState) => {
     state = next;
+    if (closed) return;
     const value = JSON.parse(JSON.stringify(next)) as Json;
-    saving = saving
-      .then(() =>
-        within(
-          SAVE_MS,
-          watch.store.update(keyOf(cluster), () => value),
-          inner,
-        ),
-      )
-      .then(() => {
-        watch.onTrouble(undefined);
-      })
-      .catch((error: unknown) => {
-        if (!inner.signal.aborted) watch.onTrouble(asError(error));
-      });
+    const write = () =>
+      within(
+        SAVE_MS,
+        watch.store.update(keyOf(cluster), () => value),
+        unstopped,
+      );
+    saving = saving.then(write).then(
+      () => {
+        unsaved = false;
+      },
+      (error: unknown) => {
+        unsaved = true;
+        watch.onTrouble(asError(error));
+      },
+    );
+  };
+
+  /** One look that fails must not end the watch: it is told, and the next one follows. */
+  const lookAgain = async (error: unknown) => {
+    if (inner.signal.aborted) throw error;
+    watch.onTrouble(asError(error));
+    await pause(RECOVERY_MS, inner.signal, `cluster ${cluster.name}`);
   };
 
   const tell = (event: WatchEvent) => {
@@ -124,7 +138,7 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
   const watchPrimary = async () => {
     for (;;) {
       if (lossOpen()) {
-        await untilRecovered();
+        await untilRecovered().catch(lookAgain);
         continue;
       }
       if (state.primary === null) {
@@ -151,7 +165,7 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
           await pause(RECOVERY_MS, attempt.signal, primary.name);
         }
       } catch (error) {
-        if (inner.signal.aborted || !changed.aborted) throw error;
+        if (!changed.aborted) await lookAgain(error);
       }
     }
   };
@@ -220,12 +234,17 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
     if (!task.signal.aborted) throw error;
   } finally {
     over.abort();
-    await Promise.allSettled([...parts, ...telling, saving]);
+    await Promise.allSettled(parts);
+    // An execution may go on for long after the workflow was switched off; what it says then is not waited for.
+    await within(LAST_WORDS_MS, Promise.allSettled([...telling]), unstopped).catch(() => undefined);
+    closed = true;
+    await saving;
   }
 }
 
 /** Looks who is who, and refuses a cluster that this n8n itself lives on. */
 async function arm({ cluster, workflowId }: ClusterWatch, task: Task): Promise<Topology> {
+  for (const member of cluster.members) otherOf(cluster, member);
   const topology = await readTopology(cluster, {}, task);
   const answering = topology.members.find(({ server }) => server.kind === 'answers');
   if (answering !== undefined) await refuseOwnDatabase(cluster, memberOf(cluster, answering.name), workflowId, task);

@@ -2,7 +2,7 @@ import { startSystemdHost, type SystemdHost } from '../../../../lab/hosts/system
 import { runCommand } from '../../../../lib/host/run';
 import { closeSessions } from '../../../../lib/host/sessions';
 import { pointRoute } from '../../../../lib/postgres/replication/point';
-import { hostFor } from '../host/identities';
+import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 
 // A service that keeps what it was told to read, and refuses what it does not understand.
@@ -28,14 +28,10 @@ describe('pointing a pooler', () => {
     await machine.stop();
   });
 
-  const shell = async (script: string) => (await runCommand(hostFor(machine), { script }, {}, quietTask())).stdout;
+  const shell = async (script: string) => (await runCommand(hostOf(machine), { script }, {}, quietTask())).stdout;
   const path = '/etc/pgbouncer/selfhost.ini';
   const point = (content: string, dryRun = false) =>
-    pointRoute(
-      { host: hostFor(machine), kind: 'pgbouncer', path, content, unit: 'pgbouncer' },
-      { dryRun },
-      quietTask(),
-    );
+    pointRoute({ host: hostOf(machine), kind: 'pgbouncer', path, content, unit: 'pgbouncer' }, { dryRun }, quietTask());
 
   test('writes its file and has it read once; the same again changes nothing; a dry run only says', async () => {
     expect(await point('one\n', true)).toEqual({ changed: true });
