@@ -57,7 +57,7 @@ export class SelfhostPostgres implements ICredentialType {
     },
     {
       displayName: 'SSH Private Key',
-      name: 'sshKey',
+      name: 'sshPrivateKey',
       type: 'string',
       typeOptions: { password: true, rows: 4 },
       default: '',

@@ -39,7 +39,7 @@ export function parsePostgresCredential(input: unknown): PostgresCredential {
         ? { kind: 'direct', encrypt: fields['encrypt'] === true, ...(authority !== '' && { authority }) }
         : {
             kind: 'tunnel',
-            ...(ownLogin && { identity: tunnelIdentity(raw('sshHosts'), text('sshUser'), raw('sshKey')) }),
+            ...(ownLogin && { identity: tunnelIdentity(raw('sshHosts'), text('sshUser'), raw('sshPrivateKey')) }),
           },
     test: { host: text('testHost'), port },
     replication: {

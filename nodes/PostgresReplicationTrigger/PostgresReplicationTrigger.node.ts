@@ -30,6 +30,7 @@ export class PostgresReplicationTrigger implements INodeType {
     icon: { light: 'file:postgresReplicationTrigger.svg', dark: 'file:postgresReplicationTrigger.dark.svg' },
     group: ['trigger'],
     version: 1,
+    subtitle: '={{ $parameter["events"].length > 3 ? "all that happens" : $parameter["events"].join(", ") }}',
     description:
       'Watches a PostgreSQL pair from here and from other hosts, and starts the workflow once for each incident',
     defaults: { name: 'Postgres Replication Trigger' },

@@ -60,7 +60,7 @@ const connection = operation({
 const point = operation({
   resource: 'route',
   name: 'point',
-  action: 'Point PgBouncer or HAProxy at the primary',
+  action: 'Point a pooler or balancer at the primary',
   description:
     'Replaces a file of its own, which the configuration has to include, has it tested, and lets the service read it again without a restart. Put back where that fails.',
   effect: 'changes',

@@ -223,7 +223,12 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
         type: 'selfhostPostgres',
         data: data as ICredentialDataDecryptedObject,
       });
-    const ssh = { sshHosts: selfhostHost?.hosts, sshUser: 'root', sshKey: selfhostHost?.privateKey, testHost: 'eva' };
+    const ssh = {
+      sshHosts: selfhostHost?.hosts,
+      sshUser: 'root',
+      sshPrivateKey: selfhostHost?.privateKey,
+      testHost: 'eva',
+    };
     expect(await tested({ ...selfhostPostgres, ...ssh })).toMatchObject({
       status: 'OK',
       message: expect.stringMatching(/^Logged in as app to PostgreSQL \d+.*, a standby$/),

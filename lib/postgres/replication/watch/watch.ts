@@ -209,7 +209,19 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
         inner.signal,
         `cluster ${cluster.name}`,
       );
-      topology = await readTopology(cluster, {}, inner);
+      topology = await lookUntilSeen();
+      // What only we could not do a moment ago is over.
+      if (topology.primary !== null && !unsaved) watch.onTrouble(undefined);
+    }
+  };
+
+  const lookUntilSeen = async (): Promise<Topology> => {
+    for (;;) {
+      try {
+        return await readTopology(cluster, {}, inner);
+      } catch (error) {
+        await lookAgain(error);
+      }
     }
   };
 
