@@ -25,7 +25,13 @@ export type RestoreTarget =
   | { readonly kind: 'directory'; readonly path: string; readonly only?: readonly string[] }
   /** Unpacks a directory or a volume into a new volume of Docker. */
   | { readonly kind: 'docker-volume'; readonly volume: string; readonly dockerSocket?: string }
-  | { readonly kind: 'postgres'; readonly database: string; readonly access: PostgresAccess }
+  | {
+      readonly kind: 'postgres';
+      readonly database: string;
+      readonly access: PostgresAccess;
+      /** A database that it will stand in for: it gets the owner and settings of that one, and the dump's own owners and grants. */
+      readonly like?: string;
+    }
   | { readonly kind: 'mysql'; readonly database: string; readonly access: MysqlAccess };
 
 export interface RestoreRequest {
@@ -211,6 +217,7 @@ function targetFields(target: RestoreTarget): Fields {
       return {
         target: target.kind,
         'target.database': target.database,
+        'target.like': target.kind === 'postgres' ? target.like : undefined,
         ...accessFields(target.access, target.kind),
       };
   }

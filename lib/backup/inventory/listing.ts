@@ -132,7 +132,7 @@ function sorted(files: readonly (StoredFile & { readonly path: string })[], mani
     const backup = group?.replace(/\.uploading$/, '') ?? '';
     const ours =
       backupTime(backup) !== undefined &&
-      (name === `${backup}.manifest.json` || new RegExp(`^${backup}\\.part-\\d{5}$`).test(name));
+      new RegExp(`^${backup}\\.(part-\\d{5}|manifest\\.(json|uploading))$`).test(name);
     if (folder === undefined || group === undefined || !ours) {
       others.push(path);
       continue;

@@ -11,9 +11,18 @@ export const FILL = privately(`${SPOOL}${LEG}${STORED_NAMES}
 say() { printf '%s\\n' "$*"; }
 
 place_of() {
-  here=$origin
+  here=$origin manifest=$stored_manifest
   beneath "$remote" "$stored_folder"; final=$REPLY
   beneath "$remote" "$stored_uploading"; uploading=$REPLY
+}
+
+# The manifest is here already, under the name it has until all the rest is there.
+apart=yes
+transfer() {
+  case \${batch[0]} in
+    manifest*) far copyto --ignore-times "$work/ready/$staged_path" "$uploading/\${staged_path##*/}" ;;
+    *) moving copy --files-from-raw "$list_file" --no-traverse --ignore-checksum --transfers 2 --checkers 2 --size-only "\${again[@]}" "$here" "$uploading" ;;
+  esac
 }
 
 main() {
@@ -25,10 +34,10 @@ main() {
   mkdir -p -- "$work/legs" "$work/ready"
   mkfifo -- "$work/bell" && exec {bell}<>"$work/bell" {lock}</dev/null
   encrypt_names || refuse "the names of the parts could not be encrypted: $(cat -- "$work/errors")"
-  local k type line stored manifest manifest_path
-  read -r stored_uploading manifest < <(rclone --log-level ERROR cryptdecode --reverse "$vault:" "$folder/$name.uploading/x" "$folder/$name/$name.manifest.json" 2> "$work/errors" |
-    awk -F ' \\t ' '{ if (NR == 1) sub("/[^/]*$", "", $2); printf "%s%s", $2, NR == 1 ? " " : "\\n" }')
-  [ -n "\${manifest-}" ] || refuse "the names could not be encrypted: $(cat -- "$work/errors")"
+  local k type line
+  read -r stored_uploading stored_manifest staged_path < <(rclone --log-level ERROR cryptdecode --reverse "$vault:" "$folder/$name.uploading/x" "$folder/$name/$name.manifest.json" "$folder/$name/$name.manifest.uploading" 2> "$work/errors" |
+    awk -F ' \\t ' '{ if (NR < 3) sub(NR == 1 ? "/[^/]*$" : "^.*/", "", $2); printf "%s%s", $2, NR < 3 ? " " : "\\n" }')
+  [ -n "\${staged_path-}" ] || refuse "the names could not be encrypted: $(cat -- "$work/errors")"
   beneath "\${P[origin]}" "$stored_folder"; origin=$REPLY
   for ((k = 0; k < part_count; k++)); do
     line="part 0 $stored_folder/\${stored_names[k]} \${P[part.$k.size]} sha256=\${P[part.$k.sha256]}"
@@ -36,11 +45,10 @@ main() {
     printf '%s\\n' "$line"
   done > "$work/queue"
   # The manifest is small: it is kept here as it is stored, so that any hash of it can be made.
-  mkdir -p -- "$work/ready/\${manifest%/*}"
-  manifest_path=$work/ready/$manifest
-  rclone --log-level ERROR cat "$origin/\${manifest##*/}" > "$manifest_path" 2> "$work/errors" && [ -s "$manifest_path" ] || refuse "the manifest could not be read: $(tail -n 1 -- "$work/errors")"
-  line=$(sha256sum -- "$manifest_path")
-  printf '%s\\n' "manifest 0 $manifest $(stat -c %s -- "$manifest_path") sha256=\${line%% *}" 'commit 0 -' 'end - -' >> "$work/queue"
+  mkdir -p -- "$work/ready/\${staged_path%/*}"
+  rclone --log-level ERROR cat "$origin/$stored_manifest" > "$work/ready/$staged_path" 2> "$work/errors" && [ -s "$work/ready/$staged_path" ] || refuse "the manifest could not be read: $(tail -n 1 -- "$work/errors")"
+  line=$(sha256sum -- "$work/ready/$staged_path")
+  printf '%s\\n' "manifest 0 $staged_path $(stat -c %s -- "$work/ready/$staged_path") sha256=\${line%% *}" 'commit 0 -' 'end - -' >> "$work/queue"
   leg 0
   local proof=missing failure=null
   [ ! -e "$work/legs/0.committed" ] || read -r _ proof _ < "$work/legs/0.committed"

@@ -1,6 +1,7 @@
 import { COUNT_POSTGRES, COUNT_SQLITE, LIST_MYSQL_COUNTS } from './counts';
 import { CONTAINER_DRILL } from './container-drill';
 import { LEG } from './leg';
+import { MAKE_ALIKE } from './replace';
 import { privately } from './prelude';
 import { SOURCES } from './sources';
 
@@ -123,12 +124,24 @@ case_of() { case \${P[kind]} in mysql) REPLY=mysql ;; *) REPLY=postgres ;; esac;
 
 make_database() {
   case_of
-  if [ "$REPLY" = postgres ]; then
+  if [ "$REPLY" = postgres ] && [ -n "\${P[target.like]-}" ]; then
+    make_alike "$1"
+  elif [ "$REPLY" = postgres ]; then
     postgres_reach 0 "\${P[target.maintenance]-postgres}"
     alone 0 createdb --no-password --template=template0 -- "$1" 2>> "$leg_errors"
   else
     ask_mysql "CREATE DATABASE \\\`$1\\\`\${P[charset]:+ CHARACTER SET \${P[charset]} COLLATE \${P[collation]}}"
   fi
+}
+
+# What will stand in the place of another database is like it in all that a dump does not hold.
+make_alike() {
+  postgres_reach 0 postgres
+  { secret_lines 0; cat; } <<'SQL' | "\${reach[@]}" psql -XAtqw -v ON_ERROR_STOP=1 -v "like=\${P[target.like]}" -v "next=$1" > /dev/null 2>> "$leg_errors" && return
+${MAKE_ALIKE}
+SQL
+  drop_database "$1" 2>/dev/null
+  return 1
 }
 
 drop_database() {
@@ -153,9 +166,11 @@ fill_database() {
 }
 
 fill_postgres() {
+  local owners=(--no-owner --no-privileges)
+  [ -z "\${P[target.like]-}" ] || owners=()
   postgres_reach 0 "$1"
   stream | unpack | {
-    { secret_lines 0; cat; } | "\${reach[@]}" pg_restore --no-password --exit-on-error --no-owner --no-privileges --dbname="$1" 2>> "$leg_errors"
+    { secret_lines 0; cat; } | "\${reach[@]}" pg_restore --no-password --exit-on-error "\${owners[@]}" --dbname="$1" 2>> "$leg_errors"
     local status=\${PIPESTATUS[1]}
     cat > /dev/null
     exit "$status"

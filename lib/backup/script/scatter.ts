@@ -52,7 +52,6 @@ main() {
   now; began=$REPLY
   begun_at=$EPOCHSECONDS
   check_room
-  hash_types=md5
   [ -n "\${P[retry]-}" ] || probe_hashes
   (trap - EXIT; notice start) & telling=$!
   legs_running=()
@@ -113,21 +112,32 @@ check_room() {
   [ "$limit" -ge "$((2 * part_bytes))" ] || limit=$((2 * part_bytes))
 }
 
+# Asks every destination which hashes it has, while the first dump has begun already.
 probe_hashes() {
   local n
+  probing=yes
   for ((n = 0; n < leg_count; n++)); do
     (
       trap - EXIT TERM
       leg_errors=/dev/null leg_flags=() leg_idle=20s leg_deadline=$((SECONDS + 20))
-      choose_hash_of "$n" > "$work/legs/$n.hash"
+      ! choose_hash_of "$n" > "$work/legs/$n.asked" || mv -- "$work/legs/$n.asked" "$work/legs/$n.hash"
+      : > "$work/legs/$n.probed"
     ) &
   done
-  wait
-  hash_types=$(cat -- "$work"/legs/*.hash | grep -vxE 'none|read-back|sha256' | sort -u | tr '\\n' ' ')
+}
+
+# The hashes that any of them has, in hash_types, for whoever hashes parts.
+await_probes() {
+  local n
+  [ -z "\${hash_types+known}" ] || return 0
+  for ((n = 0; n < leg_count; n++)); do
+    while [ ! -e "$work/legs/$n.probed" ]; do kill -0 "$$" 2>/dev/null || return 1; nap 0.1; done
+  done
+  hash_types=$(cat -- "$work"/legs/*.hash 2>/dev/null | cut -d ' ' -f 1 | grep -vxE 'none|read-back|sha256' | sort -u | tr '\\n' ' ')
 }
 # Whatever a destination asks for can be made from the spool.
 comparable() { :; }
-choose_hash_of() { local remote=\${P[leg.$1.remote]} type; choose_hash "$1"; echo "$type"; }
+choose_hash_of() { local remote=\${P[leg.$1.remote]} type beside; choose_hash "$1" && echo "$type $beside"; }
 
 # dump_source NUMBER: produces, compresses, cuts and encrypts; then the queue says commit or abandon, never both.
 dump_source() {
@@ -149,6 +159,8 @@ dump_source() {
       zstd -q "-\${P[level]}" --single-thread -c 2>> "$work/errors.$source" |
       split --bytes="$part_bytes" --suffix-length=5 --numeric-suffixes=1 --filter=cut_part - "$name.part-" 2>> "$work/errors.$source"
     status=("\${PIPESTATUS[@]}")
+    : > "$work/dumped.$source"
+    await_probes
     printf '%s\\n' "dd \${status[1]}" "zstd \${status[2]}" "split \${status[3]}" >> "$work/producers.$source"
     bad=$(judge "\${status[0]}")
     cut=$(grep -c "^$source " "$work/cut") || :
@@ -186,15 +198,16 @@ judge() {
   [ "$1" = 0 ] && [ "$found" = 1 ] || echo "the source was killed$said"
 }
 
-# places NUMBER: the encrypted paths of its final folder and of the one it is uploaded to.
+# places NUMBER: the encrypted paths of its final folder, of the one it is uploaded to, and the name of its manifest.
 places() {
   local answer
-  answer=$(rclone --log-level ERROR cryptdecode --reverse "$vault:" "$folder/$name/x" "$folder/$name.uploading/x" 2>> "$work/errors.$source") || return 1
-  awk -F ' \\t ' '{ sub("/[^/]*$", "", $2); printf "%s%s", $2, NR == 1 ? " " : "\\n" }' <<< "$answer" > "$work/places.$source"
-  [ "$(wc -w < "$work/places.$source")" = 2 ]
+  answer=$(rclone --log-level ERROR cryptdecode --reverse "$vault:" "$folder/$name/x" "$folder/$name.uploading/x" "$folder/$name/$name.manifest.json" 2>> "$work/errors.$source") || return 1
+  awk -F ' \\t ' '{ sub(NR < 3 ? "/[^/]*$" : "^.*/", "", $2); printf "%s%s", $2, NR < 3 ? " " : "\\n" }' <<< "$answer" > "$work/places.$source"
+  [ "$(wc -w < "$work/places.$source")" = 3 ]
 }
 
-# The manifest in canonical JSON (sorted keys, no white space), hashed by its own checksum, encrypted like a part.
+# The manifest in canonical JSON (sorted keys, no white space), hashed by its own checksum, encrypted like a part. It gets
+# its name at the destination, when all the rest is there.
 write_manifest() {
   local i=$1 began=$2 plain=$3 text facts tables parts= producers= hashes= type number=0 kind path size sums program code sum
   now
@@ -226,7 +239,7 @@ write_manifest() {
   sum=$(printf '{%s' "$text" | sha256sum)
   crypt "$work/new"
   printf '{"checksum":"sha256:%s",%s\\n' "\${sum%% *}" "$text" |
-    rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$name.manifest.json" 2>> "$work/errors.$i" || return 1
+    rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$name.manifest.uploading" 2>> "$work/errors.$i" || return 1
   settle_part && enqueue manifest "$i" "$REPLY"
 }
 

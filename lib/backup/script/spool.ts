@@ -113,6 +113,7 @@ hash_parts() {
 # enqueue KIND SOURCE PATH: appends the line with size, SHA-256 and whatever else the destinations can compare.
 enqueue() {
   local file=$work/ready/$3 size sum type line
+  await_probes || return 1
   size=$(stat -c %s -- "$file") && sum=$(sha256sum -- "$file") || return 1
   line="$1 $2 $3 $size sha256=\${sum%% *}"
   for type in $hash_types; do

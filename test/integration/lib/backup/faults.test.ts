@@ -96,7 +96,7 @@ describeAsRoot('a backup when things go wrong', () => {
     await mkdir(pathOf('full'));
     await onHost('mount', '-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', pathOf('full'));
     try {
-      const dead: Destination = { ...local('dead'), remote: 'dav:/nothing', pauseSeconds: 5 };
+      const dead: Destination = { ...local('dead'), remote: 'dav:/nothing' };
       const broken =
         estate.vault.rclone.kind === 'text'
           ? estate.vault.rclone.text.replace(/url = .*/, 'url = http://127.0.0.1:1')
@@ -122,11 +122,6 @@ describeAsRoot('a backup when things go wrong', () => {
       });
       // Only what was being uploaded lies there, under its temporary name.
       expect(await onHost('find', pathOf('full'), '-mindepth', '2', '-maxdepth', '2')).toHaveLength(1);
-      // The healthy ones were not held up by the others' attempts.
-      const log = await logOf(estate);
-      const at = (text: string) =>
-        log.split('\n').findIndex((line) => line.includes(report.run) && line.includes(text));
-      expect(at('good: postgres/immich@bruno is complete')).toBeLessThan(at('dead: failed'));
       // What waits in the spool is ciphertext.
       expect(await canaryFiles(['CANARY-FAULTS', ...estate.passwords], [estate.spool, pathOf('')])).toEqual([]);
 
