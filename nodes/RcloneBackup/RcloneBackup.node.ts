@@ -1,7 +1,11 @@
 import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { approvalDesk } from '../shared/approvals';
+import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { coverageOperation } from './actions/coverage.operation';
 import {
   daemonBandwidthOperation,
@@ -11,6 +15,7 @@ import {
   daemonStopOperation,
 } from './actions/daemon.operations';
 import { applyRetentionOperation, inventoryOperation, previewRetentionOperation } from './actions/keep.operations';
+import { checkKitOperation, proveOpeningOperation, writeKitOperation } from './actions/kit.operations';
 import { drillOperation, restoreOperation, verifyOperation } from './actions/proof.operations';
 import {
   aboutOperation,
@@ -25,6 +30,7 @@ import {
   testOperation,
   transferStatusOperation,
 } from './actions/remote.operations';
+import { previewReplaceOperation, replaceOperation } from './actions/replace.operations';
 import {
   fillOperation,
   listRunsOperation,
@@ -32,6 +38,14 @@ import {
   scatterOperation,
   statusOperation,
 } from './actions/run.operations';
+import {
+  copyTreeOperation,
+  drillTreeOperation,
+  forgetTreeOperation,
+  previewForgetOperation,
+  restoreTreeOperation,
+  verifyTreeOperation,
+} from './actions/tree.operations';
 import { backupContext } from './context';
 import { rcloneCredentialTest } from './methods/rcloneCredentialTest';
 import type { BackupContext } from './operation';
@@ -47,6 +61,7 @@ export const RcloneBackup = actionNode<BackupContext>({
     { name: 'selfhostRclone', required: true, testedBy: 'rcloneCredentialTest' },
     { name: 'selfhostSecrets', displayName: 'Named Secrets', required: false, testedBy: 'secretsCredentialTest' },
     { name: 'selfhostInfisical', displayName: 'Infisical', required: false, testedBy: 'infisicalCredentialTest' },
+    ...controlCredentials,
   ],
   resources: [
     resource({
@@ -58,6 +73,8 @@ export const RcloneBackup = actionNode<BackupContext>({
         verifyOperation,
         drillOperation,
         restoreOperation,
+        previewReplaceOperation,
+        replaceOperation,
         fillOperation,
         inventoryOperation,
         coverageOperation,
@@ -68,6 +85,23 @@ export const RcloneBackup = actionNode<BackupContext>({
       name: 'retention',
       label: 'Retention',
       operations: [previewRetentionOperation, applyRetentionOperation],
+    }),
+    resource({
+      name: 'tree',
+      label: 'Tree',
+      operations: [
+        copyTreeOperation,
+        verifyTreeOperation,
+        drillTreeOperation,
+        restoreTreeOperation,
+        previewForgetOperation,
+        forgetTreeOperation,
+      ],
+    }),
+    resource({
+      name: 'recoveryKit',
+      label: 'Recovery Kit',
+      operations: [writeKitOperation, checkKitOperation, proveOpeningOperation],
     }),
     resource({
       name: 'remote',
@@ -99,7 +133,15 @@ export const RcloneBackup = actionNode<BackupContext>({
     }),
   ],
   methods: {
-    credentialTest: { hostCredentialTest, infisicalCredentialTest, rcloneCredentialTest, secretsCredentialTest },
+    credentialTest: {
+      hostCredentialTest,
+      infisicalCredentialTest,
+      planKeyCredentialTest,
+      rcloneCredentialTest,
+      secretsCredentialTest,
+      stateCredentialTest,
+    },
   },
+  approvals: approvalDesk,
   context: backupContext,
 });

@@ -1,4 +1,5 @@
 import { parseDescribed } from '../../lib/backup/described/described';
+import { parseDescribedTree } from '../../lib/backup/described/tree';
 import { Failure } from '../../lib/failure';
 import { parseRcloneCredential, vaultOf } from '../../lib/rclone/credential';
 import { resolveReference } from '../../lib/secrets/resolve';
@@ -7,7 +8,14 @@ import { hostContext } from '../Host/context';
 import type { BackupContext } from './operation';
 
 /** Operations that take something away at a remote; a credential has to allow them. */
-const DELETING = new Set(['retention apply', 'remote sync', 'remote delete', 'remote dedupe', 'remote cleanUp']);
+const DELETING = new Set([
+  'retention apply',
+  'remote sync',
+  'remote delete',
+  'remote dedupe',
+  'remote cleanUp',
+  'tree forget',
+]);
 
 /** The host as the Host node knows it, with its hold and its read-only switch, and the remotes of the credential. */
 export async function backupContext(question: ContextQuestion): Promise<BackupContext & { readOnly: boolean }> {
@@ -16,12 +24,17 @@ export async function backupContext(question: ContextQuestion): Promise<BackupCo
   const called = `${operation.resource} ${operation.name}`;
   if (DELETING.has(called) && input['dryRun'] !== true && !rclone.mayDelete) throw mayNotDelete(called);
   const { host, secrets, readOnly } = await hostContext(question);
+  const secret = (reference: string) => resolveReference(reference, secrets, task);
   return {
     host,
     hostName: host.target.name,
     rclone,
     describe: (plan) => parseDescribed(plan, vaultOf(rclone), host.target.name),
-    secret: (reference) => resolveReference(reference, secrets, task),
+    describeTree: async (written) => {
+      const { plan, keep } = parseDescribedTree(written, vaultOf(rclone), host.target.name);
+      return { plan: { ...plan, password: await secret(plan.password) }, keep };
+    },
+    secret,
     readOnly,
   };
 }

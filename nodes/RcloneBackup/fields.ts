@@ -29,6 +29,52 @@ export const planField = json({
   parse: (value) => value,
 });
 
+const TREE_EXAMPLE = JSON.stringify(
+  {
+    set: 'photos',
+    home: { provider: 'hetzner' },
+    tree: { name: 'tree/photos', path: '/srv/photos', marker: '.mounted', excludes: ['*.tmp'] },
+    password: 'credential:TREE_PASSWORD',
+    destinations: [{ name: 'eva', remote: 'eva:backups', provider: 'ovh', host: 'eva' }],
+    keep: { daily: 7, weekly: 4, monthly: 12 },
+  },
+  null,
+  2,
+);
+
+export const treePlanField = json({
+  label: 'Tree Plan',
+  required: true,
+  default: TREE_EXAMPLE,
+  description:
+    'Which folder is copied where, as JSON. Password is a reference (credential:NAME) to that of its repositories, which belongs into the recovery kit, too.',
+  parse: (value) => value,
+});
+
+const KIT_EXAMPLE = JSON.stringify(
+  {
+    estate: 'the estate of example.org',
+    recipients: ['age1…'],
+    protects: { provider: 'hetzner' },
+    places: [
+      { name: 'eva', remote: 'eva:recovery', provider: 'ovh' },
+      { name: 'drive', remote: 'drive:recovery', provider: 'google' },
+    ],
+    keys: { 'n8n-encryption-key': 'credential:N8N_ENCRYPTION_KEY' },
+  },
+  null,
+  2,
+);
+
+export const kitField = json({
+  label: 'Kit',
+  required: true,
+  default: KIT_EXAMPLE,
+  description:
+    'What is in the kit, who can open it, and where it lies, as JSON. The rclone configuration of the credential is always in it. Keys are references (credential:NAME).',
+  parse: (value) => value,
+});
+
 export const sourceField = text({
   label: 'Source',
   placeholder: 'postgres/immich',

@@ -1,4 +1,5 @@
 import type { Described } from '../../lib/backup/described/described';
+import type { DescribedTree } from '../../lib/backup/described/tree';
 import type { Host } from '../../lib/host/host';
 import type { RcloneCredential } from '../../lib/rclone/credential';
 import { operationsWith } from '../declaration';
@@ -10,6 +11,8 @@ export interface BackupContext {
   readonly rclone: RcloneCredential;
   /** The plan as it stands in the field, read with the credential's passwords. */
   readonly describe: (plan: unknown) => Described;
+  /** The same for a tree, with the password of its repositories. */
+  readonly describeTree: (plan: unknown) => Promise<DescribedTree>;
   /** The value behind a secret reference. */
   readonly secret: (reference: string) => Promise<string>;
 }

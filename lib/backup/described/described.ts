@@ -17,20 +17,26 @@ export interface Described {
 
 const count = optional(wholeNumber(0, 100_000));
 
-const keep = object({
+/** The newest of each of so many hours, days and so on. */
+export const periodFields = {
   last: count,
   hourly: count,
   daily: count,
   weekly: count,
   monthly: count,
   yearly: count,
+} as const;
+
+const keep = object({
+  ...periodFields,
   minimum: optional(wholeNumber(1, 100_000)),
   incompleteHours: optional(wholeNumber(1, 100_000)),
 });
 
-const seconds = optional(wholeNumber(1, 31_536_000));
+export const seconds = optional(wholeNumber(1, 31_536_000));
 
-const destination = object({
+/** What every destination may say of itself. */
+export const destinationFields = {
   name: text,
   remote: text,
   provider: text,
@@ -42,19 +48,17 @@ const destination = object({
   pauseSeconds: seconds,
   idleSeconds: seconds,
   deadlineSeconds: seconds,
-  keep: optional(keep),
-});
+} as const;
+
+const destination = object({ ...destinationFields, keep: optional(keep) });
 
 const bytes = optional(wholeNumber(1));
 
-const description = object({
+/** How every run of a set is made. */
+export const runFields = {
   set: text,
   home: object({ provider: text, host: optional(text) }),
   quorum: optional(wholeNumber(1, 100)),
-  everyHours: optional(positive),
-  sources: list(source),
-  destinations: list(destination),
-  keep: optional(keep),
   spool: optional(
     object({
       folder: optional(text),
@@ -65,8 +69,16 @@ const description = object({
       keepHours: optional(wholeNumber(1, 100_000)),
     }),
   ),
-  level: optional(wholeNumber(1, 19)),
   logFile: (value: unknown, at: string) => (value === null ? null : optional(text)(value, at)),
+} as const;
+
+const description = object({
+  ...runFields,
+  everyHours: optional(positive),
+  sources: list(source),
+  destinations: list(destination),
+  keep: optional(keep),
+  level: optional(wholeNumber(1, 19)),
   notices: optional(object({ pushgateway: optional(text), deadMan: optional(text) })),
 });
 
@@ -110,7 +122,7 @@ export async function withSecrets(
   };
 }
 
-function some<Value>(values: readonly Value[], at: string): readonly [Value, ...Value[]] {
+export function some<Value>(values: readonly Value[], at: string): readonly [Value, ...Value[]] {
   const [first, ...others] = values;
   if (first === undefined) throw bad(at, 'is empty');
   return [first, ...others];

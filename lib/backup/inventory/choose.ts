@@ -10,7 +10,6 @@ import { listStored, type Listing } from './listing';
 export type Which = string;
 
 export interface Chosen {
-  readonly source: Source;
   readonly backup: BackupId;
   /** Where it is complete, in the order of the plan. */
   readonly at: readonly [Destination, ...Destination[]];
@@ -29,7 +28,10 @@ export function sourceNamed(plan: BackupPlan, name: string): Source {
   );
 }
 
-export function destinationNamed(plan: BackupPlan, name: string): Destination {
+export function destinationNamed<D extends Destination>(
+  plan: { readonly destinations: readonly D[] },
+  name: string,
+): D {
   const found = plan.destinations.find((each) => each.name === name);
   if (found !== undefined) return found;
   throw unknownName(
@@ -52,7 +54,7 @@ export async function chooseBackup(
 
 export function chooseFrom(
   listings: readonly Listing[],
-  source: Source,
+  source: Pick<Source, 'name'>,
   which: Which,
   destinations: readonly Destination[],
 ): Chosen {
@@ -70,7 +72,7 @@ export function chooseFrom(
   const name = pickName(names, which);
   const [first, ...others] = name === undefined ? [] : (places.get(name) ?? []);
   if (name === undefined || first === undefined) throw noBackup(source, which, listings, names);
-  return { source, backup: { source: source.name, name }, at: [first, ...others] };
+  return { backup: { source: source.name, name }, at: [first, ...others] };
 }
 
 function pickName(names: readonly string[], which: Which): string | undefined {
@@ -81,7 +83,12 @@ function pickName(names: readonly string[], which: Which): string | undefined {
   return Number.isNaN(time) ? undefined : names.findLast((name) => Number(backupTime(name)) <= time);
 }
 
-function noBackup(source: Source, which: Which, listings: readonly Listing[], names: readonly string[]): Failure {
+function noBackup(
+  source: Pick<Source, 'name'>,
+  which: Which,
+  listings: readonly Listing[],
+  names: readonly string[],
+): Failure {
   const dead = listings.flatMap((each) =>
     each.kind === 'unreachable' ? [`${each.destination} could not be read: ${each.why}`] : [],
   );

@@ -10,6 +10,7 @@ import type { Task } from '../../task';
 import { runErrand } from '../on-host';
 import { folderOf } from '../plan';
 import { renderFields } from '../plan-fields';
+import type { PeriodRule } from '../retention/rule';
 import { awaitBackup, type BackupRun } from '../scatter';
 import type { BackupReport } from '../report';
 import { CHECK_TREE, FORGET_TREE, PREVIEW_TREE, RESTORE_TREE, TREE } from '../script/tree';
@@ -235,16 +236,6 @@ async function restore(
   return { restored, files, seconds, why: typeof why === 'string' && why !== '' ? why : 'no reason was given' };
 }
 
-/** How many snapshots stay; of each day, week and so on the newest. */
-export interface TreeKeepRule {
-  readonly last?: number;
-  readonly hourly?: number;
-  readonly daily?: number;
-  readonly weekly?: number;
-  readonly monthly?: number;
-  readonly yearly?: number;
-}
-
 export interface TreeSnapshot {
   readonly snapshot: string;
   /** Of its backup; null for one that has no manifest because its run was not complete. */
@@ -261,7 +252,7 @@ export interface TreeRetention {
 /** What a rule would keep and forget at one destination. Nothing is changed. */
 export async function previewTreeRetention(
   host: Host,
-  request: TreePlace & { readonly at: TreeDestination; readonly keep: TreeKeepRule },
+  request: TreePlace & { readonly at: TreeDestination; readonly keep: PeriodRule },
   task: Task,
 ): Promise<TreeRetention> {
   const { at, keep, tree } = request;

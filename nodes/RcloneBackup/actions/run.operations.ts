@@ -13,7 +13,7 @@ import { backupField, hostField, options, planField, sourceField, timeoutHours }
 import { operation } from '../operation';
 import { noRun, outcome, outcomeFields, reportItem } from '../outcome';
 
-const waitFields = {
+export const waitFields = {
   wait: toggle({
     label: 'Wait for the End',
     default: true,
@@ -21,7 +21,7 @@ const waitFields = {
       'Whether to wait. Without it the Host Job Trigger tells of the end, also when n8n was restarted meanwhile.',
   }),
 };
-const waitOptions = {
+export const waitOptions = {
   ...options,
   timeoutHours,
   acceptFailure: toggle({
