@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { labCredential } from '../../lab/estate';
+import { run as runProgram } from '../../lab/hosts/programs';
 import { until } from '../../lab/hosts/waiting';
 import { logIn, type Execution, type N8nApi, type WorkflowDraft, type WorkflowNode } from '../../lab/n8n/api';
 import type { N8n } from '../../lab/n8n/instance';
@@ -13,6 +14,7 @@ import { taskOf } from '../integration/lib/host/machine';
 import { manualWorkflow, owner, ownN8n, type NodeUnderTest, type Owned } from './harness';
 
 const CANARY = 'CANARY-4711-in-the-database';
+const TREE_SECRET = `tree-${randomBytes(8).toString('hex')}`;
 const HOOK_SECRET = `planted-${randomBytes(8).toString('hex')}`;
 
 describeAsRoot('the Rclone Backup node in n8n', () => {
@@ -38,7 +40,7 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
         configuration: text,
       }),
       selfhostSecrets: await api.createCredential('Secrets', 'selfhostSecrets', {
-        secrets: `DB=${postgres.password}\nHOOK=${HOOK_SECRET}`,
+        secrets: `DB=${postgres.password}\nHOOK=${HOOK_SECRET}\nTREE=${TREE_SECRET}`,
       }),
     };
     retention = await api.createCredential('Retention', 'selfhostRclone', {
@@ -268,14 +270,107 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
     expect((await filesBelow(estate.pathOf('two'))).length).toBe(before.length - gone.length);
   });
 
+  it('replaces a live database by its backup, when somebody has seen what would be lost', async () => {
+    const { postgres } = estate;
+    await postgres.sql('\\c immich\nDELETE FROM photos WHERE id <= 1500;');
+    const wanted = { source: 'postgres/immich', backup: 'latest', database: 'immich' };
+    const other = await run(backupNode('backup', 'previewReplace', { ...wanted, database: 'immich_again' }));
+    expect(other.error?.message).toBe(
+      'Source postgres/immich is not the PostgreSQL database immich_again, so nothing was looked at or changed',
+    );
+    const [preview] = itemsOf(await run(backupNode('backup', 'previewReplace', wanted)));
+    expect(preview).toMatchObject({
+      differences: [{ table: 'public.photos', now: 500, inBackup: 2000 }],
+      sentence: expect.stringContaining('1 tables have not as many rows as the backup'),
+    });
+    const unseen = await run(backupNode('backup', 'replace', { ...wanted, planHash: 'unseen' }));
+    expect(unseen.error?.message).toContain('is not what was agreed to');
+    const [replaced] = itemsOf(
+      await run(backupNode('backup', 'replace', { ...wanted, planHash: preview?.planHash ?? '' })),
+    );
+    expect(replaced?.sentence).toMatch(
+      /^immich is its backup \S+ now\. What was there is kept as immich_before_\d{14}, and as backup \S+Z$/,
+    );
+    const rows = await postgres.sql('\\c immich\nSELECT count(*), min(note) FROM photos;');
+    expect(rows).toContain(`2000|${CANARY}`);
+  });
+
+  it('copies a tree, proves it, and brings one path of it back', async () => {
+    const { sources: _, keep: __, ...rest } = plan;
+    const tree = {
+      ...rest,
+      set: 'tree',
+      tree: { name: 'tree/vault', path: join(estate.folder, 'vault') },
+      password: 'credential:TREE',
+      keep: { last: 1 },
+    };
+    const back = join(estate.folder, 'tree-back');
+    const treeNode = (operation: string, parameters: JsonObject, name: string) =>
+      backupNode('tree', operation, { plan: JSON.stringify(tree), ...parameters }, { name });
+    const execution = await run(
+      treeNode('copy', {}, 'Copy'),
+      treeNode('restore', { path: back, only: ['note.md'], destination: 'two' }, 'Restore'),
+      treeNode('previewForget', {}, 'Preview'),
+      treeNode('verify', { depth: 'full' }, 'Verify'),
+    );
+    expect(itemsOf(execution, 'Copy')).toEqual([
+      expect.objectContaining({ status: 'ok', sentence: 'Backup tree is ok: 1 sources, each at all 2 destinations' }),
+    ]);
+    expect(itemsOf(execution, 'Verify').map(({ destination, status }) => [destination, status])).toEqual([
+      ['one', 'proven'],
+      ['two', 'proven'],
+    ]);
+    expect(readFileSync(join(back, 'note.md'), 'utf8')).toBe(`${CANARY}\n`);
+    expect(itemsOf(execution, 'Preview')).toEqual([
+      expect.objectContaining({
+        sentence: '0 versions at 2 destinations would go, 2 stay',
+        planHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      }),
+    ]);
+  });
+
+  it('writes a recovery kit, checks it, and knows whether somebody has opened it', async () => {
+    const keyFile = join(estate.folder, 'key.txt');
+    const recipient = /age1\w+/.exec(await runProgram(['sh', '-c', 'age-keygen -o "$1" 2>&1', 'sh', keyFile]))?.[0];
+    const place = (name: string, provider: string) => ({ name, remote: estate.pathOf(`kits-${name}`), provider });
+    const kit = JSON.stringify({
+      estate: 'the lab',
+      recipients: [recipient],
+      protects: { provider: 'hetzner' },
+      places: [place('one', 'ovh'), place('two', 'google')],
+      keys: { 'tree-password': 'credential:TREE' },
+    });
+    const [written] = itemsOf(await run(backupNode('recoveryKit', 'write', { kit })));
+    expect(written).toMatchObject({ status: 'ok', sentence: expect.stringMatching(/^2 of 2 places have the kit/) });
+    const record = JSON.stringify(written?.record);
+    const file = join(estate.pathOf('kits-one'), String(written?.kit));
+    const readMe = await runProgram([
+      'sh',
+      '-c',
+      'age --decrypt --identity "$1" "$2" | tar -xO READ-ME-FIRST.txt',
+      'sh',
+      keyFile,
+      file,
+    ]);
+    const word = /word for the drill is: (\S+)/.exec(readMe)?.[1] ?? '';
+    const looked = await run(
+      backupNode('recoveryKit', 'check', { kit, record }, { name: 'Check' }),
+      backupNode('recoveryKit', 'proveOpening', { record, word }, { name: 'Opened' }),
+      backupNode('recoveryKit', 'proveOpening', { record, word: 'guessed' }, { name: 'Guessed' }),
+    );
+    expect(itemsOf(looked, 'Check')).toEqual([expect.objectContaining({ status: 'ok', outOfDate: false })]);
+    expect(itemsOf(looked, 'Opened')).toEqual([expect.objectContaining({ opened: true })]);
+    expect(itemsOf(looked, 'Guessed')).toEqual([expect.objectContaining({ opened: false })]);
+  });
+
   it('leaves no secret in an execution, in the log of n8n, or in any file of n8n, host or destination', () => {
     const { passwords, machine, spool, logFile } = estate;
     const [crypt = '', salt = '', ...others] = passwords;
-    for (const word of [crypt, salt, ...others, HOOK_SECRET, CANARY]) {
+    for (const word of [crypt, salt, ...others, HOOK_SECRET, TREE_SECRET, CANARY]) {
       for (const { stored } of executions) expect(stored).not.toContain(word);
     }
     const places = [join(owned.n8n.folder), machine.state, spool, logFile, estate.pathOf('')];
-    for (const word of [crypt, salt, ...others, CANARY]) {
+    for (const word of [crypt, salt, ...others, TREE_SECRET, CANARY]) {
       for (const place of places) expect([word.slice(0, 12), filesWith(place, word)]).toEqual([word.slice(0, 12), []]);
     }
   });

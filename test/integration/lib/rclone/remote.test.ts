@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../../../lab/hosts/programs';
 import { until } from '../../../../lab/hosts/waiting';
@@ -93,6 +93,37 @@ describeAsRoot('remotes, used from a host', () => {
         task,
       ),
     ).rejects.toMatchObject({ code: 'rclone_missing' });
+  });
+
+  test('a check of an encrypted copy finds the one that is not what was sent; twins and leftovers are cleaned where there can be any', async () => {
+    const { rclone } = estate.vault;
+    const place = estate.pathOf('closed');
+    const own = rclone.kind === 'text' ? rclone.text.replace('/nonexistent', place) : '';
+    const { host } = estate.machine;
+    const closed = { kind: 'text', text: own } as const;
+    const carried = async (wanted: Transfer) => {
+      const job = await startTransfer(host, closed, wanted, {}, task);
+      return await awaitTransfer(host, closed, job, { timeoutMs: 55_000 }, task);
+    };
+    await carried({ kind: 'copy', from: source, to: 'vault:', dryRun: false });
+    const look = { kind: 'cryptCheck', from: source, to: 'vault:' } as const;
+    expect(await carried(look)).toMatchObject({ good: true, items: [] });
+    const b = (await run(['rclone', 'cryptdecode', '--config', estate.configFile, '--reverse', 'vault:', 'b']))
+      .split('\t')[1]
+      ?.trim();
+    const file = await open(join(place, b ?? ''), 'r+');
+    await file.write('x', 100);
+    await file.close();
+    expect(await carried(look)).toMatchObject({ good: false, items: [{ path: 'b', what: 'differs' }] });
+
+    // Files of one name can only be where a remote allows it; anywhere else there is nothing to do, and nothing is done.
+    const before = await readdir(place);
+    const twins = await carried({ kind: 'dedupe', path: place, mode: 'newest', dryRun: false });
+    expect(twins).toMatchObject({ good: true, errors: [] });
+    expect(await readdir(place)).toEqual(before);
+    const cleaned = await carried({ kind: 'cleanUp', path: 'eva:', dryRun: false });
+    expect(cleaned.good).toBe(false);
+    expect(cleaned.errors.join()).toMatch(/doesn't support cleanup/);
   });
 
   test('a delete takes what is old enough below a folder, and never a whole remote', async () => {
