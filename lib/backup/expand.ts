@@ -4,7 +4,7 @@ import { describeHost, type Host } from '../host/host';
 import { runCommand } from '../host/run';
 import { redact } from '../secrets/redact';
 import type { Task } from '../task';
-import type { MysqlAccess, PostgresAccess, Source, SqliteSource } from './plan';
+import type { DatabaseAccess, MysqlAccess, PostgresAccess, Source, SqliteSource } from './plan';
 import { accessFields, renderFields } from './plan-fields';
 import { LIST_DATABASES, LIST_SQLITE } from './script/discover';
 
@@ -106,6 +106,19 @@ async function databasesOf(
   except: readonly string[],
   task: Task,
 ): Promise<string[]> {
+  const { flavour, databases } = await listDatabases(host, kind, access, task);
+  const left = databases.filter((name) => !except.includes(name));
+  if (left.length === 0) throw nothing(host, 'the server has no database that is wanted');
+  return flavour === undefined ? left : [flavour, ...left];
+}
+
+/** Every database of a server but its own; with MariaDB and MySQL also which of them it is. */
+export async function listDatabases(
+  host: Host,
+  kind: 'postgres' | 'mysql',
+  access: DatabaseAccess,
+  task: Task,
+): Promise<{ readonly flavour?: string; readonly databases: readonly string[] }> {
   const input = renderFields(accessFields(access, kind));
   const options = { timeoutMs: 120_000, maxOutputBytes: 4 * 1024 * 1024, acceptExitCodes: ANY };
   const { stdout, stderr, exitCode, truncated } = await runCommand(
@@ -119,10 +132,10 @@ async function databasesOf(
     const secrets = access.password === undefined ? [] : [access.password];
     throw nothing(host, redact(stderr.trim().slice(-400), secrets) || 'the server gave no list');
   }
-  const [head, ...databases] = list.slice(0, -1);
-  const left = (kind === 'mysql' ? databases : list.slice(0, -1)).filter((name) => !except.includes(name));
-  if (left.length === 0) throw nothing(host, 'the server has no database that is wanted');
-  return kind === 'mysql' ? [head ?? '', ...left] : left;
+  const databases = list.slice(0, -1);
+  if (kind === 'postgres') return { databases };
+  const [flavour = '', ...others] = databases;
+  return { flavour, databases: others };
 }
 
 async function sqliteFiles(host: Host, path: string, except: readonly string[], task: Task): Promise<string[]> {

@@ -1,6 +1,8 @@
+import { isFailure } from '../../failure';
 import type { Host } from '../../host/host';
 import type { Task } from '../../task';
-import type { BackupPlan, PostgresAccess, Source } from '../plan';
+import { listDatabases } from '../expand';
+import type { BackupPlan, Source } from '../plan';
 import { discover, type Discovery, type Found } from './discover';
 
 export interface Covered {
@@ -33,14 +35,11 @@ export interface CoverageRequest {
 /** Compares what a host holds with what its plan backs up. */
 export async function takeCoverage(host: Host, request: CoverageRequest, task: Task): Promise<Covered[]> {
   const { plan, folders } = request;
-  const accesses = new Map<string, PostgresAccess>();
-  for (const source of plan.sources) {
-    if (source.kind !== 'postgres' && source.kind !== 'postgres-globals') continue;
-    const { address, port, user, password, runAs } = source;
-    const key = JSON.stringify([address ?? '', port ?? 5432]);
-    if (!accesses.has(key)) accesses.set(key, { address, port, user, password, runAs });
-  }
-  const first = await discover(host, { accesses: [...accesses.values()], folders: [], docker: true }, task);
+  const sockets = new Set(plan.sources.flatMap((source) => dockerSocketOf(source)));
+  const [first, databases] = await Promise.all([
+    discover(host, { folders: [], dockerSockets: sockets.size === 0 ? [''] : [...sockets] }, task),
+    databasesOf(host, plan, task),
+  ]);
   const mounted = first.found.flatMap((each) =>
     each.kind === 'volume' ||
     (each.kind === 'mount' && each.writable && !isPlumbing(each)) ||
@@ -48,15 +47,64 @@ export async function takeCoverage(host: Host, request: CoverageRequest, task: T
       ? [each.path]
       : [],
   );
-  const second = await discover(
-    host,
-    { accesses: [], folders: outermost([...folders, ...mounted]), docker: false },
-    task,
-  );
+  const second = await discover(host, { folders: outermost([...folders, ...mounted]), dockerSockets: [] }, task);
   const files = second.found.filter(({ kind }) => kind === 'sqlite');
   // A mount may be a single file, which is no folder to look through.
   const unseen = second.unseen.filter(({ what }) => folders.includes(what) || !mounted.includes(what));
-  return judgeCoverage({ found: [...first.found, ...files], unseen: [...first.unseen, ...unseen] }, request);
+  return judgeCoverage(
+    {
+      found: [...databases.found, ...first.found, ...files],
+      unseen: [...databases.unseen, ...first.unseen, ...unseen],
+    },
+    request,
+  );
+}
+
+/** Asks every server that the plan reaches for all of its databases, each server once. */
+async function databasesOf(host: Host, plan: BackupPlan, task: Task): Promise<Discovery> {
+  const found: Found[] = [];
+  const unseen: Discovery['unseen'][number][] = [];
+  const asked = new Set<string>();
+  for (const source of plan.sources.filter(isDatabaseSource)) {
+    const engine = engineOf(source);
+    const server = serverOf(source);
+    if (asked.has(`${engine} ${server}`)) continue;
+    asked.add(`${engine} ${server}`);
+    try {
+      const { databases } = await listDatabases(host, engine, source, task);
+      found.push(...databases.map((name) => ({ kind: 'database' as const, engine, server, name })));
+    } catch (error) {
+      if (!isFailure(error) || task.signal.aborted) throw error;
+      unseen.push({ what: `the databases of ${NAMES[engine]} (${server})`, why: error.message });
+    }
+  }
+  return { found, unseen };
+}
+
+const NAMES = { postgres: 'PostgreSQL', mysql: 'MariaDB' } as const;
+
+type DatabaseSource = Extract<Source, { kind: 'postgres' | 'postgres-globals' | 'mysql' | 'mysql-accounts' }>;
+
+function isDatabaseSource(source: Source): source is DatabaseSource {
+  return ['postgres', 'postgres-globals', 'mysql', 'mysql-accounts'].includes(source.kind);
+}
+
+function engineOf({ kind }: DatabaseSource): 'postgres' | 'mysql' {
+  return kind === 'postgres' || kind === 'postgres-globals' ? 'postgres' : 'mysql';
+}
+
+/** Which server of a host it is: two ways to one server are one. */
+function serverOf(source: DatabaseSource): string {
+  const { container, address = '', port } = source;
+  if (container !== undefined) return `container ${container}`;
+  if (engineOf(source) === 'mysql') return address.startsWith('/') ? address : `port ${port ?? 3306}`;
+  return `port ${port ?? 5432}`;
+}
+
+function dockerSocketOf(source: Source): string[] {
+  if (source.kind === 'docker-volume' || ('container' in source && source.container !== undefined))
+    return [source.dockerSocket ?? ''];
+  return [];
 }
 
 /** Pure: what is found against what is planned. What is in no backup comes first. */
@@ -87,16 +135,21 @@ export function judgeCoverage(discovery: Discovery, request: Omit<CoverageReques
   };
   const folders = (path: string) =>
     plan.sources.filter((source) => source.kind === 'directory' && within(path, source.path));
+  const volumes = (name: string) =>
+    plan.sources.filter((source) => source.kind === 'docker-volume' && source.volume === name);
   const judged = discovery.found.flatMap((each): Covered[] => {
     switch (each.kind) {
       case 'database': {
         const whole = plan.sources.filter(
           (source) =>
-            source.kind === 'postgres' && source.database === each.name && (source.port ?? 5432) === each.port,
+            (source.kind === 'postgres' || source.kind === 'mysql') &&
+            source.kind === each.engine &&
+            source.database === each.name &&
+            serverOf(source) === each.server,
         );
         // Every server has it, and it is empty unless somebody uses it.
-        if (each.name === 'postgres' && whole.length === 0) return [];
-        return [verdict('database', `database ${each.name} (port ${each.port})`, [each.name], whole)];
+        if (each.engine === 'postgres' && each.name === 'postgres' && whole.length === 0) return [];
+        return [verdict('database', `database ${each.name} (${each.server})`, [each.name], whole)];
       }
       case 'sqlite': {
         const whole = plan.sources.filter((source) => source.kind === 'sqlite' && source.path === each.path);
@@ -114,7 +167,7 @@ export function judgeCoverage(discovery: Discovery, request: Omit<CoverageReques
                 'volume',
                 `volume ${each.name} (no container uses it)`,
                 [each.name, each.path],
-                folders(each.path),
+                [...volumes(each.name), ...folders(each.path)],
               ),
             ];
       }
@@ -126,7 +179,8 @@ export function judgeCoverage(discovery: Discovery, request: Omit<CoverageReques
         const live = isDatabase(each.image);
         // The files of a database are covered by a dump out of its container, and not by a copy of them.
         const dumped = plan.sources.filter((source) => Object.values(source).includes(each.container));
-        return [verdict(kind, what, names, live ? dumped : folders(each.path), live ? folders(each.path) : [])];
+        const copied = [...(each.type === 'volume' ? volumes(each.name) : []), ...folders(each.path)];
+        return [verdict(kind, what, names, live ? dumped : copied, live ? copied : [])];
       }
       case 'application':
         return [

@@ -2,15 +2,19 @@ import { Failure } from '../../failure';
 import { describeHost, type Host } from '../../host/host';
 import { runCommand } from '../../host/run';
 import { isObject } from '../../json';
-import { redact } from '../../secrets/redact';
 import type { Task } from '../../task';
-import type { PostgresAccess } from '../plan';
 import { renderFields } from '../plan-fields';
 import { DISCOVER } from '../script/coverage';
 
 /** Something on a host that holds data. */
 export type Found =
-  | { readonly kind: 'database'; readonly address: string; readonly port: number; readonly name: string }
+  | {
+      readonly kind: 'database';
+      readonly engine: 'postgres' | 'mysql';
+      /** As `serverOf` names it. */
+      readonly server: string;
+      readonly name: string;
+    }
   | { readonly kind: 'sqlite'; readonly path: string; readonly bytes: number }
   | {
       readonly kind: 'mount';
@@ -33,31 +37,21 @@ export interface Discovery {
 }
 
 export interface DiscoverRequest {
-  /** How PostgreSQL is reached, each once. */
-  readonly accesses: readonly PostgresAccess[];
   /** Below these SQLite files are looked for. */
   readonly folders: readonly string[];
   readonly maxFiles?: number;
-  /** Whether Docker is asked, too. */
-  readonly docker: boolean;
+  /** Where dockerd listens; an empty text is where the docker client looks by itself. */
+  readonly dockerSockets: readonly string[];
 }
 
+/** What stands on the disks of a host and in its Docker. Databases of servers are asked for there. */
 export async function discover(host: Host, request: DiscoverRequest, task: Task): Promise<Discovery> {
-  const { accesses, folders, docker, maxFiles = 500_000 } = request;
-  const secrets = accesses.flatMap(({ password }) => (password === undefined ? [] : [password]));
+  const { folders, dockerSockets, maxFiles = 500_000 } = request;
   const input = renderFields({
     maxFiles,
-    docker: docker ? 'yes' : undefined,
-    accesses: accesses.length,
+    sockets: dockerSockets.length,
     folders: folders.length,
-    ...Object.fromEntries(
-      accesses.flatMap((access, index) =>
-        (['address', 'port', 'user', 'runAs', 'password'] as const).map((name) => [
-          `access.${index}.${name}`,
-          access[name],
-        ]),
-      ),
-    ),
+    ...Object.fromEntries(dockerSockets.map((socket, index) => [`socket.${index}`, socket])),
     ...Object.fromEntries(folders.map((folder, index) => [`folder.${index}`, folder])),
   });
   const { stdout, truncated } = await runCommand(
@@ -67,7 +61,7 @@ export async function discover(host: Host, request: DiscoverRequest, task: Task)
     task,
   );
   const discovery = truncated ? undefined : parseDiscovery(stdout);
-  if (discovery !== undefined) return redact(discovery, secrets);
+  if (discovery !== undefined) return discovery;
   throw new Failure({
     code: 'discovery_broke_off',
     subject: describeHost(host),
@@ -76,7 +70,7 @@ export async function discover(host: Host, request: DiscoverRequest, task: Task)
   });
 }
 
-const SIZES = { database: 3, sqlite: 2, container: 1, volume: 2, application: 2, unseen: 2 } as const;
+const SIZES = { sqlite: 2, container: 1, volume: 2, application: 2, unseen: 2 } as const;
 
 /** Undefined for an answer that has no end. */
 export function parseDiscovery(answer: string): Discovery | undefined {
@@ -88,10 +82,9 @@ export function parseDiscovery(answer: string): Discovery | undefined {
     if (kind === 'end') return { found, unseen };
     if (!Object.hasOwn(SIZES, kind)) return undefined;
     const size = SIZES[kind as keyof typeof SIZES];
-    const [one = '', two = '', three = ''] = words.slice(at + 1, at + 1 + size);
+    const [one = '', two = ''] = words.slice(at + 1, at + 1 + size);
     at += 1 + size;
-    if (kind === 'database') found.push({ kind, address: one, port: Number(two), name: three });
-    else if (kind === 'sqlite') found.push({ kind, path: one, bytes: Number(two) });
+    if (kind === 'sqlite') found.push({ kind, path: one, bytes: Number(two) });
     else if (kind === 'volume') found.push({ kind, name: one, path: two });
     else if (kind === 'application') found.push({ kind, name: one, path: two });
     else if (kind === 'container') found.push(...mountsOf(one));

@@ -2,31 +2,11 @@ import { privately } from './prelude';
 
 /**
  * What a host holds that somebody would miss. NUL-terminated fields, because a path may hold anything else:
- * `database WHERE PORT NAME`, `sqlite PATH BYTES`, `container JSON`, `volume NAME PATH`, `application NAME PATH`,
+ * `sqlite PATH BYTES`, `container JSON`, `volume NAME PATH`, `application NAME PATH`,
  * and `unseen WHAT WHY` for what could not be looked at, which is not the same as nothing.
  */
 export const DISCOVER = privately(`
 tell() { printf '%s\\0' "$@"; }
-
-databases() {
-  local k=$1 where=\${P[access.$1.address]-} port=\${P[access.$1.port]-5432} user=\${P[access.$1.runAs]-} list=(psql -X -A -t -q -w -d postgres) answer name
-  [ -z "$where" ] || list+=(-h "$where")
-  list+=(-p "$port")
-  [ -z "\${P[access.$k.user]-}" ] || list+=(-U "\${P[access.$k.user]}")
-  if [ -n "\${P[access.$k.password]-}" ]; then
-    local s=\${P[access.$k.password]}; s=\${s//'\\'/'\\\\'}
-    [ "$EUID" = 0 ] || user=
-    hide "*:*:*:*:\${s//:/'\\:'}" "$user"
-    export PGPASSFILE=/dev/fd/$REPLY
-  fi
-  export PGCONNECT_TIMEOUT=10
-  if ! answer=$(as "$user" "\${list[@]}" -c 'SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1' 2> "$private/errors"); then
-    reason "$private/errors"
-    tell unseen "the databases of PostgreSQL at \${where:-its socket}, port $port" "$REPLY"
-    return
-  fi
-  while IFS= read -r name; do [ -z "$name" ] || tell database "$where" "$port" "$name"; done <<< "$answer"
-}
 
 # Files by what they begin with, whatever they are called. A builtin reads, so that thousands a second can be looked at.
 sqlite_files() {
@@ -41,6 +21,24 @@ sqlite_files() {
   done < <(find "$folder" -xdev \\( -path '*/.git/objects' -o -path '*/node_modules' -o -path '*/overlay2' \\) -prune -o -type f -size +0 -print0 2>/dev/null)
 }
 
+# containers SOCKET: of one dockerd, and its volumes.
+containers() {
+  local line name path docker=(docker)
+  [ -z "$1" ] || docker+=(--host "unix://$1")
+  if ! "\${docker[@]}" ps --all --quiet --no-trunc > "$private/containers" 2> "$private/errors"; then
+    reason "$private/errors"; tell unseen "the containers and volumes of Docker\${1:+ at $1}" "$REPLY"
+    return
+  fi
+  while IFS= read -r line; do
+    # Never the whole of it: the environment holds secrets.
+    tell container "$("\${docker[@]}" inspect --format '{"name":{{json .Name}},"image":{{json .Config.Image}},"mounts":{{json .Mounts}}}' "$line" 2>/dev/null)"
+  done < "$private/containers"
+  while IFS= read -r name; do
+    [ -n "$name" ] || continue
+    path=$("\${docker[@]}" volume inspect --format '{{.Mountpoint}}' "$name" 2>/dev/null) && tell volume "$name" "$path"
+  done < <("\${docker[@]}" volume ls --quiet 2>/dev/null)
+}
+
 main() {
   read_plan
   if [ -z "$private" ]; then
@@ -48,27 +46,9 @@ main() {
     private=$(mktemp -d -- "$memory/selfhost-private.XXXXXXXX") || refuse "$memory cannot be written"
     trap 'rm -rf -- "$private"' EXIT
   fi
-  local k line name path
-  if [ "\${P[accesses]}" -gt 0 ]; then
-    if command -v psql > /dev/null; then
-      for ((k = 0; k < \${P[accesses]}; k++)); do (databases "$k"); done
-    else
-      tell unseen 'the databases of PostgreSQL' 'psql is not installed on this host'
-    fi
-  fi
-  if [ -n "\${P[docker]-}" ] && command -v docker > /dev/null; then
-    if docker ps --all --quiet --no-trunc > "$private/containers" 2> "$private/errors"; then
-      while IFS= read -r line; do
-        # Never the whole of it: the environment holds secrets.
-        tell container "$(docker inspect --format '{"name":{{json .Name}},"image":{{json .Config.Image}},"mounts":{{json .Mounts}}}' "$line" 2>/dev/null)"
-      done < "$private/containers"
-      while IFS= read -r name; do
-        [ -n "$name" ] || continue
-        path=$(docker volume inspect --format '{{.Mountpoint}}' "$name" 2>/dev/null) && tell volume "$name" "$path"
-      done < <(docker volume ls --quiet 2>/dev/null)
-    else
-      reason "$private/errors"; tell unseen 'the containers and volumes of Docker' "$REPLY"
-    fi
+  local k path
+  if command -v docker > /dev/null; then
+    for ((k = 0; k < \${P[sockets]}; k++)); do containers "\${P[socket.$k]-}"; done
   fi
   for path in /root/.n8n /home/*/.n8n; do [ ! -d "$path" ] || tell application n8n "$path"; done
   [ ! -d /var/lib/grafana ] || tell application grafana /var/lib/grafana

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { makeDatabaseImage } from '../../../../lab/database-image';
 import { run } from '../../../../lab/hosts/programs';
 import { until } from '../../../../lab/hosts/waiting';
+import { takeCoverage } from '../../../../lib/backup/coverage/coverage';
 import { expandSources } from '../../../../lib/backup/expand';
 import type { BackupPlan, Destination, Vault } from '../../../../lib/backup/plan';
 import type { BackupReport } from '../../../../lib/backup/report';
@@ -172,6 +173,31 @@ describeAsRoot('databases and volumes of containers', () => {
     );
     const { facts } = await needManifest(host, vault, backupOf('pg/immich'), destination, task);
     expect(facts).toMatchObject({ tables: [{ schema: 'public', table: 'photos', rows: 5000 }], preload: '' });
+  });
+
+  test('what of them is in no backup is told, each by its own server', async () => {
+    const { host } = machine.access;
+    const sources: BackupPlan['sources'] = [
+      { kind: 'postgres', name: 'pg/immich', database: 'immich', ...postgres() },
+      { kind: 'mysql', name: 'my/shop', database: 'shop', ...mysql() },
+      { kind: 'docker-volume', name: 'photos', volume: 'photos', dockerSocket: machine.docker.socket },
+    ];
+    await machine.docker.docker('volume', 'create', 'forgotten');
+    await askMysql('CREATE DATABASE wiki');
+    const request = { plan: plan('covered', sources), folders: [], buckets: [], ignore: [] };
+    const covered = await takeCoverage(host, request, task);
+    await machine.docker.docker('volume', 'rm', 'forgotten');
+    await askMysql('DROP DATABASE wiki');
+    const told = covered.map(({ what, state, sources: by }) => [what, state, by.join(' ')]);
+    expect(told.filter(([what]) => /^(database|volume (photos|forgotten)) /.test(what ?? ''))).toEqual([
+      ['database Odd Name (container pg)', 'in no backup', ''],
+      ['database wiki (container my)', 'in no backup', ''],
+      ['volume forgotten (no container uses it)', 'in no backup', ''],
+      ['database immich (container pg)', 'covered', 'pg/immich'],
+      ['database shop (container my)', 'covered', 'my/shop'],
+      ['volume photos (no container uses it)', 'covered', 'photos'],
+    ]);
+    expect(covered.filter(({ state }) => state === 'unknown')).toEqual([]);
   });
 
   test('they are drilled in a container of their own image, which is gone afterwards', async () => {

@@ -10,6 +10,7 @@ const { plan } = parseDescribed(
       { kind: 'postgres', name: 'postgres/immich', database: 'immich' },
       { kind: 'sqlite', name: 'forgejo', path: '/srv/forgejo/gitea.db' },
       { kind: 'directory', name: 'srv', path: '/srv' },
+      { kind: 'docker-volume', name: 'a volume', volume: 'backed-up' },
     ],
     destinations: [{ name: 'eva', remote: 'eva:x', provider: 'ovh' }],
   },
@@ -39,10 +40,18 @@ const bind = (path: string, RW = true) => ({
   Propagation: 'rprivate',
 });
 
+const database = (engine: 'mysql' | 'postgres', server: string, name: string) =>
+  ({ kind: 'database', engine, server, name }) as const;
+const DATABASES = [
+  database('postgres', 'port 5432', 'immich'),
+  database('postgres', 'port 5432', 'postgres'),
+  database('postgres', 'port 5433', 'immich'),
+  // Another server has one of the same name.
+  database('postgres', 'container pg', 'immich'),
+  database('mysql', 'port 5432', 'immich'),
+];
+
 const ANSWER = [
-  ['database', '', '5432', 'immich'],
-  ['database', '', '5432', 'postgres'],
-  ['database', '', '5433', 'immich'],
   [
     'container',
     container(
@@ -61,6 +70,7 @@ const ANSWER = [
   ],
   ['container', 'no JSON'],
   ['volume', 'n8n_data', '/var/lib/docker/volumes/n8n_data/_data'],
+  ['volume', 'backed-up', '/var/lib/docker/volumes/backed-up/_data'],
   ['volume', 'left-over', '/var/lib/docker/volumes/left-over/_data'],
   ['sqlite', '/srv/forgejo/gitea.db', '4096'],
   ['sqlite', '/srv/forgejo/queue\nof.db', '4096'],
@@ -75,13 +85,19 @@ const ANSWER = [
 test('what a host holds is judged by the plan, and what is in no backup comes first', () => {
   const discovery = parseDiscovery(ANSWER);
   expect(discovery).toBeDefined();
-  const covered = judgeCoverage(discovery ?? { found: [], unseen: [] }, {
-    plan,
-    buckets: ['s3:images', '/srv/more'],
-    ignore: ['left-over'],
-  });
+  const { found = [], unseen = [] } = discovery ?? {};
+  const covered = judgeCoverage(
+    { found: [...DATABASES, ...found], unseen },
+    {
+      plan,
+      buckets: ['s3:images', '/srv/more'],
+      ignore: ['left-over'],
+    },
+  );
   expect(covered.map(({ kind, what, state, sources }) => [state, kind, what, sources.join(' ')])).toEqual([
     ['in no backup', 'database', 'database immich (port 5433)', ''],
+    ['in no backup', 'database', 'database immich (container pg)', ''],
+    ['in no backup', 'database', 'database immich (port 5432)', ''],
     ['in no backup', 'volume', 'volume n8n_data of n8n', ''],
     ['in no backup', 'volume', 'volume grafana of grafana', ''],
     ['in no backup', 'application', 'n8n data in /root/.n8n', ''],
@@ -91,6 +107,7 @@ test('what a host holds is judged by the plan, and what is in no backup comes fi
     ['weak', 'sqlite', '/srv/forgejo/queue\nof.db', 'srv'],
     ['covered', 'database', 'database immich (port 5432)', 'postgres/immich'],
     ['covered', 'bind mount', '/srv/forgejo of forgejo', 'srv'],
+    ['covered', 'volume', 'volume backed-up (no container uses it)', 'a volume'],
     ['covered', 'sqlite', '/srv/forgejo/gitea.db', 'forgejo srv'],
     ['covered', 'bucket', '/srv/more', 'srv'],
     ['ignored', 'volume', 'volume left-over (no container uses it)', ''],
