@@ -169,7 +169,7 @@ function nothing(host: Host, why: string): Failure {
   return new Failure({
     code: 'backup_nothing_found',
     subject: `sources on ${describeHost(host)}`,
-    message: `What is to be backed up could not be listed on ${describeHost(host)}: ${why}`,
+    message: `What is to be backed up could not be listed on ${describeHost(host)}: ${why.replace(/\s+/g, ' ')}`,
     nextStep: 'Mend it, or name the sources one by one. Nothing was started.',
   });
 }

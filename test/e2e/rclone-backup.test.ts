@@ -344,7 +344,7 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
     expect(written).toMatchObject({ status: 'ok', sentence: expect.stringMatching(/^2 of 2 places have the kit/) });
     const record = JSON.stringify(written?.record);
     const files = await filesBelow(estate.pathOf('kits-one'));
-    const file = join(estate.pathOf('kits-one'), files.find((each) => each.endsWith(String(written?.kit))) ?? 'none');
+    const file = join(estate.pathOf('kits-one'), files.find((each) => each.endsWith('.age')) ?? 'none');
     const readMe = await runProgram([
       'sh',
       '-c',

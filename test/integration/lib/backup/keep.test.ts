@@ -199,7 +199,7 @@ describeAsRoot('what is kept of backups', () => {
       blind.flatMap(({ state, sentence }) => (state === 'unknown' && !/Docker/.test(sentence) ? [sentence] : [])),
     ).toEqual([
       expect.stringMatching(
-        /^the databases of PostgreSQL at .* could not be looked at: .*password authentication failed/,
+        /^the databases of PostgreSQL \(port \d+\) could not be looked at: .*password authentication failed/,
       ),
     ]);
   });
