@@ -5,6 +5,7 @@ import { realSurroundings, type Surroundings } from '../http/settings';
 import type { Task } from '../task';
 import type { InfisicalSettings } from './credential';
 import { explainInfisical, tokenRefused } from './explain';
+import { lastingSecretOf } from './login';
 import { sessionOf } from './session';
 
 /** Infisical's API with a login that renews itself. The functions of this folder take it. */
@@ -18,6 +19,7 @@ export interface InfisicalApi {
 export function infisicalApi(settings: InfisicalSettings, surroundings: Surroundings = realSurroundings): InfisicalApi {
   const session = sessionOf(settings, surroundings);
   const { login } = settings;
+  const lasting = lastingSecretOf(login);
   let last = '';
   const http = createHttpClient(
     {
@@ -29,7 +31,7 @@ export function infisicalApi(settings: InfisicalSettings, surroundings: Surround
         return { authorization: `Bearer ${last}` };
       },
       explain: explainInfisical,
-      secrets: [login.method === 'token' ? login.accessToken : login.clientSecret],
+      secrets: lasting === undefined ? [] : [lasting],
     },
     surroundings,
   );

@@ -1,14 +1,32 @@
 import { Failure } from '../failure';
+import type { AwsKeys } from './aws';
+
+interface InOrganization {
+  /** For an identity that logs in to a sub-organization. */
+  readonly organization?: string;
+}
+
+interface OfIdentity extends InOrganization {
+  readonly identityId: string;
+}
 
 export type InfisicalLogin =
-  | {
-      readonly method: 'universal';
-      readonly clientId: string;
-      readonly clientSecret: string;
-      /** For an identity that logs in to a sub-organization. */
-      readonly organization?: string;
-    }
-  | { readonly method: 'token'; readonly accessToken: string };
+  | (InOrganization & { readonly method: 'universal'; readonly clientId: string; readonly clientSecret: string })
+  | { readonly method: 'token'; readonly accessToken: string }
+  | (OfIdentity & {
+      readonly method: 'aws';
+      readonly region: string;
+      /** Without them: those of the machine that n8n runs on. */
+      readonly keys?: AwsKeys;
+    })
+  | (OfIdentity & { readonly method: 'ldap'; readonly username: string; readonly password: string })
+  | (OfIdentity & {
+      readonly method: 'kubernetes' | 'oidc' | 'jwt';
+      /** Without it: that of the file which the machine has for this. */
+      readonly jwt?: string;
+    })
+  /** The machine that n8n runs on says who it is. */
+  | (OfIdentity & { readonly method: 'gcp' | 'azure' });
 
 export interface InfisicalSettings {
   /** `https://secrets.example.org`, without /api */
@@ -47,21 +65,58 @@ function loginOf(
   text: (name: string) => string,
   required: (name: string, label: string) => string,
 ): InfisicalLogin {
+  const organization = text('organization');
+  const inside = organization === '' ? {} : { organization };
+  const identity = () => ({ identityId: required('identityId', 'Identity ID'), ...inside });
   switch (method) {
     case 'universal': {
-      const organization = text('organization');
-      return {
-        method,
-        clientId: required('clientId', 'Client ID'),
-        clientSecret: required('clientSecret', 'Client Secret'),
-        ...(organization !== '' && { organization }),
-      };
+      const [clientId, clientSecret] = [required('clientId', 'Client ID'), required('clientSecret', 'Client Secret')];
+      return { method, clientId, clientSecret, ...inside };
     }
     case 'token':
       return { method, accessToken: required('accessToken', 'Access Token') };
+    case 'aws': {
+      const region = required('region', 'AWS Region');
+      // It becomes part of a host name, here and at the server, which takes no other.
+      if (!/^[a-z0-9-]{1,20}$/.test(region)) {
+        throw invalid(`AWS Region of the Infisical credential is "${region}"`, 'Write it like eu-central-1.');
+      }
+      return { method, ...identity(), region, ...awsKeysOf(text) };
+    }
+    case 'ldap':
+      return {
+        ...{ method, ...identity() },
+        username: required('username', 'User Name'),
+        password: required('password', 'Password'),
+      };
+    case 'kubernetes':
+    case 'oidc':
+    case 'jwt': {
+      const jwt = text('jwt');
+      return { method, ...identity(), ...(jwt !== '' && { jwt }) };
+    }
+    case 'gcp':
+    case 'azure':
+      return { method, ...identity() };
     default:
-      throw invalid(`Log In With of the Infisical credential is "${method}"`, 'Choose Universal Auth or Access Token.');
+      throw invalid(`Log In With of the Infisical credential is "${method}"`, 'Choose one of its list.');
   }
+}
+
+function awsKeysOf(text: (name: string) => string): { readonly keys?: AwsKeys } {
+  const [accessKeyId, secretAccessKey, sessionToken] = [
+    text('accessKeyId'),
+    text('secretAccessKey'),
+    text('sessionToken'),
+  ];
+  if (accessKeyId === '' && secretAccessKey === '') return {};
+  if (accessKeyId === '' || secretAccessKey === '') {
+    throw invalid(
+      'Of Access Key ID and Secret Access Key of the Infisical credential one is empty',
+      'Fill in both, or neither: then the role of the machine that n8n runs on is used.',
+    );
+  }
+  return { keys: { accessKeyId, secretAccessKey, ...(sessionToken !== '' && { sessionToken }) } };
 }
 
 function invalid(message: string, nextStep: string): Failure {

@@ -15,7 +15,8 @@ export function explainInfisical(body: unknown, status: number): Explanation | u
     return {
       ...said,
       code: tokenRefused,
-      nextStep: 'Check client ID and client secret in the credential, and that the machine identity still exists.',
+      nextStep:
+        'Check the login in the credential, and that the machine identity still exists and may log in this way.',
     };
   }
   if (status === 403) {

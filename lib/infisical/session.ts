@@ -6,7 +6,8 @@ import { SealedText } from '../secrets/sealed';
 import { cancelled, type Task } from '../task';
 import { read } from './answer';
 import type { InfisicalSettings } from './credential';
-import { explainInfisical, tokenRefused } from './explain';
+import { explainInfisical } from './explain';
+import { loginRequestOf, type LoginWithRequest } from './login';
 
 interface Token {
   readonly text: SealedText;
@@ -37,7 +38,7 @@ export function sessionOf(settings: InfisicalSettings, surroundings: Surrounding
   const key = createHash('sha256').update(JSON.stringify(settings)).digest('hex');
   const known = sessions.get(key);
   if (known !== undefined) return known;
-  const session = universalAuth(settings, login, surroundings);
+  const session = sessionWith(settings, login, surroundings);
   sessions.set(key, session);
   return session;
 }
@@ -47,11 +48,7 @@ export function forgetSessions(): void {
   sessions.clear();
 }
 
-function universalAuth(
-  settings: InfisicalSettings,
-  login: Extract<InfisicalSettings['login'], { method: 'universal' }>,
-  surroundings: Surroundings,
-): Session {
+function sessionWith(settings: InfisicalSettings, login: LoginWithRequest, surroundings: Surroundings): Session {
   const { now } = surroundings;
   let current: Token | undefined;
   let underway: Promise<Token> | undefined;
@@ -85,16 +82,10 @@ function universalAuth(
     };
   };
 
-  const logIn = () =>
-    ask(
-      '/api/v1/auth/universal-auth/login',
-      {
-        clientId: login.clientId,
-        clientSecret: login.clientSecret,
-        ...(login.organization !== undefined && { subOrganizationName: login.organization }),
-      },
-      login.clientSecret,
-    );
+  const logIn = async () => {
+    const { address, json, hidden } = await loginRequestOf(settings, login, surroundings);
+    return ask(address, json, hidden);
+  };
 
   /** A renewed token lives on without another login; where the server will not, a login makes a new one. */
   const renew = async (old: Token): Promise<Token> => {
@@ -136,7 +127,12 @@ function universalAuth(
 /** A refused login is another thing than a refused token: trying again would only lock the identity out. */
 function explainLogin(body: unknown, status: number): Explanation | undefined {
   const explained = explainInfisical(body, status);
-  return explained?.code === tokenRefused ? { ...explained, code: 'infisical_login_refused' } : explained;
+  if (explained?.code === undefined) return explained;
+  return {
+    ...explained,
+    code: 'infisical_login_refused',
+    nextStep: 'Check the login in the credential, and that the machine identity still exists and may log in this way.',
+  };
 }
 
 function unlessStopped<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {

@@ -1,6 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 import { type InfisicalApi, infisicalApi } from '../../lib/infisical/api';
 import { parseInfisicalCredential } from '../../lib/infisical/credential';
+import { keySecretOf } from '../../lib/infisical/login';
 import { boxKey } from '../../lib/secrets/box';
 
 /** An execution or a trigger, as far as credentials go. */
@@ -30,7 +31,7 @@ export async function infisicalOf(execute: SecretsAsker, itemIndex: number): Pro
   const known = ofExecution.get(key) ?? {
     api: infisicalApi(settings),
     readOnly,
-    boxKey: (purpose: string) => boxKey(login.method === 'token' ? login.accessToken : login.clientSecret, purpose),
+    boxKey: (purpose: string) => boxKey(keySecretOf(login), purpose),
   };
   ofExecution.set(key, known);
   return known;

@@ -1,12 +1,14 @@
 import type { Asked, Reply, Route } from '../http';
+import { loginRoutes, type WayIn } from './logins';
 import { Refusal } from './refusal';
 import { bodyOf, newToken, type State, textOf } from './state';
 
-export function accessRoutes(state: State): readonly Route[] {
+export function accessRoutes(state: State, ways: readonly WayIn[]): readonly Route[] {
   const base = '/api/v1/auth';
   return [
     { method: 'POST', template: `${base}/universal-auth/login`, handle: (asked) => login(state, asked) },
     { method: 'POST', template: `${base}/token/renew`, handle: (asked) => renew(state, asked) },
+    ...loginRoutes(state, ways, (token) => answer(state, token)),
   ];
 }
 

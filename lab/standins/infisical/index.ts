@@ -4,6 +4,7 @@ import { type Fault, type Seen, startStandIn } from '../http';
 import { accessRoutes } from './access';
 import { kmsRoutes } from './kms';
 import { leaseRoutes } from './leases';
+import type { Way, WayIn } from './logins';
 import { newProject, projectRoutes } from './projects';
 import { notFound, Refusal, refused } from './refusal';
 import { secretRoutes } from './secrets';
@@ -29,6 +30,8 @@ export interface InfisicalStandIn {
   readonly url: string;
   readonly addProject: (name: string, slug?: string) => Project;
   readonly addIdentity: (identity?: Partial<Pick<Identity, 'blind' | 'readOnly' | 'projects'>>) => Identity;
+  /** Another way for it to log in. */
+  readonly letIn: (identity: Identity, way: Way) => void;
   /** As if somebody had made it in the web page. `/immich` is made when it is missing. */
   readonly put: (
     project: Project,
@@ -73,6 +76,7 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
     sql: settings.sql,
   };
   const keys = new Map<string, Buffer>();
+  const ways: WayIn[] = [];
   let window = { begun: state.now(), requests: 0 };
   const limited = (): Readonly<Record<string, string>> => {
     const limit = settings.requestsPerMinute;
@@ -95,7 +99,7 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
   };
   const server = await startStandIn({
     routes: [
-      ...accessRoutes(state),
+      ...accessRoutes(state, ways),
       ...secretRoutes(state),
       ...projectRoutes(state),
       ...leaseRoutes(state),
@@ -144,6 +148,7 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
       state.identities.set(made.clientId, made);
       return made;
     },
+    letIn: (identity, way) => void ways.push({ identity, way }),
     put: (project, environment, path, secrets) => {
       const folder = folderOf(project, environment, path);
       for (const [key, value] of Object.entries(secrets)) {
@@ -178,7 +183,7 @@ export async function startInfisical(settings: InfisicalStandInSettings = {}): P
     approvals: state.approvals,
     leasedPasswords: state.leasedPasswords,
     dropTokens: () => state.tokens.clear(),
-    logins: () => server.seen.filter(({ url }) => url.endsWith('/universal-auth/login')).length,
+    logins: () => server.seen.filter(({ url }) => url.endsWith('-auth/login')).length,
     seen: server.seen,
     fail: server.fail,
     forget: server.forget,

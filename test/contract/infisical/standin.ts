@@ -12,6 +12,11 @@ function description(name: string): unknown {
 
 export const contract: Contract = contractOf(description('infisical'), description('infisical-more'));
 
+/** Of the logins beside Universal Auth, which have a test file of their own. */
+export const loginContract: Contract = contractOf(description('infisical-logins'));
+
+const describing = (url: string) => (/\/auth\/(?!universal)[a-z]+-auth\//.test(url) ? loginContract : contract);
+
 const open: (() => unknown)[] = [];
 
 /** A stand-in of which every request and answer is held to the description. */
@@ -19,8 +24,8 @@ export async function infisical(settings: InfisicalStandInSettings = {}): Promis
   const standIn = await startInfisical({
     ...settings,
     onExchange: (request, answer) => {
-      if (answer === undefined) contract.checkRequest(request);
-      else contract.check(request, answer);
+      if (answer === undefined) describing(request.url).checkRequest(request);
+      else describing(request.url).check(request, answer);
     },
   });
   open.push(standIn.close);
@@ -63,7 +68,7 @@ export function clientOf(
 export async function closeAndKeepContract(): Promise<void> {
   for (const close of open.splice(0).reverse()) await close();
   forgetSessions();
-  const violations = [...contract.violations];
-  contract.forget();
+  const violations = [contract, loginContract].flatMap(({ violations: some }) => [...some]);
+  for (const one of [contract, loginContract]) one.forget();
   expect(violations).toEqual([]);
 }
