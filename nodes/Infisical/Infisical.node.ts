@@ -1,7 +1,11 @@
 import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
+import { approvalDesk } from '../shared/approvals';
+import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { fileOperations } from './actions/file.operations';
 import { kmsOperations } from './actions/kms.operations';
 import { leaseOperations } from './actions/lease.operations';
@@ -44,6 +48,7 @@ export const Infisical = actionNode<InfisicalContext>({
         },
       },
     },
+    ...controlCredentials,
   ],
   resources: [
     resource({ name: 'environment', label: 'Environment', operations: environmentOperations }),
@@ -55,6 +60,15 @@ export const Infisical = actionNode<InfisicalContext>({
     resource({ name: 'rotation', label: 'Rotation', operations: rotationOperations }),
     resource({ name: 'secret', label: 'Secret', operations: [...secretReads, ...secretChanges] }),
   ],
-  methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
+  methods: {
+    credentialTest: {
+      hostCredentialTest,
+      infisicalCredentialTest,
+      planKeyCredentialTest,
+      secretsCredentialTest,
+      stateCredentialTest,
+    },
+  },
+  approvals: approvalDesk,
   context: infisicalContext,
 });

@@ -48,6 +48,7 @@ export const kmsOperations = [
       'Decrypts what was encrypted, and writes it to a file on a host for its owner only: the text never enters an item',
     effect: 'changes',
     dryRun: true,
+    needsApproval: true,
     input: {
       keyId,
       ciphertext: text({ label: 'Ciphertext', required: true, description: 'Base64, as Encrypt gave it' }),
