@@ -7,8 +7,9 @@ import { readDocker, renderDocker } from './docker';
 import { renderDotenv } from './dotenv';
 import type { Entry } from './entry';
 import { readShell, renderShell } from './shell';
+import { readSystemd, renderSystemd } from './systemd';
 
-export type Format = 'dotenv' | 'compose' | 'docker' | 'shell' | 'json' | 'yaml';
+export type Format = 'dotenv' | 'compose' | 'docker' | 'shell' | 'systemd' | 'json' | 'yaml';
 
 export const FORMATS: Readonly<Record<Format, string>> = {
   compose: 'Docker Compose',
@@ -16,6 +17,7 @@ export const FORMATS: Readonly<Record<Format, string>> = {
   dotenv: 'Dotenv',
   json: 'JSON',
   shell: 'Shell',
+  systemd: 'Systemd Environment File',
   yaml: 'YAML',
 };
 
@@ -25,6 +27,7 @@ const renderers: Readonly<Record<Format, (entries: readonly Entry[]) => string>>
   dotenv: renderDotenv,
   json: renderJson,
   shell: renderShell,
+  systemd: renderSystemd,
   yaml: renderYaml,
 };
 
@@ -37,6 +40,7 @@ const readers: Readonly<Record<Format, (text: string) => Map<string, string> | u
   },
   json: readJson,
   shell: readShell,
+  systemd: readSystemd,
   yaml: readYaml,
 };
 

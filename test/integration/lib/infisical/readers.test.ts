@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installN8n } from '../../../../lab/n8n/install';
 import { run } from '../../../../lab/hosts/programs';
+import { startSystemdHost } from '../../../../lab/hosts/systemd-host';
 import { isFailure } from '../../../../lib/failure';
 import { runCommand } from '../../../../lib/host/run';
+import { closeSessions } from '../../../../lib/host/sessions';
 import { type Format, render } from '../../../../lib/infisical/render';
 import type { Entry } from '../../../../lib/infisical/render/entry';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
+import { access } from '../host/lab-access';
 import { type DockerMachine, startDockerMachine } from '../../../shared/docker-machine';
 
 jest.setTimeout(60_000);
@@ -68,7 +71,7 @@ function differences(found: Readonly<Record<string, string>>, expected: Readonly
 }
 
 /** So many of each format were held on the day this was written: a format must not come to refuse what it held. */
-const heldAtLeast = { compose: 2500, docker: 2200, dotenv: 2300, shell: 2500 };
+const heldAtLeast = { compose: 2500, docker: 2200, dotenv: 2300, shell: 2500, systemd: 2300 };
 
 test('the dotenv library that n8n has reads every character back', async () => {
   const { modules } = await installN8n();
@@ -90,6 +93,25 @@ test('bash reads every character back', async () => {
   const environment = environmentIn(Buffer.from(printed, 'base64').toString());
   expect(differences(environment, expected)).toEqual([]);
   expect(Object.keys(expected).length).toBeGreaterThan(heldAtLeast.shell);
+});
+
+describeAsRoot('a service of systemd', () => {
+  test('has every character in its environment', async () => {
+    const machine = await startSystemdHost({ name: 'bruno' });
+    try {
+      const { text, expected } = fileOf('systemd');
+      await writeFile(join(machine.root, 'etc/every.env'), text, { mode: 0o600 });
+      const unit = ['--quiet', '--wait', '--pipe', '--property=EnvironmentFile=/etc/every.env'];
+      // Encoded there, so that nothing on the way can change it; of the size a command line may have, by standard input.
+      const argv = ['systemd-run', ...unit, '--', '/bin/sh', '-c', '/usr/bin/env -0 | /usr/bin/base64 -w 0'] as const;
+      const { stdout } = await runCommand(access(machine), { argv }, { maxOutputBytes: 8 << 20 }, quietTask());
+      expect(differences(environmentIn(Buffer.from(stdout, 'base64').toString()), expected)).toEqual([]);
+      expect(Object.keys(expected).length).toBeGreaterThan(heldAtLeast.systemd);
+    } finally {
+      await closeSessions();
+      await machine.stop();
+    }
+  });
 });
 
 describeAsRoot('Docker', () => {

@@ -88,6 +88,33 @@ test.each(['bash', 'sh'])('%s reads back every shell file that is written', (she
   roundTrips('shell', (text) => sourced(shell, text), 60);
 });
 
+test('an environment file comes back by the rules of systemd', () => {
+  roundTrips('systemd', systemdRules);
+});
+
+/** The states of systemd's parser as far as such files reach them, independent of our own reader. */
+function systemdRules(text: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (let at = 0; at < text.length;) {
+    const equals = text.indexOf('=', at);
+    let value = '';
+    let position = equals + 2;
+    expect(text[equals + 1]).toBe('"');
+    for (; text[position] !== '"'; position += 1) {
+      if (text[position] !== '\\') value += text[position] ?? '';
+      else {
+        position += 1;
+        const escaped = text[position] ?? '';
+        if (escaped !== '\n') value += /["\\`$]/.test(escaped) ? escaped : `\\${escaped}`;
+      }
+    }
+    expect(text[position + 1]).toBe('\n');
+    found[text.slice(at, equals)] = value;
+    at = position + 2;
+  }
+  return found;
+}
+
 test('JSON comes back', () => {
   roundTrips('json', (text) => JSON.parse(text) as Record<string, string>);
 });
