@@ -3,13 +3,20 @@ import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from '
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeAuthority } from './certificates';
 import { findProgram, isRoot, run } from './hosts/programs';
 import { until } from './hosts/waiting';
 import { freePort } from './ports';
 
 export interface MailServer {
+  /** In plain, and with STARTTLS. */
   readonly smtpPort: number;
   readonly imapPort: number;
+  /** With TLS from the first byte. */
+  readonly smtpsPort: number;
+  readonly imapsPort: number;
+  /** Who signed their certificate, as PEM. */
+  readonly authority: string;
   readonly user: string;
   readonly password: string;
   readonly address: string;
@@ -20,7 +27,7 @@ export interface MailServer {
   readonly stop: () => Promise<void>;
 }
 
-/** A real Exim that delivers to a Maildir, and a real Dovecot that shows it. Needs root. */
+/** A real Exim that delivers to a Maildir, and a real Dovecot that shows it. A login to send needs TLS. Needs root. */
 export async function startMail(): Promise<MailServer> {
   const [exim, dovecot] = [await findProgram('exim4'), await findProgram('dovecot')];
   if (exim === undefined || dovecot === undefined) throw new Error('exim4-daemon-light or dovecot-imapd is missing');
@@ -33,8 +40,18 @@ export async function startMail(): Promise<MailServer> {
     await mkdir(join(folder, name));
     await chown(join(folder, name), mail.uid, mail.gid);
   }
-  const [smtpPort, imapPort] = [await freePort(), await freePort()];
+  const [smtpPort, imapPort, smtpsPort, imapsPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const [user, password] = ['probe', 'letters "and" spaces'];
+  const authority = await makeAuthority(folder);
+  const { files } = await authority.sign('server', '127.0.0.1');
+  await writeFile(join(folder, 'password'), password, { mode: 0o600 });
+  // Exim reads them as the user it becomes.
+  for (const file of [...files, join(folder, 'password')]) await chown(file, mail.uid, mail.gid);
   const held = join(folder, 'held');
   await writeFile(
     join(folder, 'exim.conf'),
@@ -45,7 +62,11 @@ log_file_path = ${folder}/log/%slog
 pid_file_path = ${folder}/spool/pid
 primary_hostname = mail.example.test
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = ${smtpPort}
+daemon_smtp_ports = ${smtpPort} : ${smtpsPort}
+tls_on_connect_ports = ${smtpsPort}
+tls_advertise_hosts = *
+tls_certificate = ${files[0]}
+tls_privatekey = ${files[1]}
 acl_smtp_rcpt = rcpt
 never_users =
 begin acl
@@ -63,6 +84,13 @@ maildir:
   maildir_format
   user = mail
   group = mail
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_advertise_condition = \${if def:tls_in_cipher}
+  server_condition = \${if and{{eq{$auth2}{${user}}}{eq{$auth3}{\${readfile{${folder}/password}{}}}}}}
 `,
   );
   await writeFile(
@@ -72,7 +100,9 @@ state_dir = ${folder}/state
 log_path = ${folder}/log/dovecot
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <${files[0]}
+ssl_key = <${files[1]}
 disable_plaintext_auth = no
 mail_location = maildir:${folder}/maildir
 first_valid_uid = 1
@@ -83,7 +113,8 @@ service imap-login {
     port = ${imapPort}
   }
   inet_listener imaps {
-    port = 0
+    port = ${imapsPort}
+    ssl = yes
   }
 }
 passdb {
@@ -129,7 +160,19 @@ userdb {
     const files = await readdir(join(folder, 'maildir', 'new')).catch(() => []);
     return Promise.all(files.map((file) => readFile(join(folder, 'maildir', 'new', file), 'utf8')));
   };
-  return { smtpPort, imapPort, user, password, address: 'probe@example.test', letters, holdLetters, stop };
+  return {
+    smtpPort,
+    imapPort,
+    smtpsPort,
+    imapsPort,
+    authority: authority.pem,
+    user,
+    password,
+    address: 'probe@example.test',
+    letters,
+    holdLetters,
+    stop,
+  };
 }
 
 function greets(port: number): Promise<boolean> {

@@ -1,96 +1,30 @@
-import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { addressOf, overStream, secretsOf, type Kind, type Secrets } from '../kind';
 import type { Address } from '../vantage';
-import { readBytes } from './lines';
+import { greetingOf, logIn, type MysqlLogin } from './mysql-login';
+import { errorText, frame, packet } from './mysql-packet';
 import { Wrong, type StreamProbe } from './probe';
 
 export interface MysqlTarget extends Address {
-  readonly login?: { readonly user: string; readonly password: string };
+  readonly login?: MysqlLogin;
   /** It must take changes. */
   readonly writable: boolean;
 }
-
-const PROTOCOL_41 = 0x0200;
-const SECURE_CONNECTION = 0x8000;
-const PLUGIN_AUTH = 0x80000;
-const NATIVE = 'mysql_native_password';
 
 /** MySQL or MariaDB greets; with a login it lets in, answers a question, and takes changes. */
 export const mysql: StreamProbe<MysqlTarget> = {
   kind: 'mysql',
   talk: async (stream, { login, writable }) => {
-    const greeting = await packet(stream);
-    if (greeting.body[0] === 0xff) throw new Wrong(`it refuses: ${errorText(greeting.body)}`);
-    if (greeting.body[0] !== 10) throw new Wrong('what listens there is no MySQL');
-    const end = greeting.body.indexOf(0, 1);
-    const version = greeting.body.toString('latin1', 1, end).slice(0, 60);
+    const greeting = await greetingOf(stream);
+    const { version } = greeting;
     if (login === undefined) return `it greets, version ${version}`;
-    await logIn(stream, login, saltOf(greeting.body, end), greeting.sequence);
-    const answer = await question(stream, 'SELECT @@global.read_only');
-    stream.write(frame(0, Buffer.from([1])));
+    const line = await logIn(stream, greeting, login);
+    const answer = await question(line, 'SELECT @@global.read_only');
+    line.write(frame(0, Buffer.from([1])));
     if (writable && answer !== '0') throw new Wrong('it lets in, and is read-only');
     return `it answers, version ${version}`;
   },
 };
-
-interface Packet {
-  readonly sequence: number;
-  readonly body: Buffer;
-}
-
-async function packet(stream: Duplex): Promise<Packet> {
-  const head = await readBytes(stream, 4);
-  const length = head.readUIntLE(0, 3);
-  if (length > 65_536) throw new Wrong('what listens there is no MySQL');
-  return { sequence: head[3] ?? 0, body: await readBytes(stream, length) };
-}
-
-function frame(sequence: number, body: Buffer): Buffer {
-  const head = Buffer.alloc(4);
-  head.writeUIntLE(body.length, 0, 3);
-  head[3] = sequence;
-  return Buffer.concat([head, body]);
-}
-
-/** Eight bytes behind the version and the thread, and twelve behind the capabilities. */
-function saltOf(greeting: Buffer, end: number): Buffer {
-  const first = end + 5;
-  return Buffer.concat([greeting.subarray(first, first + 8), greeting.subarray(first + 27, first + 39)]);
-}
-
-async function logIn(
-  stream: Duplex,
-  { user, password }: { readonly user: string; readonly password: string },
-  salt: Buffer,
-  sequence: number,
-): Promise<void> {
-  const head = Buffer.alloc(32);
-  head.writeUInt32LE(PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH, 0);
-  head.writeUInt32LE(65_536, 4);
-  head[8] = 45;
-  const proof = scramble(password, salt);
-  const body = [head, Buffer.from(`${user}\0`), Buffer.from([proof.length]), proof, Buffer.from(`${NATIVE}\0`)];
-  stream.write(frame(sequence + 1, Buffer.concat(body)));
-  let answer = await packet(stream);
-  if (answer.body[0] === 0xfe) {
-    // Another way to log in, or the same with another salt.
-    const named = answer.body.indexOf(0, 1);
-    const wanted = answer.body.toString('latin1', 1, named);
-    if (wanted !== NATIVE) throw new Wrong(`it asks for a login by ${wanted.slice(0, 40)}, which is not known here`);
-    stream.write(frame(answer.sequence + 1, scramble(password, answer.body.subarray(named + 1, named + 21))));
-    answer = await packet(stream);
-  }
-  if (answer.body[0] !== 0) throw new Wrong(`it refuses the login: ${errorText(answer.body)}`);
-}
-
-function scramble(password: string, salt: Buffer): Buffer {
-  if (password === '') return Buffer.alloc(0);
-  const sha1 = (...parts: readonly Buffer[]) => createHash('sha1').update(Buffer.concat(parts)).digest();
-  const once = sha1(Buffer.from(password));
-  const mask = sha1(salt, sha1(once));
-  return Buffer.from(once.map((byte, index) => byte ^ (mask[index] ?? 0)));
-}
 
 /** The only column of the only row. */
 async function question(stream: Duplex, text: string): Promise<string> {
@@ -108,23 +42,35 @@ async function question(stream: Duplex, text: string): Promise<string> {
   return values[0] ?? '';
 }
 
-function errorText(body: Buffer): string {
-  const text = body.toString('utf8', 3).replace(/^#[0-9A-Z]{5}/, '');
-  return text.slice(0, 160);
-}
+const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/;
 
 export const mysqlKind: Kind = overStream(mysql, (fields) => {
   const address = addressOf(fields, 3306);
   const user = fields.text('user');
   const secrets = secretsOf(fields, 'password');
   const writable = fields.flag('writable') ?? false;
+  const encryption = fields.text('encryption') ?? 'none';
+  if (encryption !== 'none' && encryption !== 'tls') throw fields.refuse('encryption', 'is not none or tls');
+  const authority = fields.text('authority');
+  const serverName = fields.text('serverName') ?? address.host;
+  const written = fields.text('serverKey');
+  if (written !== undefined && written !== 'ask' && !written.includes('-----BEGIN')) {
+    throw fields.refuse('serverKey', 'is neither a key in PEM nor "ask"');
+  }
+  // On the way to itself nobody stands in between, who could hand out a key of their own.
+  const serverKey = written ?? (LOOPBACK.test(address.host) ? 'ask' : undefined);
   if (user === undefined && (writable || fields.has('password'))) throw fields.refuse('user', 'is missing');
+  const way = {
+    ...{ encrypted: encryption === 'tls', serverName },
+    ...(authority !== undefined && { authority }),
+    ...(serverKey !== undefined && { serverKey }),
+  };
   return {
     secrets,
     target: ({ password = '' }: Secrets) => ({
       ...address,
       writable,
-      ...(user !== undefined && { login: { user, password } }),
+      ...(user !== undefined && { login: { user, password, ...way } }),
     }),
   };
 });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
 
@@ -7,7 +8,9 @@ const ADVICE = /; if the root CA is installed locally.*$/;
 /** A TLS connection over the stream, after its handshake; a certificate that is not in order is an error. */
 export function secure(stream: Duplex, serverName: string, authority: string | undefined): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const line = connect({ socket: stream, servername: serverName, ca: authority, rejectUnauthorized: true });
+    // An address is checked like a name, and is not to be sent as one.
+    const name = isIP(serverName) === 0 ? { servername: serverName } : { host: serverName };
+    const line = connect({ socket: stream, ...name, ca: authority, rejectUnauthorized: true });
     // Stays for good, so that an error after the handshake has a listener too.
     line.on('error', (error: Error) => {
       reject(new Error(error.message.replace(ADVICE, ''), { cause: error }));

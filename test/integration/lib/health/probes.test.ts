@@ -6,6 +6,7 @@ import { startMariadb, type MariadbServer } from '../../../../lab/mariadb';
 import { startRedis } from '../../../../lab/n8n/services';
 import { startPostgres, type PostgresServer } from '../../../../lab/postgres';
 import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
+import { until } from '../../../../lab/hosts/waiting';
 import { checkNow } from '../../../../lib/health/check-now';
 import { parseTargets, USUAL_DEFAULTS } from '../../../../lib/health/target';
 import { closeSessions } from '../../../../lib/host/sessions';
@@ -143,6 +144,49 @@ describeAsRoot('a real Exim and a real Dovecot', () => {
   test('carry a letter round, and it is taken away again', async () => {
     expect(await found('mail', trip())).toMatch(/^ok: its letter arrived after \d+\.\d s$/);
     expect(await found('mail', trip())).toMatch(/^ok: its letter arrived after \d+\.\d s$/);
+  });
+
+  /** Each as it is usual for its port. */
+  const servers = (encryption: 'starttls' | 'tls', changes: object = {}) => {
+    const by = { host: '127.0.0.1', encryption, authority: mail.authority, ...changes };
+    const login = { user: mail.user, password: 'credential:MAIL' };
+    const [smtp, imap] = encryption === 'tls' ? [mail.smtpsPort, mail.imapsPort] : [mail.smtpPort, mail.imapPort];
+    return { smtp: { ...by, port: smtp, ...login }, imap: { ...by, port: imap, ...login } };
+  };
+
+  test.each(['starttls', 'tls'] as const)(
+    'by %s they greet, and carry a letter round with a login',
+    async (encryption) => {
+      const { smtp, imap } = servers(encryption);
+      const without = ({ user: _, password: __, ...server }: typeof smtp) => server;
+      expect(await found('smtp', without(smtp))).toMatch(/^ok: 220 mail.example.test ESMTP/);
+      expect(await found('imap', without(imap))).toMatch(/^ok: OK \[CAPABILITY /);
+      expect(await found('mail', trip({ smtp, imap }))).toMatch(/^ok: its letter arrived after \d+\.\d s$/);
+      // Taken away again.
+      expect(await mail.letters()).toEqual([]);
+    },
+  );
+
+  test.each(['starttls', 'tls'] as const)(
+    'by %s nothing is sent to whoever has no certificate for the name',
+    async (encryption) => {
+      const { smtp, imap } = servers(encryption, { serverName: 'elsewhere.test' });
+      expect(await found('mail', trip({ smtp, imap }))).toMatch(/^wrong: Hostname\/IP does not match/);
+      expect(await found('mail', trip(servers(encryption, { authority: undefined })))).toMatch(/^wrong: .*certificate/);
+      expect(await mail.letters()).toEqual([]);
+      const right = servers(encryption);
+      expect(await found('mail', trip({ smtp: right.smtp, imap }))).toMatch(/^wrong: Hostname\/IP does not match/);
+      const lies = async () => ((await mail.letters()).length > 0 ? true : undefined);
+      await until('the letter that nobody fetched is there', 20_000, lies);
+      expect(await found('mail', trip(right))).toMatch(/^ok: /);
+    },
+  );
+
+  test('a login to send that is refused is told, without the password', async () => {
+    secrets['credential:WRONG'] = 'planted-wrong';
+    const { smtp, imap } = servers('starttls');
+    const says = await found('mail', trip({ smtp: { ...smtp, password: 'credential:WRONG' }, imap }));
+    expect(says).toBe('wrong: it refuses the login to send');
   });
 
   test('a letter that is refused, a login that is refused and a letter that lies in a queue are told apart', async () => {
