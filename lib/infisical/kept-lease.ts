@@ -31,7 +31,6 @@ export async function keepLease(
 ): Promise<KeptLease> {
   const began = performance.now();
   const lease = await createLease(api, place, dynamicSecret, `${ttlSeconds}s`, task);
-  hold(lease.id, lease.credentials);
   const stop = new AbortController();
   const keeping: Task = { ...task, signal: stop.signal };
   const halfMs = (ttlSeconds * 1000) / 2;
@@ -49,6 +48,7 @@ export async function keepLease(
     })();
     return ended;
   };
+  hold(lease.id, { values: lease.credentials, owner: task.owner, end });
   const next = (afterMs: number) => {
     timer = setTimeout(() => void renew(), Math.max(afterMs, 0));
     timer.unref();

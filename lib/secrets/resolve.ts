@@ -13,6 +13,8 @@ export type Lookup<Source extends SecretReference['source']> = (reference: From<
 export interface SecretSources {
   readonly credential?: NamedSecrets | undefined;
   readonly infisical?: Lookup<'infisical'> | undefined;
+  /** Has a held login ended with the execution that this node is part of. */
+  readonly endWith?: ((lease: string, end: () => Promise<void>) => void) | undefined;
 }
 
 /** The value behind a reference. Only the operation that uses it asks for it, and hands it on by standard input. */
@@ -22,7 +24,7 @@ export async function resolveReference(text: string, sources: SecretSources, tas
     case 'credential':
       return resolveSecret(reference, sources.credential);
     case 'lease':
-      return heldValue(reference.lease, reference.name);
+      return heldValue(reference.lease, reference.name, { owner: task.owner, endWith: sources.endWith });
     case 'infisical':
       if (sources.infisical !== undefined) return sources.infisical(reference, task);
       throw new Failure({

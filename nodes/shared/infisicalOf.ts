@@ -5,9 +5,10 @@ import { keySecretOf } from '../../lib/infisical/login';
 import { boxKey } from '../../lib/secrets/box';
 
 /** An execution or a trigger, as far as credentials go. */
-export type SecretsAsker = Pick<IExecuteFunctions, 'getNode'> & {
-  getCredentials(type: string, itemIndex?: number): Promise<Readonly<Record<string, unknown>>>;
-};
+export type SecretsAsker = Pick<IExecuteFunctions, 'getNode'> &
+  Partial<Pick<IExecuteFunctions, 'onExecutionFinish' | 'logger'>> & {
+    getCredentials(type: string, itemIndex?: number): Promise<Readonly<Record<string, unknown>>>;
+  };
 
 export interface InfisicalOfNode {
   readonly api: InfisicalApi;

@@ -1,3 +1,4 @@
+import { messageOf } from '../../lib/failure';
 import { infisicalLookup } from '../../lib/infisical/lookup';
 import { parseNamedSecrets } from '../../lib/secrets/named-secrets';
 import type { SecretSources } from '../../lib/secrets/resolve';
@@ -14,6 +15,23 @@ export async function secretSourcesOf(execute: SecretsAsker, itemIndex: number):
   return {
     credential: await namedSecrets(execute, itemIndex),
     infisical: infisical && infisicalLookup(infisical.api),
+    endWith: endWith(execute),
+  };
+}
+
+/** Leases that end with this run of this node's execution already. */
+const ending = new WeakMap<object, Set<string>>();
+
+function endWith(execute: SecretsAsker): SecretSources['endWith'] {
+  if (execute.onExecutionFinish === undefined) return undefined;
+  return (lease, end) => {
+    const known = ending.get(execute) ?? new Set<string>();
+    ending.set(execute, known);
+    if (known.has(lease)) return;
+    known.add(lease);
+    execute.onExecutionFinish?.(() =>
+      end().catch((error: unknown) => execute.logger?.error(`${execute.getNode().name}: ${messageOf(error)}`)),
+    );
   };
 }
 

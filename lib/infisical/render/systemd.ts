@@ -14,7 +14,7 @@ export function renderSystemd(entries: readonly Entry[]): string {
       refuseCharacters(
         entry,
         FORMAT,
-        /[\0-\x08\x0b-\x1f\x7f]|\p{Noncharacter_Code_Point}/u,
+        /[^\P{Cc}\t\n\u0080-\u009f]|\p{Noncharacter_Code_Point}/u,
         'a control character or what is no character, which systemd leaves out',
         'Store it encoded, for example in base64, or have the service read a file.',
       );

@@ -47,11 +47,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function run(
-  Node: typeof Infisical | typeof Approval,
-  parameters: IDataObject,
-  tool = false,
-): Promise<IDataObject[]> {
+async function run(Node: typeof Infisical, parameters: IDataObject, tool = false): Promise<IDataObject[]> {
   const { execute } = fakeExecute({ parameters: [parameters], tool });
   const node = {
     ...execute.getNode(),

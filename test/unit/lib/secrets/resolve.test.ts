@@ -70,7 +70,8 @@ test('a secret is taken out also as it looks in base64 and in an address', () =>
 });
 
 test('a login that is held for the execution is found by its reference as long as it is held, and no longer', async () => {
-  hold('0b7e', { DB_PASSWORD: new SealedText('leased') });
+  const values = { DB_PASSWORD: new SealedText('leased') };
+  hold('0b7e', { values, owner: 'execution 7', end: () => Promise.resolve() });
   expect(await resolveReference('lease:0b7e/DB_PASSWORD', {}, quietTask())).toBe('leased');
   await expect(resolveReference('lease:0b7e/OTHER', {}, quietTask())).rejects.toMatchObject({
     code: 'secret_missing',
@@ -78,6 +79,20 @@ test('a login that is held for the execution is found by its reference as long a
   });
   letGo('0b7e');
   await expect(resolveReference('lease:0b7e/DB_PASSWORD', {}, quietTask())).rejects.toMatchObject({
-    message: expect.stringContaining('is not held by this execution') as string,
+    message: expect.stringContaining('is not held here') as string,
   });
+});
+
+test('whoever uses a held login in its own execution sees to its end, and nobody else does', async () => {
+  const end = () => Promise.resolve();
+  hold('0b7e', { values: { DB_PASSWORD: new SealedText('leased') }, owner: 'execution 7', end });
+  const ends: unknown[] = [];
+  const sources = { endWith: (lease: string, how: () => Promise<void>) => void ends.push([lease, how]) };
+  const as = (owner: string) => resolveReference('lease:0b7e/DB_PASSWORD', sources, { ...quietTask(), owner });
+  // Of another execution that was given the reference: the login is not to end with that one.
+  expect(await as('execution 8')).toBe('leased');
+  expect(ends).toEqual([]);
+  expect(await as('execution 7')).toBe('leased');
+  expect(ends).toEqual([['0b7e', end]]);
+  letGo('0b7e');
 });
