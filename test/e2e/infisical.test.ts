@@ -28,11 +28,14 @@ let postgres: PostgresServer;
 let standIn: InfisicalStandIn;
 let project: Project;
 let folder: string;
-let login: { readonly clientId: string; readonly clientSecret: string };
+let login: ReturnType<InfisicalStandIn['addIdentity']>;
 let credentials: Readonly<Record<string, Credential>>;
 let kmsKey: string;
 
-const infisicalCredential = () => ({ siteUrl: standIn.url, login: 'universal', ...login, readOnly: false });
+const infisicalCredential = () => {
+  const { clientId, clientSecret } = login;
+  return { siteUrl: standIn.url, login: 'universal', clientId, clientSecret, readOnly: false };
+};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'selfhost-infisical-'));
@@ -43,8 +46,7 @@ beforeAll(async () => {
   postgres = await startPostgres();
   standIn = await startInfisical({ sql: postgres.sql, shortestTtlSeconds: 2 });
   project = standIn.addProject('homelab');
-  const { clientId, clientSecret } = standIn.addIdentity();
-  login = { clientId, clientSecret };
+  login = standIn.addIdentity();
   standIn.put(project, 'prod', '/', { KEY: planted.other, OLD: planted.stored });
   standIn.put(project, 'prod', '/', { KEY: planted.stored });
   standIn.put(project, 'dev', '/', { KEY: planted.other });
@@ -175,6 +177,32 @@ test('the search for values can fail: it finds the one that Get Value was asked 
   expect(found).toEqual(
     expect.arrayContaining([expect.stringMatching(/database\.sqlite, its rows: shown-on-purpose/)]),
   );
+});
+
+test('n8n tests a credential of each kind of login, and sends the identity of its machine nowhere by itself', async () => {
+  const aws = { accessKeyId: 'AKIDPLANTED', secretAccessKey: 'planted/aws+login' };
+  const ldap = { username: 'n8n', password: 'planted ldap login' };
+  standIn.letIn(login, { method: 'aws', ...aws });
+  standIn.letIn(login, { method: 'ldap', ...ldap });
+  standIn.letIn(login, { method: 'jwt', jwt: 'planted.jwt.login' });
+  const tested = async (fields: JsonObject) => {
+    const data = { siteUrl: standIn.url, identityId: login.id, readOnly: false, ...fields };
+    const { id } = await api.createCredential(`login ${String(fields['login'])}`, 'selfhostInfisical', data);
+    const { status, message } = await api.testCredential(id);
+    return `${status}: ${message.split(':')[0]}`;
+  };
+  // Beside the project that another test has made.
+  const well = `OK: Identity ${login.id} sees `;
+  expect(await tested({ login: 'aws', region: 'eu-central-1', ...aws })).toContain(well);
+  expect(await tested({ login: 'ldap', ...ldap })).toContain(well);
+  expect(await tested({ login: 'jwt', jwt: 'planted.jwt.login' })).toContain(well);
+  for (const method of ['azure', 'gcp', 'kubernetes', 'oidc']) {
+    expect(await tested({ login: method })).toBe(
+      'Error: The identity of the machine that n8n runs on is not sent to http',
+    );
+  }
+  const values = [aws.secretAccessKey, ldap.password, 'planted.jwt.login'];
+  expect(leaksIn(keptBy(n8nFolder, readLog()), values)).toEqual([]);
 });
 
 describe('a login that is held for one execution', () => {
