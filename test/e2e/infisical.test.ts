@@ -185,9 +185,9 @@ test('n8n tests a credential of each kind of login, and sends the identity of it
   standIn.letIn(login, { method: 'aws', ...aws });
   standIn.letIn(login, { method: 'ldap', ...ldap });
   standIn.letIn(login, { method: 'jwt', jwt: 'planted.jwt.login' });
-  const tested = async (fields: JsonObject) => {
+  const tested = async (fields: JsonObject & { readonly login: string }) => {
     const data = { siteUrl: standIn.url, identityId: login.id, readOnly: false, ...fields };
-    const { id } = await api.createCredential(`login ${String(fields['login'])}`, 'selfhostInfisical', data);
+    const { id } = await api.createCredential(`login ${fields.login}`, 'selfhostInfisical', data);
     const { status, message } = await api.testCredential(id);
     return `${status}: ${message.split(':')[0]}`;
   };
