@@ -60,7 +60,8 @@ describe('the output of a container', () => {
   const take = (pieces: readonly Buffer[]) => {
     const said = { stdout: '', stderr: '' };
     const splitter = splitFrames();
-    for (const { stream, data } of pieces.flatMap(splitter.split)) said[stream] += data.toString();
+    for (const { stream, data } of pieces.flatMap((piece) => splitter.split(Buffer.from(piece))))
+      said[stream] += data.toString();
     splitter.end();
     return said;
   };
