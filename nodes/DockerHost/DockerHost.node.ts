@@ -1,6 +1,10 @@
 import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
+import { approvalDesk } from '../shared/approvals';
+import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { auditOperation } from './actions/audit';
 import { composeOperations } from './actions/compose';
@@ -40,6 +44,11 @@ export const DockerHost = actionNode<DockerContext>({
       testedBy: 'infisicalCredentialTest',
       displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
     },
+    // What an AI agent may not do without a person is in these.
+    ...controlCredentials.map((one) => ({
+      ...one,
+      displayOptions: { show: { resource: ['container', 'volume', 'system'] } },
+    })),
   ],
   resources: [
     resource({ name: 'container', label: 'Container', operations: containerOperations }),
@@ -51,7 +60,15 @@ export const DockerHost = actionNode<DockerContext>({
     resource({ name: 'stack', label: 'Stack', operations: stackOperations }),
   ],
   methods: {
-    credentialTest: { dockerCredentialTest, hostCredentialTest, infisicalCredentialTest, secretsCredentialTest },
+    credentialTest: {
+      dockerCredentialTest,
+      hostCredentialTest,
+      infisicalCredentialTest,
+      planKeyCredentialTest,
+      secretsCredentialTest,
+      stateCredentialTest,
+    },
   },
+  approvals: approvalDesk,
   context: dockerContext,
 });

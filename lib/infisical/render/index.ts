@@ -1,7 +1,8 @@
 import { parseEnv } from 'node:util';
+import { readEnvFile } from '../../docker/compose/env-file';
 import { Failure } from '../../failure';
 import { reveal, type Secret } from '../secret';
-import { readCompose, renderCompose } from './compose';
+import { renderCompose } from './compose';
 import { readJson, readYaml, renderJson, renderYaml } from './data';
 import { readDocker, renderDocker } from './docker';
 import { renderDotenv } from './dotenv';
@@ -32,7 +33,7 @@ const renderers: Readonly<Record<Format, (entries: readonly Entry[]) => string>>
 };
 
 const readers: Readonly<Record<Format, (text: string) => Map<string, string> | undefined>> = {
-  compose: readCompose,
+  compose: readEnvFile,
   docker: readDocker,
   dotenv: (text) => {
     const entries = Object.entries(parseEnv(text));

@@ -123,6 +123,7 @@ const removeOperation = operation({
   description: 'Removes a container; one that is not there is removed already',
   effect: 'destroys',
   dryRun: true,
+  needsApproval: true,
   input: {
     host: hostField,
     container: containerField,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { parseConfig } from '../../../../lib/docker/compose/config';
 import { parseProcesses } from '../../../../lib/docker/compose/processes';
-import { envFile } from '../../../../lib/docker/deploy/env-file';
+import { envFile } from '../../../../lib/docker/compose/env-file';
 import { parseHistory } from '../../../../lib/docker/deploy/history';
 import { movedData } from '../../../../lib/docker/deploy/moved-data';
 import { checkWish, type DeployWish } from '../../../../lib/docker/deploy/wish';
