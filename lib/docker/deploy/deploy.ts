@@ -14,7 +14,7 @@ import { connectEngine, type Engine } from '../engine/engine';
 import { inspectImage, tagImage } from '../engine/images';
 import { history, type Release } from './history';
 import { movedData, type MovedData } from './moved-data';
-import { parsePrepared, type Prepared } from './prepared';
+import { parsePrepared, stillSwitches, type Prepared } from './prepared';
 import { PREPARE, RECORD } from './scripts';
 import { switchTo, type Switched } from './switch';
 import { checkWish, type DeployWish } from './wish';
@@ -30,6 +30,8 @@ export interface DeployPlan {
   /** Updates that the files of the commit do not know: `db: postgres:16.4 goes back to postgres:16.2`. */
   readonly undoesUpdates: readonly string[];
   readonly movedData: readonly MovedData[];
+  /** The release whose switch broke off on the host; this deploy puts that right. */
+  readonly interrupted: number | null;
 }
 
 export interface DeployResult extends Switched {
@@ -60,7 +62,7 @@ export async function deployStack(access: DockerAccess, wish: DeployWish, task: 
     const plan = await makePlan(engine, wish, prepared, config, work);
     refuse(access, wish, plan, prepared);
     const nothingNew =
-      plan.from?.commit === wish.commit && !plan.envChanged && wish.redeploy !== true && !prepared.interrupted;
+      plan.from?.commit === wish.commit && !plan.envChanged && wish.redeploy !== true && prepared.interrupted === null;
     if (wish.dryRun === true) {
       return { ...unswitched(plan.from?.release ?? null), stack, changed: !nothingNew, dryRun: true, plan };
     }
@@ -131,9 +133,13 @@ export async function rollBackStack(
     const live = releases.find((one) => one.live);
     const wanted = releases.find((one) => one.release === release);
     if (wanted === undefined) throw noSuchRelease(access, stack, release, releases);
-    if (wanted.live || dryRun) {
-      return { ...unswitched(live?.release ?? null), stack, changed: !wanted.live, dryRun };
-    }
+    const running = releases.some(({ outcome }) => outcome.kind === 'unknown' && outcome.why === 'running');
+    if (running) throw stillSwitches(access, stack);
+    // After a switch that broke off, what runs may be something else than what is recorded as live.
+    const brokenOff = releases.some(({ outcome }) => outcome.kind === 'unknown' && outcome.why === 'interrupted');
+    const already = wanted.live && !brokenOff;
+    if (already || dryRun) return { ...unswitched(live?.release ?? null), stack, changed: !already, dryRun };
+    const previous = await wayBack(access, stack, work);
     const switched = await switchTo(
       access,
       {
@@ -141,7 +147,7 @@ export async function rollBackStack(
         base: wanted.base,
         directory: wish.directory,
         release,
-        previous: await wayBack(access, stack, work),
+        previous: previous === release ? null : previous,
         healthSeconds: wish.healthSeconds ?? DEFAULTS.healthSeconds,
         graceSeconds: wish.graceSeconds ?? DEFAULTS.graceSeconds,
         rollBack: true,
@@ -225,6 +231,7 @@ async function makePlan(
       return now === undefined || now === next ? [] : [`${service.name}: ${now} goes back to ${next}`];
     }),
     movedData: movedData(running, config),
+    interrupted: prepared.interrupted,
   };
 }
 

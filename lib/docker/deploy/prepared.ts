@@ -17,8 +17,8 @@ export interface Prepared {
   readonly envTracked: boolean;
   /** The images that an update has put in place of those in the files, by service. */
   readonly updated: Readonly<Record<string, string>>;
-  /** The host went down in the middle of a switch: what runs may be neither release. */
-  readonly interrupted: boolean;
+  /** The release in the middle of whose switch the host went down: what runs may be neither of the two. */
+  readonly interrupted: number | null;
 }
 
 export function parsePrepared(access: DockerAccess, wish: DeployWish, text: string): Prepared {
@@ -29,11 +29,7 @@ export function parsePrepared(access: DockerAccess, wish: DeployWish, text: stri
   const refusal = (code: string, message: string, nextStep: string) =>
     new Failure({ code, subject: `stack ${wish.stack}, ${describeDocker(access)}`, message, nextStep });
   if (has('busy')) {
-    throw refusal(
-      'deploy_running',
-      `A deploy of stack ${wish.stack} that was begun earlier still switches on the host`,
-      'Wait until it has ended; its outcome will be in the history.',
-    );
+    throw stillSwitches(access, wish.stack);
   }
   if (has('unfetched')) {
     throw refusal(
@@ -70,8 +66,28 @@ export function parsePrepared(access: DockerAccess, wish: DeployWish, text: stri
     envChanged: has('envchanged'),
     envTracked: has('envtracked'),
     updated: parseUpdated(all('updated')[0]),
-    interrupted: has('interrupted'),
+    interrupted: has('interrupted') ? Number(all('interrupted')[0]) : null,
   };
+}
+
+/** Nobody of us holds the lock of the stack any more, but its job goes on. */
+export function stillSwitches(access: DockerAccess, stack: string): Failure {
+  return new Failure({
+    code: 'deploy_running',
+    subject: `stack ${stack}, ${describeDocker(access)}`,
+    message: `A deploy of stack ${stack} that was begun earlier still switches on the host`,
+    nextStep: 'Wait until it has ended; its outcome will be in the history.',
+  });
+}
+
+/** What nobody knows cannot be built upon. */
+export function brokeOff(access: DockerAccess, stack: string, release: string): Failure {
+  return new Failure({
+    code: 'switch_interrupted',
+    subject: `stack ${stack}, ${describeDocker(access)}`,
+    message: `The switch of stack ${stack} to release ${release} was broken off on the host, so nobody knows which release runs`,
+    nextStep: 'Deploy it, or roll it back to a release of its history, first.',
+  });
 }
 
 /** What an update has written beside the files of a release. */

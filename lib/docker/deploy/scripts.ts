@@ -14,6 +14,13 @@ IFS= read -r password || :
 IFS= read -r kind || :
 export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND='ssh -o BatchMode=yes' GIT_DIR=$base/repo.git
 [ -d "$GIT_DIR" ] || git init --quiet --bare "$GIT_DIR"
+# We have the lock, so nobody else is at work here: these are of one that the host has killed.
+rm -f -- "$base/index.lock" "$base/stage.index.lock" "$GIT_DIR/shallow.lock" "$GIT_DIR/packed-refs.lock"
+find "$GIT_DIR/refs" -name '*.lock' -delete
+line_of "$base/current"; current=$REPLY
+# The release whose switch broke off, and its commit: then what runs, and what lies there, may be of either.
+line_of "$base/switching"; broken=$REPLY cut=
+if [ -n "$broken" ]; then line_of "$base/releases/$broken/commit"; cut=\${REPLY#-}; fi
 present() { git cat-file -e "$commit^{commit}" 2>/dev/null; }
 fetch() {
   git -c credential.helper= -c credential.helper='!f() { [ "$1" != get ] || cat <&9; }; f' \\
@@ -36,22 +43,35 @@ if [ "$kind" = env ]; then
   cmp -s -- "$base/env.next" "$place/.env" || printf 'envchanged\\0\\0'
 else
   rm -f -- "$base/env.next"
-  [ -n "$tracked" ] || [ ! -e "$place/.env" ] || cat -- "$place/.env" > "$stage/.env"
+  kept=$place/.env
+  if [ -n "$broken" ] && [ -n "$current" ] && [ -z "$tracked" ] && [ -f "$base/releases/$current/env" ]; then
+    # The one that is there may be that of the release that broke off; what is kept is that of the live one.
+    kept=$base/releases/$current/env
+    cat -- "$kept" > "$base/env.next"
+  fi
+  [ -n "$tracked" ] || [ ! -e "$kept" ] || cat -- "$kept" > "$stage/.env"
 fi
 
 # What stands in the project's directory and is not ours must never be replaced.
+# A switch that broke off has laid out files, and perhaps an empty one, that the index does not know yet.
+laid_out() {
+  [ -n "$cut" ] && [ -f "$directory/$1" ] && [ ! -L "$directory/$1" ] || return 1
+  wanted=$(git rev-parse --quiet --verify "$cut:$1") || return 1
+  [ -s "$directory/$1" ] || return 0
+  [ "$(git hash-object --path="$1" -- "$directory/$1")" = "$wanted" ]
+}
 declare -A ours=()
 export GIT_WORK_TREE=$directory GIT_INDEX_FILE=$base/index
 if [ -e "$GIT_INDEX_FILE" ] && [ -d "$directory" ]; then
   while IFS= read -r -d '' path; do ours[$path]=1; done < <(git ls-files -z)
   git update-index -q --refresh >/dev/null 2>&1 || :
-  while IFS= read -r -d '' path; do printf 'edited\\0%s\\0' "$path"; done < <(git diff-files -z --name-only --diff-filter=M)
+  while IFS= read -r -d '' path; do laid_out "$path" || printf 'edited\\0%s\\0' "$path"; done < <(git diff-files -z --name-only --diff-filter=M)
 fi
 while IFS= read -r -d '' path; do
   [ -z "\${ours[$path]:-}" ] || continue
   there=$directory/$path
   if [ -e "$there" ] || [ -L "$there" ]; then
-    if [ ! -f "$there" ] || ! cmp -s -- "$there" "$base/stage/$path"; then printf 'clash\\0%s\\0' "$path"; fi
+    if [ ! -f "$there" ] || ! cmp -s -- "$there" "$base/stage/$path" && ! laid_out "$path"; then printf 'clash\\0%s\\0' "$path"; fi
     continue
   fi
   above=$path
@@ -63,8 +83,7 @@ while IFS= read -r -d '' path; do
   done
 done < <(git ls-tree -r -z --name-only "$commit")
 
-line_of "$base/current"; current=$REPLY
-[ ! -e "$base/switching" ] || printf 'interrupted\\0\\0'
+[ -z "$broken" ] || printf 'interrupted\\0%s\\0' "$broken"
 newest=0
 for release in "$base"/releases/*/; do
   number=\${release%/}; number=\${number##*/}
@@ -117,6 +136,8 @@ flock -w 30 "$switching" || { echo 'Another switch of this stack goes on'; exit 
 newest=
 if [ -f "\${base%/stacks/*}/locks/$lock.epoch" ]; then IFS= read -r newest < "\${base%/stacks/*}/locks/$lock.epoch"; fi
 if [ "$newest" != "$epoch" ]; then echo 'Another deploy of this stack has begun since'; exit 77; fi
+# We have the lock, so it is of one that the host has killed.
+rm -f -- "$base/index.lock"
 why= failed_container=
 
 put() { local draft; draft=$(mktemp -- "$1.XXXXXX") && cat > "$draft" && sync -- "$draft" && mv -fT -- "$draft" "$1"; }
@@ -173,6 +194,17 @@ well() {
   done
 }
 
+# Files that only a switch that broke off has laid out: the index knows nothing of them, and Compose would read them.
+sweep() {
+  local path
+  [ -n "$cut" ] || return 0
+  while IFS= read -r -d '' path; do
+    [ -f "$directory/$path" ] && [ ! -L "$directory/$path" ] || continue
+    [ "$(git hash-object --path="$path" -- "$directory/$path")" != "$(git rev-parse --quiet --verify "$cut:$path")" ] ||
+      rm -f -- "$directory/$path"
+  done < <(git diff-tree -r -z --name-only --no-renames --diff-filter=D "$cut" "$commit")
+}
+
 activate() {
   local id reference code
   release=$base/releases/$1 why= failed_container=
@@ -181,6 +213,7 @@ activate() {
   echo "Switching to release $1 (commit $commit)"
   if [ "$commit" != - ]; then
     mkdir -p -- "$directory" && git read-tree --reset -u "$commit" || { why='the files of the commit could not be laid out'; return 1; }
+    sweep
   fi
   activated=$EPOCHSECONDS
   if [ -f "$release/env" ]; then
@@ -212,7 +245,14 @@ if [ -f "$base/directory" ]; then IFS= read -r home < "$base/directory"; fi
 if [ -n "$home" ] && [ "$home" != "$directory" ]; then echo "This stack lives in $home"; exit 76; fi
 printf '%s\\n' "$directory" | put "$base/directory"
 
-printf '%s\\n' "$new" > "$base/switching"
+# One that broke off before us must not look as if it had never been switched to.
+broken= cut=
+if [ -f "$base/switching" ]; then IFS= read -r broken < "$base/switching"; fi
+if [ -n "$broken" ]; then IFS= read -r cut < "$base/releases/$broken/commit"; cut=\${cut#-}; fi
+if [ -n "$broken" ] && [ "$broken" != "$new" ] && [ -d "$base/releases/$broken" ] && [ ! -s "$base/releases/$broken/outcome" ]; then
+  printf '%s\\n' failed 'the switch to it was broken off on the host' "$broken" no | put "$base/releases/$broken/outcome"
+fi
+printf '%s\\n' "$new" | put "$base/switching"
 if activate "$new"; then
   printf '%s\\n' "$new" | put "$base/current"
   outcome ok '' "$new" yes
@@ -258,7 +298,8 @@ for release in "$base"/releases/*/; do
   line_of "$release/commit"; commit=$REPLY
   live=no; [ "$number" != "$current" ] || live=yes
   outcome=$(cat -- "$release/outcome" 2>/dev/null) || outcome=
-  if [ -z "$outcome" ] && [ "$number" = "$switching" ]; then if [ $busy = yes ]; then outcome=running; else outcome=interrupted; fi; fi
+  # An earlier outcome says nothing any more while, or after, it is switched to again.
+  if [ "$number" = "$switching" ]; then if [ $busy = yes ]; then outcome=running; else outcome=interrupted; fi; fi
   printf '%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0' "$number" "$live" "$commit" "$outcome" \\
     "$(cat -- "$release/notes.json" 2>/dev/null)" "$(cat -- "$release/failed.log" 2>/dev/null)" \\
     "$([ -f "$release/env" ] && echo yes || echo no)" "$base"
@@ -282,7 +323,10 @@ printf 'base\\0%s\\0' "$base"
 line_of "$base/directory"; printf 'directory\\0%s\\0' "$REPLY"
 line_of "$base/current"; current=$REPLY
 printf 'current\\0%s\\0' "$current"
-[ ! -e "$base/switching" ] || printf 'interrupted\\0\\0'
+line_of "$base/switching"; switching=$REPLY
+if [ -n "$switching" ]; then
+  if flock -n "$base/switch.lock" true; then printf 'interrupted\\0%s\\0' "$switching"; else printf 'busy\\0\\0'; fi
+fi
 newest=0
 for release in "$base"/releases/*/; do
   number=\${release%/}; number=\${number##*/}

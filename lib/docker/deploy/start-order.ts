@@ -4,6 +4,7 @@ import type { Task } from '../../task';
 import { composeProcesses, composeUp, composeVersion, type Project } from '../compose/compose';
 import type { ComposeContainer } from '../compose/processes';
 import { describeDocker, type DockerAccess } from '../engine/access';
+import { brokeOff, stillSwitches } from './prepared';
 import { LIVE } from './scripts';
 
 export interface StartResult {
@@ -78,6 +79,10 @@ async function projectOf(access: DockerAccess, stack: string, task: Task): Promi
     all('project'),
     all('base'),
   ];
+  if (all('busy').length > 0) throw stillSwitches(access, stack);
+  // Its files may be of one release and its record of the other: brought up, that would be a third one.
+  const [broken] = all('interrupted');
+  if (broken !== undefined) throw brokeOff(access, stack, broken);
   if (current === '' || directory === '') {
     throw new Failure({
       code: 'stack_unknown',

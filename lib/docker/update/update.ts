@@ -7,7 +7,7 @@ import type { Task } from '../../task';
 import { composeConfig, composeVersion, type Project } from '../compose/compose';
 import type { ComposeConfig, ComposeService } from '../compose/config';
 import { digestsOf, keepImages, taggable, unswitched, wayBack } from '../deploy/deploy';
-import { parseUpdated } from '../deploy/prepared';
+import { brokeOff, parseUpdated, stillSwitches } from '../deploy/prepared';
 import { DEFAULT_FILES, LIVE, RECORD_UPDATE } from '../deploy/scripts';
 import { switchTo, type Switched } from '../deploy/switch';
 import { describeDocker, type DockerAccess } from '../engine/access';
@@ -133,13 +133,8 @@ async function readLive(access: DockerAccess, wish: UpdateWish, task: Task): Pro
   const one = (name: string) => all(name)[0] ?? '';
   const refuse = (code: string, message: string, nextStep: string) =>
     new Failure({ code, subject: `stack ${wish.stack}, ${describeDocker(access)}`, message, nextStep });
-  if (all('interrupted').length > 0) {
-    throw refuse(
-      'switch_interrupted',
-      `A switch of stack ${wish.stack} was broken off on the host, so nobody knows which release runs`,
-      'Deploy it, or roll it back to a release of its history, first.',
-    );
-  }
+  if (all('busy').length > 0) throw stillSwitches(access, wish.stack);
+  if (all('interrupted').length > 0) throw brokeOff(access, wish.stack, one('interrupted'));
   const current = one('current') === '' ? null : Number(one('current'));
   const directory = current === null ? (wish.directory ?? '') : one('directory');
   if (directory === '') {

@@ -85,6 +85,9 @@ const deployOperation = operation({
           to: schema.string(),
         }),
       ),
+      interrupted: schema.nullable(
+        schema.integer('The release whose switch broke off on the host; this deploy puts that right'),
+      ),
     }),
   }),
   run: async ({ input, access, secrets, hostName, task }) => {

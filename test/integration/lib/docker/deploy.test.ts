@@ -5,6 +5,10 @@ import { run } from '../../../../lab/hosts/programs';
 import { until } from '../../../../lab/hosts/waiting';
 import { deployStack, rollBackStack } from '../../../../lib/docker/deploy/deploy';
 import { history, pruneReleases } from '../../../../lib/docker/deploy/history';
+import { startInOrder } from '../../../../lib/docker/deploy/start-order';
+import { runCommand } from '../../../../lib/host/run';
+import { cancelJob } from '../../../../lib/host/jobs/cancel';
+import { listJobs } from '../../../../lib/host/jobs/read';
 import { readLock } from '../../../../lib/host/locks/lock';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { DeployWish } from '../../../../lib/docker/deploy/wish';
@@ -192,6 +196,73 @@ describeAsRoot('deploys', () => {
     });
     expect(outcome).toMatchObject({ live: live?.release, well: true });
     expect(await page()).toBe('after the cut');
+  });
+
+  describe('a switch that the host broke off, between the old containers and the new ones', () => {
+    let live: number;
+    let commit: string;
+    let broken: number;
+
+    /** As if the machine had lost its power: the job ended with all it had begun, git in the middle of its index. */
+    beforeEach(async () => {
+      const before = await history(machine.access, 'shop', task);
+      const [{ base: records } = { base: '' }] = before;
+      live = before.find((one) => one.live)?.release ?? 0;
+      commit = await git.commit({ 'site/index.html': 'half\n', 'site/half.html': 'half\n' });
+      const onHost = (script: string) => runCommand(machine.access.host, { script, arguments: [records] }, {}, task);
+      await onHost('cp -- "$1/index" "$1/index.before"');
+      const deploying = deploy(commit, { env: { SECRET: 'half' } }).catch((error: unknown) => error);
+      await until('the switch has begun', 20_000, async () =>
+        (await readFile(join(base.directory, '.env'), 'utf8')).includes('half') ? true : undefined,
+      );
+      const jobs = await listJobs(machine.access.host, {}, task);
+      const job = jobs.find(({ name, state }) => name === 'Deploy shop' && state.kind === 'running');
+      await cancelJob(machine.access.host, job?.id ?? '', { by: 'power', graceMs: 0 }, task);
+      expect(await deploying).toMatchObject({ code: 'deploy_outcome_unknown' });
+      await machine.docker.docker('rm', '--force', 'shop-web-1');
+      await onHost('mv -- "$1/index.before" "$1/index"; : > "$1/index.lock"');
+      const [newest] = await history(machine.access, 'shop', task);
+      broken = newest?.release ?? 0;
+      expect(newest).toMatchObject({ commit, live: false, outcome: { kind: 'unknown', why: 'interrupted' } });
+    });
+
+    const repaired = async () => {
+      expect(await page()).toBe('after the cut');
+      expect(await machine.docker.docker('exec', 'shop-web-1', 'sh', '-c', 'echo "$SECRET"')).toBe(`${SECRET}\n`);
+      await expect(stat(join(base.directory, 'site/half.html'))).rejects.toMatchObject({ code: 'ENOENT' });
+      const outcomes = (await history(machine.access, 'shop', task)).map(({ release, outcome }) => [release, outcome]);
+      expect(outcomes).toContainEqual([
+        broken,
+        { kind: 'failed', reason: 'the switch to it was broken off on the host', live: broken, well: false },
+      ]);
+    };
+
+    test('is built upon by nobody, and put right by the next deploy, also of the commit that is live', async () => {
+      await expect(startInOrder(machine.access, { stacks: ['shop'], waitSeconds: 5 }, task)).rejects.toMatchObject({
+        code: 'switch_interrupted',
+        message: expect.stringContaining(`release ${broken} was broken off`),
+      });
+      const [, { commit: good } = { commit: '' }] = (await history(machine.access, 'shop', task)).filter(
+        (one) => one.live || one.release === broken,
+      );
+      expect((await deploy(good, { env: undefined, dryRun: true })).plan).toMatchObject({
+        interrupted: broken,
+        overwrites: [],
+      });
+      expect(await deploy(good, { env: undefined })).toMatchObject({
+        ...{ succeeded: true, changed: true, live: broken + 1, liveIsWell: true },
+        plan: { interrupted: broken },
+      });
+      await repaired();
+    });
+
+    test('is put right by going back to the release that is recorded as live', async () => {
+      const wish = { stack: 'shop', directory: base.directory, release: live, graceSeconds: 0 };
+      expect(await rollBackStack(machine.access, { ...wish, dryRun: true }, task)).toMatchObject({ changed: true });
+      expect(await rollBackStack(machine.access, wish, task)).toMatchObject({ succeeded: true, changed: true, live });
+      expect(await rollBackStack(machine.access, wish, task)).toMatchObject({ succeeded: true, changed: false, live });
+      await repaired();
+    });
   });
 
   test('of two deploys at once one waits, and is refused when it may not wait', async () => {
