@@ -1,7 +1,7 @@
 const SECRET_NAME = /(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|API_?KEY|SECRET_?KEY)$/i;
 /** What documentation and examples print, and so what is tried first. */
 const KNOWN =
-  /^(|admin|administrator|change_?(me|it|this)|default|demo|example|guest|letmein|minioadmin|mysql|pass|passw(or)?d1?|postgres|qwerty|redis|root|secret|test|toor|user|your_?(password|secret)|1234(5(6(78?9?)?)?)?)$/i;
+  /^(|admin|administrator|change[_-]?(me|it|this)|default|demo|example|guest|letmein|minioadmin|mysql|pass|passw(or)?d1?|postgres|qwerty|redis|root|secret|test|toor|user|your[_-]?(password|secret)|1234(5(6(78?9?)?)?)?)$/i;
 const NO_PASSWORD = [
   ['POSTGRES_HOST_AUTH_METHOD', /^trust$/i],
   [/^M(YSQL|ARIADB)_ALLOW_EMPTY_(ROOT_)?PASSWORD$/i, /^(1|true|yes)$/i],

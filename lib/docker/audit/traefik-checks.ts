@@ -13,9 +13,11 @@ export function checkTraefik({ containers, traefik }: Observed): readonly Findin
     .filter(({ command, dashboardByEnvironment }) => dashboardByEnvironment || command.some(opensDashboard))
     .map((container) => finding(openDashboard(container.name), { container, file: container.files[0] ?? null }));
   for (const { path, text } of traefik) {
-    if (/^\s*insecure\s*[:=]\s*["']?true/m.test(text) && /^\s*\[?api\b/m.test(text)) {
-      insecure.push(finding(openDashboard(path), { container: proxies[0] ?? null, file: path }));
-    }
+    const place = { container: proxies[0] ?? null, file: path };
+    const toml = /\.toml$/.test(path);
+    if (toml ? opensInToml(text) : opensInYaml(text)) insecure.push(finding(openDashboard(path), place));
+    for (const router of toml ? [] : unguardedInYaml(text))
+      insecure.push(finding(openRouter(router, 'middlewares:'), place));
   }
   return [...insecure, ...unguarded(containers), ...unused(containers, proxies, traefik)];
 }
@@ -37,6 +39,65 @@ function openDashboard(where: string) {
   };
 }
 
+function openRouter(router: string, where: string) {
+  return {
+    check: 'traefik_dashboard_insecure',
+    severity: 'high' as const,
+    message: `Router ${router} leads to Traefik's dashboard, and asks nobody for a login`,
+    howToFix: `Add a middleware with basicAuth or forwardAuth: ${where}`,
+  };
+}
+
+/** `insecure` stands in other places, too (forwardedHeaders, proxyProtocol), and means something else there. */
+function opensInYaml(text: string): boolean {
+  const lines = meaningful(text);
+  return lines.some((line, at) => {
+    if (/^["']?api["']?:\s*\{.*\binsecure["']?:\s*["']?true\b/.test(line)) return true;
+    if (!/^["']?api["']?:\s*(#.*)?$/.test(line)) return false;
+    const block = below(lines, at);
+    const level = block[0] === undefined ? 0 : indentOf(block[0]);
+    return block.some((one) => indentOf(one) === level && /^\s*["']?insecure["']?:\s*["']?true\b/.test(one));
+  });
+}
+
+function opensInToml(text: string): boolean {
+  const lines = meaningful(text);
+  const from = lines.findIndex((line) => /^\s*\[api\]\s*(#.*)?$/.test(line));
+  if (from === -1)
+    return lines.some((line) => /^api\s*=\s*\{.*\binsecure\s*=\s*true\b|^api\.insecure\s*=\s*true\b/.test(line));
+  const rest = lines.slice(from + 1);
+  const end = rest.findIndex((line) => /^\s*\[/.test(line));
+  return rest.slice(0, end === -1 ? rest.length : end).some((line) => /^\s*insecure\s*=\s*true\b/.test(line));
+}
+
+/** Routers of a file that lead to the dashboard and name no middleware. */
+function unguardedInYaml(text: string): readonly string[] {
+  const lines = meaningful(text);
+  return lines.flatMap((line, at) => {
+    const router = /^\s+["']?([^"'\s:#]+)["']?:\s*(#.*)?$/.exec(line)?.[1];
+    if (router === undefined) return [];
+    const block = below(lines, at);
+    const own = block.filter((one) => block[0] !== undefined && indentOf(one) === indentOf(block[0]));
+    const leads = own.some((one) => /^\s*service:\s*["']?api@internal\b/.test(one));
+    return leads && !own.some((one) => /^\s*middlewares:/.test(one)) ? [router] : [];
+  });
+}
+
+function meaningful(text: string): readonly string[] {
+  return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
+}
+
+/** The lines below one that stand further in. */
+function below(lines: readonly string[], at: number): readonly string[] {
+  const rest = lines.slice(at + 1);
+  const end = rest.findIndex((line) => indentOf(line) <= indentOf(lines[at] ?? ''));
+  return rest.slice(0, end === -1 ? rest.length : end);
+}
+
 /** Routers to the dashboard without anything in front. */
 function unguarded(containers: readonly AuditedContainer[]): readonly Finding[] {
   return containers.flatMap((container) =>
@@ -45,15 +106,10 @@ function unguarded(containers: readonly AuditedContainer[]): readonly Finding[] 
       if (router === undefined || value !== 'api@internal') return [];
       if (container.labels[`traefik.http.routers.${router}.middlewares`] !== undefined) return [];
       return [
-        finding(
-          {
-            check: 'traefik_dashboard_insecure',
-            severity: 'high' as const,
-            message: `Router ${router} leads to Traefik's dashboard, and asks nobody for a login`,
-            howToFix: `Add a middleware with basicAuth or forwardAuth: traefik.http.routers.${router}.middlewares`,
-          },
-          { container, file: container.files[0] ?? null },
-        ),
+        finding(openRouter(router, `traefik.http.routers.${router}.middlewares`), {
+          container,
+          file: container.files[0] ?? null,
+        }),
       ];
     }),
   );
@@ -81,7 +137,7 @@ function unused(
   }
   for (const { path, text } of files) {
     const told = /\.toml$/.test(path) ? middlewaresOfToml(text) : middlewaresOfYaml(text);
-    for (const name of told.defined) defined.set(plain(name), { container: null, file: path });
+    for (const name of told.defined) defined.set(plain(name), { container: proxies[0] ?? null, file: path });
     for (const name of told.used) use(name);
   }
   return [...defined]
@@ -106,7 +162,7 @@ interface Middlewares {
 
 /** By indentation, which is all that is needed to tell a table of middlewares from a list of names. */
 export function middlewaresOfYaml(text: string): Middlewares {
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
+  const lines = meaningful(text);
   const defined: string[] = [];
   const used: string[] = [];
   lines.forEach((line, at) => {
@@ -119,7 +175,7 @@ export function middlewaresOfYaml(text: string): Middlewares {
     }
     let level: number | undefined;
     for (const next of lines.slice(at + 1)) {
-      const indent = next.length - next.trimStart().length;
+      const indent = indentOf(next);
       const item = /^\s*- ["']?([^"'\s#]+)/.exec(next)?.[1];
       if (item !== undefined && indent >= lead.length && (level === undefined || level === indent)) {
         level = indent;

@@ -255,7 +255,7 @@ printf ']}]}'
     image: traefik:latest
     command: ["sh", "-c", "sleep 600", "--api.insecure=true"]
     network_mode: host
-    volumes: ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+    volumes: ["/var/run/docker.sock:/var/run/docker.sock:ro", "./traefik.yml:/etc/traefik/traefik.yml:ro", "./rules:/rules/dynamic:ro"]
     labels: { traefik.http.middlewares.auth.basicauth.users: "x", traefik.http.routers.dash.service: "api@internal" }
   db:
     image: tiny:1
@@ -269,6 +269,9 @@ volumes: { kept: {} }
 `,
     );
     await machine.docker.docker('tag', 'tiny:1', 'traefik:latest');
+    await writeFile(join(directory, 'traefik.yml'), 'api:\n  insecure: true\n');
+    await mkdir(join(directory, 'rules'));
+    await writeFile(join(directory, 'rules/guards.toml'), '[http.middlewares.lan.ipAllowList]\n');
     await writeFile(join(directory, '.env'), 'A=b\n', { mode: 0o644 });
     await writeFile(join(directory, 'tls.key'), 'x', { mode: 0o644 });
     await writeFile(join(directory, 'compose.yml.bak'), 'x');
@@ -301,11 +304,13 @@ volumes: { kept: {} }
       ['high', 'service_not_running', 'idle', file],
       ['high', 'traefik_dashboard_insecure', 'proxy', file],
       ['high', 'traefik_dashboard_insecure', 'proxy', file],
+      ['high', 'traefik_dashboard_insecure', 'proxy', join(directory, 'traefik.yml')],
       ['medium', 'in_no_compose_file', null, null],
       ['medium', 'port_open_to_all', 'db', file],
       ['medium', 'host_network', 'proxy', file],
       ['medium', 'image_latest', 'proxy', file],
       ['medium', 'traefik_middleware_unused', 'proxy', file],
+      ['medium', 'traefik_middleware_unused', 'proxy', join(directory, 'rules/guards.toml')],
       ['low', 'image_without_digest', null, null],
       ['low', 'image_without_digest', null, null],
       ['low', 'no_health_check', null, null],
