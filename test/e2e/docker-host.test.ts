@@ -1,9 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeAuthority } from '../../lab/certificates';
 import { labCredential } from '../../lab/estate';
 import { startGitServer, type GitServer } from '../../lab/git-server';
 import { until } from '../../lab/hosts/waiting';
+import { startRegistry } from '../../lab/standins/registry';
 import { history } from '../../lib/docker/deploy/history';
+import { connectEngine } from '../../lib/docker/engine/engine';
+import { pushImage } from '../../lib/docker/engine/images';
 import type { JsonObject } from '../../lib/json';
 import { describeAsRoot } from '../integration/lab/as-root';
 import { startDockerMachine, type DockerMachine } from '../shared/docker-machine';
@@ -12,6 +16,7 @@ import { quietTask } from '../shared/task';
 import { visit } from '../shared/visitor';
 import { manualWorkflow, nodeUnderTest, sharedN8n, type NodeUnderTest } from './harness';
 
+const registryLogin = { user: 'puller', password: 'planted-registry-password' };
 const hostile = ['a b', `it's "q"`, '$(touch /pwned)', '`id`', '-n', '--', '*', '\\', 'ünï 🚀', ';', '|', '~'];
 const HEALTH_SECONDS = 30;
 const GOOD = { 'compose.yml': shop(), 'site/ok': '' };
@@ -24,11 +29,11 @@ describeAsRoot('the Docker Host node in n8n', () => {
   const task = quietTask();
 
   beforeAll(async () => {
-    [machine, git] = await Promise.all([startDockerMachine(), startGitServer()]);
+    [machine, git] = await Promise.all([startDockerMachine({ tls: true }), startGitServer()]);
     credentials = {
       selfhostHost: await api.createCredential('docker machine', 'selfhostHost', labCredential([machine.server])),
       selfhostSecrets: await api.createCredential('docker secrets', 'selfhostSecrets', {
-        secrets: `GIT_TOKEN=${git.password}\nSECRET=planted-in-env`,
+        secrets: `GIT_TOKEN=${git.password}\nSECRET=planted-in-env\nREGISTRY_TOKEN=${registryLogin.password}`,
       }),
     };
   });
@@ -125,7 +130,11 @@ describeAsRoot('the Docker Host node in n8n', () => {
     const good = await git.commit({ ...GOOD, 'site/index.html': 'two\n' });
     const badImage = await git.commit({ 'compose.yml': shop({ image: '127.0.0.1:1/none:1' }) });
     const unhealthy = await git.commit({ ...GOOD, 'site/index.html': 'sick\n', 'site/ok': null });
-    const clash = await git.commit({ ...GOOD, 'compose.yml': shop({ port: '18091:80' }) });
+    const clash = await git.commit({
+      'compose.yml': shop({ port: '18091:80' }),
+      'site/index.html': 'three\n',
+      'site/ok': '',
+    });
     await machine.docker.docker('run', '-d', '--name', 'thief', '-p', '18091:80', 'tiny:1');
     const executions = [];
     const visits = [];
@@ -158,7 +167,15 @@ describeAsRoot('the Docker Host node in n8n', () => {
     expect(visits.map(({ outages }, at) => outages <= [1, 0, 2, 2][at]!)).toEqual([true, true, true, true]);
     for (const { requests, failures, answers } of visits)
       expect(Object.values(answers).reduce((sum, one) => sum + one, failures)).toBe(requests);
-    expect(Object.keys({ ...toGood?.answers, ...toClash?.answers }).sort()).toEqual(['one', 'two']);
+    expect(Object.keys(toGood?.answers ?? {}).sort()).toEqual(['one', 'two']);
+    console.log(
+      ['good', 'bad image', 'unhealthy', 'port clash']
+        .map(
+          (name, at) =>
+            `${name}: ${visits[at]?.failures} of ${visits[at]?.requests} requests failed, longest outage ${visits[at]?.longestOutageMs} ms, without the release that was live ${visits[at]?.longestWithoutMs('two')} ms`,
+        )
+        .join('\n'),
+    );
     const withinHealthTimeout = HEALTH_SECONDS * 1000;
     expect(toGood?.longestOutageMs).toBeLessThan(withinHealthTimeout);
     for (const back of [toUnhealthy, toClash]) expect(back?.longestWithoutMs('two')).toBeLessThan(withinHealthTimeout);
@@ -289,6 +306,100 @@ describeAsRoot('the Docker Host node in n8n', () => {
         expect.objectContaining({ check: 'not_backed_up', severity: 'high', service: 'web' }),
       ]),
     });
+  });
+
+  it('finds a newer image by rule, shows it first, makes it live, and stores no login', async () => {
+    const registry = await startRegistry({ address: machine.docker.gateway, login: registryLogin });
+    try {
+      const engine = await connectEngine(machine.access, task);
+      const image = (tag: string) => `${registry.name}/kiosk:${tag}`;
+      for (const tag of ['1.0', '1.1', '2.0']) {
+        await machine.docker.makeImage(image(tag), 'ENV PATH=/bin', `LABEL version=${tag}`);
+        await pushImage(engine, image(tag), registryLogin, task);
+      }
+      const directory = join(machine.docker.folder, 'kiosk');
+      await mkdir(directory);
+      const service = `{ image: "${image('1.0')}", command: sleep 600, stop_grace_period: 0s }`;
+      await writeFile(join(directory, 'compose.yml'), `services: { web: ${service} }\n`);
+      const update = (name: string, dryRun: boolean) =>
+        dockerNode(
+          'stack',
+          'update',
+          {
+            ...{ stack: 'kiosk', rules: { pairs: [{ key: 'web', value: '^1' }] }, dryRun },
+            options: {
+              ...{ directory, registryUser: 'puller', registryToken: 'credential:REGISTRY_TOKEN' },
+              ...{ healthSeconds: HEALTH_SECONDS, graceSeconds: 0 },
+            },
+          },
+          { name },
+        );
+      const { error, runs, stored } = await run(
+        dockerNode('stack', 'startInOrder', { stacks: directory }, { name: 'Start' }),
+        update('Preview', true),
+        update('Update', false),
+        update('Node', false),
+      );
+      expect(error).toBeUndefined();
+      const first = (node: string) => runs[node]?.[0]?.outputs[0]?.[0];
+      const found = {
+        service: 'web',
+        image: image('1.0'),
+        state: 'newer',
+        newImage: image('1.1'),
+        scanner: 'no scanner',
+      };
+      const toWrite = [`web: ${image('1.0')} becomes ${image('1.1')}`];
+      expect(first('Preview')).toMatchObject({
+        ...{ host: 'bruno', changed: true, dryRun: true, tried: null, services: [found], changeInFiles: toWrite },
+      });
+      expect(first('Update')).toMatchObject({
+        ...{ succeeded: true, changed: true, dryRun: false, tried: 2, live: 2, liveIsWell: true, services: [found] },
+      });
+      expect(first('Node')).toMatchObject({ changed: false, tried: null, live: 2, services: [{ state: 'current' }] });
+      const label = '{{index .Config.Labels "version"}}';
+      expect(await machine.docker.docker('inspect', '--format', label, 'kiosk-web-1')).toBe('1.1\n');
+      expect(stored).not.toContain(registryLogin.password);
+    } finally {
+      await registry.stop();
+    }
+  });
+
+  it('works over TLS without SSH, and says what that cannot do and whom it does not trust', async () => {
+    const { tls } = machine.docker;
+    const keys = {
+      ...{ connection: 'tls', address: machine.docker.address, port: 2376, authority: tls?.authority.pem ?? '' },
+      ...{ certificate: tls?.client.certificate ?? '', privateKey: tls?.client.key ?? '' },
+    };
+    const over = async (name: string, data: JsonObject) => ({
+      credentials: { selfhostDocker: await api.createCredential(name, 'selfhostDocker', data) },
+    });
+    const trusted = await over('docker tls', keys);
+    const { error, runs, stored } = await run(
+      dockerNode(
+        'container',
+        'runOnce',
+        { image: 'tiny:1', arguments: '={{ ["echo", "over tls"] }}' },
+        { name: 'Once', ...trusted },
+      ),
+      dockerNode('container', 'get', { container: 'shop-web-1' }, { name: 'Get', ...trusted }),
+      dockerNode('stack', 'history', { stack: 'shop' }, { ...trusted, onError: 'continueErrorOutput' }),
+    );
+    expect(error).toBeUndefined();
+    const host = machine.docker.address;
+    expect(runs.Once?.[0]?.outputs[0]).toMatchObject([{ host, exitCode: 0, stdout: 'over tls\n' }]);
+    expect(runs.Get?.[0]?.outputs[0]).toMatchObject([{ host, name: 'shop-web-1', state: 'running' }]);
+    expect(JSON.stringify(runs.Node?.[0]?.outputs[1])).toContain(
+      `history of a stack is done on the host itself, and Docker at ${host}:2376 is reached without SSH`,
+    );
+    expect(stored).not.toContain('PRIVATE KEY');
+    const foreign = await makeAuthority(join(machine.docker.folder, 'machine'));
+    const refused = await run(
+      dockerNode('system', 'ping', {}, await over('foreign tls', { ...keys, authority: foreign.pem })),
+    );
+    expect(refused.error?.message).toBe(
+      `Docker at ${host}:2376 cannot be reached: its certificate was not signed by the given authority`,
+    );
   });
 
   it('starts a workflow once for an event, with the last lines of the container', async () => {

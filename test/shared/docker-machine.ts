@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startDocker, type DockerHost } from '../../lab/docker';
+import { startDocker, type DockerHost, type DockerOptions } from '../../lab/docker';
 import { startSshHost, type SshHost } from '../../lab/hosts/ssh-host';
 import type { DockerAccess } from '../../lib/docker/engine/access';
 import { closeSessions } from '../../lib/host/sessions';
@@ -20,8 +20,8 @@ export interface DockerMachine {
 }
 
 /** A machine reached by a real sshd, on which a real dockerd with Compose v2 runs. */
-export async function startDockerMachine(): Promise<DockerMachine> {
-  const docker = await startDocker();
+export async function startDockerMachine(options: DockerOptions = {}): Promise<DockerMachine> {
+  const docker = await startDocker(options);
   try {
     const folder = join(docker.folder, 'machine');
     await mkdir(folder);
