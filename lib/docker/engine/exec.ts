@@ -8,7 +8,7 @@ import { cancelled } from '../../task';
 import { describeDocker } from './access';
 import type { Engine } from './engine';
 import { frames } from './logs';
-import { flagAt, idAt, numberAt } from './read';
+import { flagAt, idAt, numberAt, textAt } from './read';
 
 export interface ExecWish {
   readonly argv: readonly [string, ...string[]];
@@ -94,10 +94,14 @@ export async function execInContainer(
   return result;
 }
 
-/** Docker has no call that ends an exec. Its process number is that of the host, where we end its whole family. */
+/**
+ * end.sh PID CONTAINER: Docker has no call that ends an exec. Its process number is that of the machine dockerd runs on,
+ * where we end its whole family. Where the login sees other processes (it leads into a container), that number is
+ * nobody's or somebody else's: only what is of this container is touched.
+ */
 const END = `
 pid=$1
-[ -r "/proc/$pid/stat" ] || { echo gone; exit 0; }
+grep -qF -- "$2" "/proc/$pid/cgroup" 2>/dev/null || { echo unseen; exit 0; }
 family=$pid
 for round in 1 2 3 4 5 6 7 8; do
   more=$(for one in $family; do cat "/proc/$one/task"/*/children 2>/dev/null || :; done)
@@ -117,19 +121,27 @@ echo alive
 
 async function endExec(engine: Engine, exec: string, task: Task): Promise<string> {
   // Stop was pressed already: this has its own short deadline instead.
-  const own = { ...task, signal: AbortSignal.timeout(10_000) };
+  const own = { ...task, signal: AbortSignal.timeout(30_000) };
   try {
     const { body } = await engine.request({ method: 'GET', path: path('/exec/{exec}/json', { exec }) }, own);
     if (!flagAt(body, 'Running')) return 'it has ended';
     if (!('host' in engine.access)) return 'it still runs: without SSH to the host nobody can end it';
-    const pid = String(numberAt(body, 'Pid'));
+    const [pid, container] = [String(numberAt(body, 'Pid')), textAt(body, 'ContainerID')];
+    if (container === '') return 'it still runs: Docker does not tell what it belongs to';
+    const { host } = engine.access;
     const { stdout } = await runCommand(
-      engine.access.host,
-      { script: END, arguments: [pid] },
-      { timeoutMs: 8_000 },
+      host,
+      // Processes of a container are mostly root's.
+      { script: END, arguments: [pid, container], runAs: host.identity.sudo.mode === 'none' ? 'login' : 'root' },
+      { timeoutMs: 20_000 },
       own,
     );
-    return stdout.trim() === 'gone' ? 'it was ended' : 'it could not be ended and still runs';
+    if (stdout.trim() === 'gone') return 'it was ended';
+    const { body: after } = await engine.request({ method: 'GET', path: path('/exec/{exec}/json', { exec }) }, own);
+    if (!flagAt(after, 'Running')) return 'it has ended';
+    return stdout.trim() === 'unseen'
+      ? 'it still runs: the login of the host does not see the processes of its containers'
+      : 'it could not be ended and still runs';
   } catch (error) {
     return `whether it still runs is not known (${messageOf(error)})`;
   }

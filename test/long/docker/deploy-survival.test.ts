@@ -148,6 +148,8 @@ describe('n8n is killed', () => {
     };
     await until('all have started it', 120_000, async () => (await missing()).length === 0 || undefined).catch(
       async () => {
+        for (const one of await owned.api.executionsOf(id)) console.log(one.id, one.status, JSON.stringify((await owned.api.execution(one.id)).runs.Event?.[0]?.outputs[0]?.map(({ name, action, attributes }) => [name, action, attributes])));
+        console.log(owned.n8n.readLog().slice(-6000));
         expect(await missing()).toEqual([]);
       },
     );

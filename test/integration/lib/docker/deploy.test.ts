@@ -307,6 +307,29 @@ describeAsRoot('deploys', () => {
     expect(tags.trim().split('\n').sort()).toEqual(pruned.kept.map((one) => `${one}-0`).sort());
   });
 
+  test('what a commit builds goes live, and the very image of the release before comes back', async () => {
+    const service = (path: string) =>
+      `services: { web: { build: ., command: httpd -f -h /www, ports: ["18092:80"], stop_grace_period: 0s, healthcheck: { test: ["CMD", "test", "-f", "${path}"], interval: 200ms, retries: 2 } } }\n`;
+    const files = (text: string, path: string) => ({
+      'made/compose.yml': service(path),
+      'made/Dockerfile': 'FROM tiny:1\nCOPY page.html /www/index.html\n',
+      'made/page.html': `${text}\n`,
+    });
+    const made = { stack: 'made', directory: join(machine.docker.folder, 'made'), folder: 'made', env: undefined };
+    const built = async () => {
+      const answer = await fetch(`http://${machine.docker.address}:18092/`, { signal: AbortSignal.timeout(5_000) });
+      return (await answer.text()).trim();
+    };
+    const good = await git.commit(files('built', '/www/index.html'));
+    expect(await deploy(good, made)).toMatchObject({ succeeded: true, live: 1 });
+    expect(await built()).toBe('built');
+    const image = await machine.docker.docker('inspect', '--format', '{{.Image}}', 'made-web-1');
+    const sick = await git.commit(files('sick', '/nowhere'));
+    expect(await deploy(sick, made)).toMatchObject({ succeeded: false, rolledBack: true, live: 1, liveIsWell: true });
+    expect(await built()).toBe('built');
+    expect(await machine.docker.docker('inspect', '--format', '{{.Image}}', 'made-web-1')).toBe(image);
+  });
+
   test('a stack that migrates its data wants a fresh dump, and never goes back by itself', async () => {
     const commit = await git.commit({ 'site/index.html': 'migrated\n' });
     await expect(deploy(commit, { migratesData: true })).rejects.toMatchObject({ code: 'dump_needed' });

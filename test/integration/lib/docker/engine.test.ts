@@ -46,6 +46,10 @@ describeAsRoot('the engine of Docker, over SSH', () => {
     engine = await connectEngine(machine.access, task);
   });
   afterAll(() => machine.stop());
+  const onTestEnd: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const end of onTestEnd.splice(0)) await end();
+  });
 
   test('agrees on the newest version that both sides know', async () => {
     expect(engine).toMatchObject({ apiVersion: '1.41', serverVersion: expect.stringContaining('20.10') });
@@ -91,6 +95,18 @@ describeAsRoot('the engine of Docker, over SSH', () => {
     expect(await changePower(engine, 'two', { action: 'unpause' }, task)).toMatchObject({
       container: { state: 'running' },
     });
+    const { startedAt } = await inspectContainer(engine, 'two', task);
+    const again = await changePower(engine, 'two', { action: 'restart', graceSeconds: 0 }, task);
+    expect(again).toMatchObject({ changed: true, container: { state: 'running' } });
+    expect(again.container.startedAt).not.toBe(startedAt);
+    expect(await changePower(engine, 'two', { action: 'kill', signal: 'SIGKILL' }, task)).toMatchObject({
+      changed: true,
+      before: 'running',
+    });
+    expect(await awaitContainer(engine, 'two', { state: 'exited', timeoutMs: 10_000 }, task)).toMatchObject({
+      exitCode: 137,
+    });
+    await changePower(engine, 'two', { action: 'start' }, task);
     expect(await changePower(engine, 'two', { action: 'stop', graceSeconds: 0 }, task)).toMatchObject({
       container: { state: 'exited' },
     });
@@ -109,8 +125,7 @@ describeAsRoot('the engine of Docker, over SSH', () => {
   });
 
   test('logs keep their two streams apart, are searched and followed, and a flood of them is cut', async () => {
-    const script =
-      'echo to out; echo to err >&2; echo grün; yes 0123456789abcdef | head -c 17000000; echo last; sleep 600';
+    const script = `echo to out; echo to err >&2; echo grün; yes ${'0123456789abcdef'.repeat(32)} | head -c 17000000; echo; echo last; sleep 600`;
     const { id } = await createContainer(engine, { name: 'talker', image: 'tiny:1', argv: ['sh', '-c', script] }, task);
     await changePower(engine, id, { action: 'start' }, task);
     await until('it has said all', 20_000, async () =>
@@ -118,6 +133,10 @@ describeAsRoot('the engine of Docker, over SSH', () => {
     );
     expect((await readLogs(engine, id, { stdout: false }, task)).text).toBe('to err\n');
     expect(await readLogs(engine, id, { grep: 'gr.n$' }, task)).toMatchObject({ text: 'grün\n', lines: 1 });
+    const timed = await readLogs(engine, id, { stdout: false, timestamps: true }, task);
+    expect(timed.text).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z to err\n$/);
+    const from = String(Date.parse(timed.text.slice(0, 30)) / 1000 + 60);
+    expect(await readLogs(engine, id, { since: from }, task)).toMatchObject({ text: '', lines: 0, bytes: 0 });
     const before = process.memoryUsage.rss();
     const flood = await readLogs(engine, id, { maxBytes: 64 * 1024 }, task);
     expect(flood).toMatchObject({ truncated: true, bytes: expect.any(Number) });
@@ -153,9 +172,29 @@ describeAsRoot('the engine of Docker, over SSH', () => {
       code: 'command_failed',
       details: { exitCode: 1 },
     });
-    await expect(execInContainer(engine, id, { argv: ['sleep', '601'], timeoutMs: 500 }, task)).rejects.toMatchObject({
+    // This host does not see the processes of dockerd: what cannot be ended is not said to have been.
+    await expect(execInContainer(engine, id, { argv: ['sleep', '600'], timeoutMs: 500 }, task)).rejects.toMatchObject({
       code: 'timeout',
+      message: expect.stringContaining('it still runs'),
     });
+    const seeing = await startSshHost({ name: 'rita' });
+    onTestEnd.push(() => seeing.stop());
+    const there = await connectEngine({ host: hostOf(seeing), socketPath: machine.docker.socket }, task);
+    await expect(execInContainer(there, id, { argv: ['sleep', '601'], timeoutMs: 500 }, task)).rejects.toMatchObject({
+      code: 'timeout',
+      message: expect.stringMatching(/did not end within 0.5 s; it (was|has) ended$/),
+    });
+    const stop = new AbortController();
+    const stopped = execInContainer(there, id, { argv: ['sleep', '602'] }, quietTask(stop.signal));
+    const programs = async () => (await topContainer(engine, id, task)).map(({ CMD }) => CMD);
+    const refused = expect(stopped).rejects.toMatchObject({
+      code: 'cancelled',
+      message: expect.stringMatching(/it (was|has) ended/),
+    });
+    await until('it runs', 20_000, async () => (await programs()).includes('sleep 602') || undefined);
+    stop.abort();
+    await refused;
+    expect(await programs()).toEqual(['sleep 3600', 'sleep 600']);
     await removeContainer(engine, id, { force: true }, task);
   });
 
