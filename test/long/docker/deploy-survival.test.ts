@@ -124,6 +124,8 @@ describe('n8n is killed', () => {
       );
       return all.flat().map((item) => JSON.stringify(item?.name).slice(1, -1));
     };
+    // Its health check is 15 events a second, and Docker remembers 256: what is forgotten is told as a gap, elsewhere.
+    await machine.docker.docker('rm', '--force', 'shop-web-1').catch(() => undefined);
     let warm = 0;
     await until('it listens', 60_000, async () => {
       await die(`warm-${(warm += 1)}`);
@@ -148,8 +150,6 @@ describe('n8n is killed', () => {
     };
     await until('all have started it', 120_000, async () => (await missing()).length === 0 || undefined).catch(
       async () => {
-        for (const one of await owned.api.executionsOf(id)) console.log(one.id, one.status, JSON.stringify((await owned.api.execution(one.id)).runs.Event?.[0]?.outputs[0]?.map(({ name, action, attributes }) => [name, action, attributes])));
-        console.log(owned.n8n.readLog().slice(-6000));
         expect(await missing()).toEqual([]);
       },
     );
