@@ -6,7 +6,6 @@ import { inspectContainer } from './containers';
 import type { Engine } from './engine';
 import { oneFrame, splitFrames, type Frame } from './frames';
 import type { Readable } from 'node:stream';
-import { youngGarbage } from './young-garbage';
 
 export interface LogWish {
   readonly stdout?: boolean;
@@ -70,11 +69,9 @@ export async function* frames(body: Readable, terminal: boolean): AsyncGenerator
 
 async function* batches(body: Readable, terminal: boolean): AsyncGenerator<readonly Frame[], void, undefined> {
   const splitter = terminal ? oneFrame() : splitFrames();
-  const garbage = youngGarbage();
   try {
     for await (const chunk of body) {
       yield splitter.split(chunk as Buffer);
-      garbage.passed((chunk as Buffer).length);
     }
     splitter.end();
   } finally {
