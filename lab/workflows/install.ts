@@ -16,12 +16,17 @@ export interface FlowSetup {
   readonly credentials: Readonly<Record<string, { readonly type: string; readonly data: JsonObject }>>;
   /** Only these files; by default all. */
   readonly files?: readonly string[];
+  /** Credentials that are there already, by the same names. */
+  readonly made?: Readonly<Record<string, { readonly id: string }>>;
+  /** Off: they are only imported. */
+  readonly publish?: boolean;
 }
 
 /** Imports the shipped flows as a user does: credentials chosen, one inventory edited, nothing else touched. */
 export async function installFlows(n8n: N8n, api: N8nApi, setup: FlowSetup): Promise<void> {
-  const { inventory, credentials, files = readdirSync(shipped).filter((file) => file.endsWith('.json')) } = setup;
-  const made = new Map<string, string>();
+  const { inventory, credentials, publish = true } = setup;
+  const files = setup.files ?? readdirSync(shipped).filter((file) => file.endsWith('.json'));
+  const made = new Map(Object.entries(setup.made ?? {}).map(([name, { id }]) => [name, id]));
   for (const [name, { type, data }] of Object.entries(credentials)) {
     made.set(name, (await api.createCredential(name, type, data)).id);
   }
@@ -39,7 +44,7 @@ export async function installFlows(n8n: N8n, api: N8nApi, setup: FlowSetup): Pro
     );
   }
   await n8n.command(['import:workflow', '--separate', `--input=${folder}`]);
-  for (const flow of calledFirst(flows)) if (hasTrigger(flow)) await api.publish(flow.id);
+  if (publish) for (const flow of calledFirst(flows)) if (hasTrigger(flow)) await api.publish(flow.id);
 }
 
 /** n8n publishes only what something else than a hand can start. */

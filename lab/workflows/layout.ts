@@ -8,8 +8,8 @@ interface Box {
   readonly bottom: number;
 }
 
-/** As n8n draws them: a square, and its name below, which may be wider. */
-const NODE = { size: 96, nameHeight: 40, overhang: 40 };
+/** As n8n draws them: a square, and below it its name, which may be wider, and what it is set to. */
+const NODE = { size: 96, nameHeight: 56, overhang: 40 };
 
 /** Nodes that lie on each other, stick out of their sticky note or run from right to left. */
 export function layoutMistakes(flow: Flow): readonly { node: string; message: string }[] {
