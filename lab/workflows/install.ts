@@ -18,6 +18,8 @@ export interface FlowSetup {
   readonly files?: readonly string[];
   /** Credentials that are there already, by the same names. */
   readonly made?: Readonly<Record<string, { readonly id: string }>>;
+  /** Their schedules fire so often, whatever they say. */
+  readonly everySeconds?: number;
   /** Off: they are only imported. */
   readonly publish?: boolean;
 }
@@ -37,7 +39,8 @@ export async function installFlows(n8n: N8n, api: N8nApi, setup: FlowSetup): Pro
   for (const file of files) {
     const text = readFileSync(join(shipped, file), 'utf8');
     flows.push(parseFlow(file, text));
-    const edited = withCredentials(JSON.parse(text) as JsonObject, made);
+    const chosen = withCredentials(JSON.parse(text) as JsonObject, made);
+    const edited = setup.everySeconds === undefined ? chosen : withSchedule(chosen, setup.everySeconds);
     writeFileSync(
       join(folder, file),
       JSON.stringify(file === INVENTORY && inventory !== undefined ? withInventory(edited, inventory) : edited),
@@ -70,6 +73,13 @@ function withInventory(flow: JsonObject, inventory: JsonObject): JsonObject {
     node['name'] === 'Estate'
       ? { ...node, parameters: { ...(node['parameters'] as JsonObject), jsonOutput: JSON.stringify(inventory) } }
       : node,
+  );
+}
+
+function withSchedule(flow: JsonObject, secondsInterval: number): JsonObject {
+  const rule = { interval: [{ field: 'seconds', secondsInterval }] };
+  return mapNodes(flow, (node) =>
+    node['type'] === 'n8n-nodes-base.scheduleTrigger' ? { ...node, parameters: { rule } } : node,
   );
 }
 

@@ -8,6 +8,8 @@ export interface Inventory {
   readonly folders: readonly Folder[];
   readonly destinations: readonly Destination[];
   readonly domains: readonly Domain[];
+  /** Whom to ask whether a change of DNS is seen, by address. None: nobody is asked. */
+  readonly resolvers: readonly string[];
   /** What is brought up together stands together. */
   readonly recoveryOrder: readonly (readonly string[])[];
   readonly recipients: Readonly<Record<Lane, readonly Recipient[]>>;

@@ -94,6 +94,7 @@ const inventory = object<Inventory>({
   folders: orElse<readonly Folder[]>(list(folder), []),
   destinations: orElse<readonly Destination[]>(list(destination), []),
   domains: orElse<readonly Domain[]>(list(domain), []),
+  resolvers: orElse(texts, noTexts),
   recoveryOrder: orElse<readonly (readonly string[])[]>(list(texts), []),
   recipients,
   sender: optionalText,

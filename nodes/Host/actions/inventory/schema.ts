@@ -54,6 +54,7 @@ export const inventoryOutput = {
       names: schema.array(schema.object({ name: text, host: text, proxied: toggle })),
     }),
   ),
+  resolvers: schema.array(text, 'Whom to ask whether a change of DNS is seen'),
   recoveryOrder: schema.array(texts, 'What is brought up together stands together'),
   recipients: forEach<Lane, readonly object[]>(LANES, schema.array(recipient)),
   sender: text,
