@@ -52,7 +52,7 @@ export async function installFlows(n8n: N8n, api: N8nApi, setup: FlowSetup): Pro
 
 /** n8n publishes only what something else than a hand can start. */
 function hasTrigger({ nodes }: Flow): boolean {
-  return nodes.some(({ type }) => /trigger$/i.test(type) && type !== 'n8n-nodes-base.manualTrigger');
+  return nodes.some(({ type }) => /(trigger|\.webhook)$/i.test(type) && type !== 'n8n-nodes-base.manualTrigger');
 }
 
 /** n8n refuses to publish a flow before those that it calls. */

@@ -13,6 +13,8 @@ export interface Inventory {
   /** What is brought up together stands together. */
   readonly recoveryOrder: readonly (readonly string[])[];
   readonly recipients: Readonly<Record<Lane, readonly Recipient[]>>;
+  /** Called after each round of the alerting, so that somebody outside notices when the calls end. */
+  readonly deadManUrl: string;
   /** The address that e-mails come from. */
   readonly sender: string;
   /** In the order in which they are asked. */
@@ -33,6 +35,8 @@ export type Provider = (typeof PROVIDERS)[number];
 export interface EstateHost {
   readonly name: string;
   readonly address: string;
+  /** Of its sshd. */
+  readonly port: number;
   readonly provider: Provider;
   /** What it is there for. */
   readonly role: string;

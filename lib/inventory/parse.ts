@@ -26,6 +26,7 @@ const noTexts: readonly string[] = [];
 const host = object<EstateHost>({
   name: text,
   address,
+  port: orElse(number(1, 65_535), 22),
   provider: oneOf(PROVIDERS),
   role: optionalText,
   server: optionalText,
@@ -97,6 +98,7 @@ const inventory = object<Inventory>({
   resolvers: orElse(texts, noTexts),
   recoveryOrder: orElse<readonly (readonly string[])[]>(list(texts), []),
   recipients,
+  deadManUrl: optionalText,
   sender: optionalText,
   approvers: orElse<readonly Approver[]>(list(approver), []),
   automatic: orElse(automatic, forEach(CHANGES, noTexts)),

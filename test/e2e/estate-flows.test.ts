@@ -1,139 +1,310 @@
 import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Alertmanager, startAlertmanager } from '../../lab/alertmanager';
+import { labCredential } from '../../lab/estate';
 import { type LabHetzner, startLabHetzner } from '../../lab/hetzner';
+import { type SshHost, startSshHost } from '../../lab/hosts/ssh-host';
 import { until } from '../../lab/hosts/waiting';
+import { type PostgresServer, startPostgres } from '../../lab/postgres';
 import { type CloudflareStandIn, startCloudflare, type Zone } from '../../lab/standins/cloudflare';
 import type { SentMessage } from '../../lab/standins/telegram';
 import type { JsonObject } from '../../lib/json';
-import { type Estate, pinnedOnly, startEstate } from './estate';
+import { describeAsRoot } from '../integration/lab/as-root';
+import { type Estate, startEstate } from './estate';
+import { manualWorkflow } from './harness';
 
 const owner = { id: 100000001, firstName: 'Felipe' };
-const bruno = { name: 'bruno', address: '203.0.113.200' };
+const bruno = { name: 'bruno', address: '127.0.0.1' };
 const REPLACED = '198.51.100.9';
 
-let estate: Estate;
-let cloudflare: CloudflareStandIn;
-let hetzner: LabHetzner;
-let quiet: Zone;
-let busy: Zone;
-let resolver: Resolver;
-/** Where bruno is now, as Hetzner knows it: not where the inventory says. */
-let live: string;
+describeAsRoot('the flows of the estate, in n8n', () => {
+  let estate: Estate;
+  let cloudflare: CloudflareStandIn;
+  let hetzner: LabHetzner;
+  let quiet: Zone;
+  let busy: Zone;
+  let resolver: Resolver;
+  /** Where bruno is now, as Hetzner knows it: not where the inventory says. */
+  let live: string;
+  let state: PostgresServer;
+  let site: Site;
+  let sshd: SshHost;
+  /** What bruno keeps to itself: without this its hold would be that of the machine the tests run on. */
+  const machine = mkdtempSync(join(tmpdir(), 'selfhost-bruno-'));
+  let alertmanager: Alertmanager | undefined;
 
-beforeAll(async () => {
-  [estate, cloudflare, hetzner] = await Promise.all([startEstate(), startCloudflare(), startLabHetzner()]);
-  const dns = await cloudflare.serveDns('104.16.0.1');
-  const server = `127.0.0.1:${dns.port}`;
-  resolver = new Resolver({ timeout: 2_000, tries: 2 });
-  resolver.setServers([server]);
-  live = await addressOf('bruno');
-  quiet = cloudflare.addZone('quiet.test');
-  busy = cloudflare.addZone('busy.test');
-  const managed = { type: 'A', ttl: 300, proxied: false, comment: 'managed-by=selfhost owner=n8n' };
-  cloudflare.addRecord(quiet, { ...managed, name: 'git.quiet.test', content: REPLACED });
-  cloudflare.addRecord(busy, { ...managed, name: 'old.busy.test', content: REPLACED });
-  for (const zone of [quiet, busy]) {
-    cloudflare.addRecord(zone, { name: `mail.${zone.name}`, type: 'MX', content: 'mx.example.net', priority: 10 });
-  }
-  await estate.install({
-    files: ['approve.json', 'dns-update.json', 'inventory.json', 'notify.json', 'on-error.json'],
-    inventory: inventory(server),
-    everySeconds: 10,
-    credentials: {
-      'Estate hosts': pinnedOnly([bruno]),
-      Hetzner: { type: 'selfhostHetzner', data: hetzner.credential },
-      Cloudflare: {
-        type: 'selfhostCloudflare',
-        data: { apiToken: cloudflare.addToken(), baseUrl: cloudflare.url },
+  beforeAll(async () => {
+    [estate, cloudflare, hetzner, state, site] = await Promise.all([
+      startEstate(),
+      startCloudflare(),
+      startLabHetzner(),
+      startPostgres(),
+      startSite(),
+    ]);
+    sshd = await startSshHost({ name: 'bruno', machine: { hostname: 'bruno', folder: machine } });
+    const dns = await cloudflare.serveDns('104.16.0.1');
+    const server = `127.0.0.1:${dns.port}`;
+    resolver = new Resolver({ timeout: 2_000, tries: 2 });
+    resolver.setServers([server]);
+    live = await addressOf('bruno');
+    quiet = cloudflare.addZone('quiet.test');
+    busy = cloudflare.addZone('busy.test');
+    const managed = { type: 'A', ttl: 300, proxied: false, comment: 'managed-by=selfhost owner=n8n' };
+    cloudflare.addRecord(quiet, { ...managed, name: 'git.quiet.test', content: REPLACED });
+    cloudflare.addRecord(busy, { ...managed, name: 'old.busy.test', content: REPLACED });
+    for (const zone of [quiet, busy]) {
+      cloudflare.addRecord(zone, { name: `mail.${zone.name}`, type: 'MX', content: 'mx.example.net', priority: 10 });
+    }
+    await estate.install({
+      files: [
+        ...['approve.json', 'inventory.json', 'notify.json', 'on-error.json'],
+        ...['dns-update.json', 'alerting.json', 'alertmanager-intake.json', 'status-page.json', 'hold.json'],
+      ],
+      inventory: inventory(server, sshd.port),
+      everySeconds: 10,
+      credentials: {
+        'Estate hosts': { type: 'selfhostHost', data: labCredential([sshd]) },
+        'Hold switch': { type: 'httpBasicAuth', data: { user: 'night', password: 'watch' } },
+        State: {
+          type: 'selfhostState',
+          data: {
+            ...{ host: state.host, port: state.port, user: state.user, password: state.password },
+            ...{ database: state.database, encrypt: false, privateAuthority: '' },
+          },
+        },
+        Alertmanager: { type: 'httpBasicAuth', data: { user: 'prometheus', password: 'lab' } },
+        Hetzner: { type: 'selfhostHetzner', data: hetzner.credential },
+        Cloudflare: {
+          type: 'selfhostCloudflare',
+          data: { apiToken: cloudflare.addToken(), baseUrl: cloudflare.url },
+        },
       },
+    });
+  });
+  afterAll(async () => {
+    await alertmanager?.stop();
+    await estate.stop();
+    await Promise.all([cloudflare.close(), hetzner.stop(), state.stop(), site.close(), sshd.stop()]);
+    rmSync(machine, { recursive: true, force: true });
+  });
+  afterEach(() => expect(estate.violations()).toEqual([]));
+
+  const inventory = (server: string, port: number): JsonObject => ({
+    estate: 'lab',
+    timezone: 'Europe/Berlin',
+    hosts: [{ ...bruno, port, provider: 'hetzner', server: 'bruno' }],
+    services: [{ name: 'docs', host: 'bruno', url: `${site.url}/docs` }],
+    deadManUrl: `${site.url}/alive`,
+    domains: [
+      { zone: 'quiet.test', at: 'cloudflare', owner: 'n8n', names: [{ name: 'git.quiet.test', host: 'bruno' }] },
+      { zone: 'busy.test', at: 'cloudflare', owner: 'n8n', names: [{ name: 'cdn.busy.test', host: 'bruno' }] },
+    ],
+    resolvers: [server],
+    sender: 'n8n@example.test',
+    recipients: {
+      critical: [{ by: 'telegram', chat: '666' }],
+      warning: [{ by: 'telegram', chat: '777' }],
+      info: [{ by: 'telegram', chat: '888' }],
     },
+    approvers: [{ name: 'owner', by: 'telegram', id: String(owner.id), minutes: 30 }],
+    automatic: { dns: ['quiet.test'] },
   });
+
+  /** A service of the estate, and the dead man's switch outside of it. */
+  interface Site {
+    readonly url: string;
+    status: number;
+    calls: number;
+    readonly close: () => Promise<void>;
+  }
+
+  async function startSite(): Promise<Site> {
+    const server = createHttpServer((request, response) => {
+      if (request.url === '/alive') made.calls += 1;
+      response.writeHead(request.url === '/alive' ? 200 : made.status).end('hello');
+    });
+    const made = { url: '', status: 200, calls: 0, close: () => closed(server) };
+    made.url = `http://127.0.0.1:${await listen(server)}`;
+    return made;
+  }
+
+  async function listen(server: Server): Promise<number> {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  }
+
+  async function closed(server: Server): Promise<void> {
+    if ('closeAllConnections' in server) (server as HttpServer).closeAllConnections();
+    if (!server.listening) return;
+    await new Promise((resolve) => server.close(resolve));
+  }
+
+  async function addressOf(server: string): Promise<string> {
+    const answer = await fetch(`${hetzner.standIn.cloud.url}/servers?name=${server}`, {
+      headers: { authorization: 'Bearer lab-token' },
+    });
+    const { servers } = (await answer.json()) as { servers: { public_net: { ipv4: { ip: string } } }[] };
+    return servers[0]?.public_net.ipv4.ip ?? '';
+  }
+
+  const said = (chat: string, text: string) =>
+    until(`chat ${chat} was told "${text}"`, 90_000, () =>
+      Promise.resolve(estate.telegram.messages.find((message) => message.chat === chat && message.text.includes(text))),
+    );
+
+  const questions = () =>
+    estate.telegram.messages.filter(({ chat, text }) => chat === String(owner.id) && text.includes('busy.test'));
+
+  /** n8n takes an answer once the execution that asked is put away. */
+  async function press(question: SentMessage, label: string): Promise<void> {
+    const hash = /Plan: (\S+)/.exec(question.text)?.[1] ?? question.text;
+    await until('the execution that asks waits', 60_000, async () => {
+      const all = await estate.own.api.executionsOf('selfhostApprove');
+      return all.find(({ status, stored }) => status === 'waiting' && stored.includes(hash));
+    });
+    expect(await estate.telegram.press(question, label, owner)).toBe(200);
+  }
+
+  test('names follow their server: a small change that is automatic is made at once, anything more is asked about, and the answer is for that zone as it was', async () => {
+    const small = await said('888', 'quiet.test was changed');
+    expect(small.text).toContain(`update git.quiet.test A: ${REPLACED} → ${live}`);
+    expect(small.text).toContain('Allowed by inventory\nSeen by the resolvers: 1 of 1 names');
+    expect(await resolver.resolve4('git.quiet.test')).toEqual([live]);
+
+    const question = await said(String(owner.id), 'busy.test');
+    expect(question.text).toContain('delete old.busy.test A');
+    expect(await resolver.resolve4('old.busy.test')).toEqual([REPLACED]);
+    // Somebody changes the zone between the question and the answer.
+    cloudflare.addRecord(busy, { name: 'new.busy.test', type: 'A', content: REPLACED, ttl: 300, proxied: false });
+    cloudflare.forget();
+    await press(question, 'Do it');
+    const failure = await said('666', 'DNS update failed');
+    expect(failure.text).toContain('At "Apply at Cloudflare"');
+    expect(failure.text).toContain('changed');
+    expect(cloudflare.writes()).toEqual([]);
+  }, 150_000);
+
+  test('a zone that has changed is another plan, and asked about once more; once allowed, exactly that is applied, and what is not ours stays', async () => {
+    const question = await until('it is asked again', 90_000, () => Promise.resolve(questions()[1]));
+    await press(question, 'Do it');
+    await said('888', 'busy.test was changed');
+    expect(await resolver.resolve4('cdn.busy.test')).toEqual([live]);
+    await expect(resolver.resolve4('old.busy.test')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+    expect(await resolver.resolve4('new.busy.test')).toEqual([REPLACED]);
+    expect(await resolver.resolveMx('mail.busy.test')).toEqual([{ exchange: 'mx.example.net', priority: 10 }]);
+    expect(questions()).toHaveLength(2);
+  }, 150_000);
+
+  /** Rules of the estate by which nothing is waited for. */
+  async function tellAtOnce(): Promise<void> {
+    const { api } = estate.own;
+    const { body } = await api.request('GET', '/api/v1/credentials');
+    const { data } = body as { data: { id: string; name: string }[] };
+    const credential = data.find(({ name }) => name === 'State');
+    if (credential === undefined) throw new Error('There is no credential State');
+    const settings = { waitSeconds: 0, clearSeconds: 0, repeatMinutes: 0, escalateMinutes: [], confirmSeconds: 5 };
+    const set = {
+      type: 'n8n-nodes-selfhost.alertState',
+      parameters: { resource: 'settings', operation: 'set', estate: 'lab', keepIn: 'postgres', settings },
+      credentials: { selfhostState: credential },
+    };
+    const id = await api.createWorkflow(manualWorkflow('Settings', set));
+    expect((await api.runToEnd(id, 'By hand')).status).toBe('success');
+  }
+
+  const toldOf = (pattern: RegExp) =>
+    estate.telegram.messages.filter(({ chat, text }) => chat === '666' && pattern.test(text)).map(({ text }) => text);
+
+  test('a service that fails is told once, again when the telling failed, and once that it is over; each round calls the dead man', async () => {
+    await tellAtOnce();
+    const page = `${estate.own.n8n.url}/webhook/status`;
+    await until('a first round has ended', 60_000, () => Promise.resolve(site.calls > 0 || undefined));
+    expect(await (await fetch(page)).text()).toContain('No open incident is known');
+
+    // Telegram refuses until the node has given up once: the message is not lost.
+    estate.telegram.fail({ kind: 'break before', method: 'POST', path: /sendMessage/, times: 3 });
+    site.status = 502;
+    await said('666', '<b>docs is failing');
+    expect(await (await fetch(page)).text()).toContain('docs is failing');
+    const calls = site.calls;
+    await until('two more rounds have ended', 60_000, () => Promise.resolve(site.calls > calls + 1 || undefined));
+
+    site.status = 200;
+    await said('666', 'Resolved');
+    expect(toldOf(/<b>(Resolved after \d+ (s|min): )?docs is failing/)).toEqual([
+      expect.stringContaining('<b>docs is failing'),
+      expect.stringContaining('<b>Resolved after'),
+    ]);
+    await until('the page says so', 30_000, async () =>
+      (await (await fetch(page)).text()).includes('No open incident is known') ? true : undefined,
+    );
+  }, 240_000);
+
+  test('what Alertmanager sends becomes incidents of the same estate, and only who has its password is listened to', async () => {
+    const path = '/webhook/alertmanager';
+    const stranger = await fetch(`${estate.own.n8n.url}${path}`, { method: 'POST', body: '{}' });
+    expect(stranger.status).toBe(401);
+    const url = new URL(path, estate.own.n8n.url);
+    Object.assign(url, { username: 'prometheus', password: 'lab' });
+    alertmanager = await startAlertmanager(url.href);
+    const alert = { labels: { alertname: 'DiskFull', instance: 'bruno:9100', severity: 'critical' } };
+    const answer = await fetch(`${alertmanager.url}/api/v2/alerts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify([{ ...alert, annotations: { summary: 'the disk is full' } }]),
+    });
+    expect(answer.status).toBe(200);
+    const message = await said('666', 'DiskFull');
+    expect(message.text).toMatch(/^🔴 /);
+  }, 120_000);
+
+  /** The form as a browser sends it. */
+  async function submit(fields: Readonly<Record<string, string>>, password = 'watch'): Promise<number> {
+    const url = `${estate.own.n8n.url}/form/hold`;
+    const authorization = `Basic ${Buffer.from(`night:${password}`).toString('base64')}`;
+    const page = await fetch(url, { headers: { authorization } });
+    const token = /authToken = '([^']+)'/.exec(await page.text())?.[1];
+    if (token === undefined) return page.status;
+    const body = new FormData();
+    Object.values(fields).forEach((value, index) => body.set(`field-${index}`, value));
+    const answer = await fetch(url, { method: 'POST', headers: { 'x-auth-token': token }, body });
+    await answer.arrayBuffer();
+    return answer.status;
+  }
+
+  test('the hold switch keeps what is automatic away from a host until it is lifted, and names what it could not do', async () => {
+    const file = join(machine, 'state', 'hold');
+    const wish = { what: 'Hold', who: 'Felipe', why: 'replacing a disk', hours: '2', hosts: '' };
+    expect(await submit(wish, 'guess')).toBe(401);
+    expect(existsSync(file)).toBe(false);
+    expect(await submit(wish)).toBe(200);
+    expect((await said('777', 'On hold')).text).toMatch(/bruno: on hold by Felipe \(replacing a disk\) until 20/);
+    expect(readFileSync(file, 'utf8')).toMatch(/^who=Felipe\nwhy=replacing a disk\nuntil=20/);
+
+    expect(await submit({ ...wish, what: 'Lift', hosts: 'bruno, brno' })).toBe(200);
+    const lifted = await said('666', 'The hold was lifted');
+    expect(lifted.text).toContain('bruno: not on hold\nNot in the inventory: brno');
+    expect(existsSync(file)).toBe(false);
+
+    // A hand forgot it: it no longer holds, and is said aloud.
+    writeFileSync(file, 'who=Dana\nwhy=a test\nuntil=2026-01-05T22:00:00Z\n');
+    expect((await said('777', 'A hold has expired and was not lifted')).text).toContain('of Dana (a test) ended at');
+    rmSync(file);
+  }, 120_000);
+
+  // From here on the DNS update fails at each round, and says so.
+  test('a host whose server is gone stops everything before a name is touched', async () => {
+    const servers = hetzner.standIn.state.things.get('servers') ?? [];
+    servers.splice(0, servers.length);
+    cloudflare.forget();
+    const told = await said('666', 'Hetzner has no server for bruno');
+    expect(told.text).toContain('No name was changed');
+    expect(cloudflare.writes()).toEqual([]);
+  }, 90_000);
 });
-afterAll(async () => {
-  await estate.stop();
-  await Promise.all([cloudflare.close(), hetzner.stop()]);
-});
-afterEach(() => expect(estate.violations()).toEqual([]));
-
-const inventory = (server: string): JsonObject => ({
-  estate: 'lab',
-  timezone: 'Europe/Berlin',
-  hosts: [{ ...bruno, provider: 'hetzner', server: 'bruno' }],
-  domains: [
-    { zone: 'quiet.test', at: 'cloudflare', owner: 'n8n', names: [{ name: 'git.quiet.test', host: 'bruno' }] },
-    { zone: 'busy.test', at: 'cloudflare', owner: 'n8n', names: [{ name: 'cdn.busy.test', host: 'bruno' }] },
-  ],
-  resolvers: [server],
-  sender: 'n8n@example.test',
-  recipients: {
-    critical: [{ by: 'telegram', chat: '666' }],
-    warning: [{ by: 'telegram', chat: '777' }],
-    info: [{ by: 'telegram', chat: '888' }],
-  },
-  approvers: [{ name: 'owner', by: 'telegram', id: String(owner.id), minutes: 30 }],
-  automatic: { dns: ['quiet.test'] },
-});
-
-async function addressOf(server: string): Promise<string> {
-  const answer = await fetch(`${hetzner.standIn.cloud.url}/servers?name=${server}`, {
-    headers: { authorization: 'Bearer lab-token' },
-  });
-  const { servers } = (await answer.json()) as { servers: { public_net: { ipv4: { ip: string } } }[] };
-  return servers[0]?.public_net.ipv4.ip ?? '';
-}
-
-const said = (chat: string, text: string) =>
-  until(`chat ${chat} was told "${text}"`, 90_000, () =>
-    Promise.resolve(estate.telegram.messages.find((message) => message.chat === chat && message.text.includes(text))),
-  );
-
-const questions = () =>
-  estate.telegram.messages.filter(({ chat, text }) => chat === String(owner.id) && text.includes('busy.test'));
-
-/** n8n takes an answer once the execution that asked is put away. */
-async function press(question: SentMessage, label: string): Promise<void> {
-  const hash = /Plan: (\S+)/.exec(question.text)?.[1] ?? question.text;
-  await until('the execution that asks waits', 60_000, async () => {
-    const all = await estate.own.api.executionsOf('selfhostApprove');
-    return all.find(({ status, stored }) => status === 'waiting' && stored.includes(hash));
-  });
-  expect(await estate.telegram.press(question, label, owner)).toBe(200);
-}
-
-test('names follow their server: a small change that is automatic is made at once, anything more is asked about, and the answer is for that zone as it was', async () => {
-  const small = await said('888', 'quiet.test was changed');
-  expect(small.text).toContain(`update git.quiet.test A: ${REPLACED} → ${live}`);
-  expect(small.text).toContain('Allowed by inventory\nSeen by the resolvers: 1 of 1 names');
-  expect(await resolver.resolve4('git.quiet.test')).toEqual([live]);
-
-  const question = await said(String(owner.id), 'busy.test');
-  expect(question.text).toContain('delete old.busy.test A');
-  expect(await resolver.resolve4('old.busy.test')).toEqual([REPLACED]);
-  // Somebody changes the zone between the question and the answer.
-  cloudflare.addRecord(busy, { name: 'new.busy.test', type: 'A', content: REPLACED, ttl: 300, proxied: false });
-  cloudflare.forget();
-  await press(question, 'Do it');
-  const failure = await said('666', 'DNS update failed');
-  expect(failure.text).toContain('At "Apply at Cloudflare"');
-  expect(failure.text).toContain('changed');
-  expect(cloudflare.writes()).toEqual([]);
-}, 150_000);
-
-test('a zone that has changed is another plan, and asked about once more; once allowed, exactly that is applied, and what is not ours stays', async () => {
-  const question = await until('it is asked again', 90_000, () => Promise.resolve(questions()[1]));
-  await press(question, 'Do it');
-  await said('888', 'busy.test was changed');
-  expect(await resolver.resolve4('cdn.busy.test')).toEqual([live]);
-  await expect(resolver.resolve4('old.busy.test')).rejects.toMatchObject({ code: 'ENOTFOUND' });
-  expect(await resolver.resolve4('new.busy.test')).toEqual([REPLACED]);
-  expect(await resolver.resolveMx('mail.busy.test')).toEqual([{ exchange: 'mx.example.net', priority: 10 }]);
-  expect(questions()).toHaveLength(2);
-}, 150_000);
-
-test('a host whose server is gone stops everything before a name is touched', async () => {
-  const servers = hetzner.standIn.state.things.get('servers') ?? [];
-  servers.splice(0, servers.length);
-  cloudflare.forget();
-  const told = await said('666', 'Hetzner has no server for bruno');
-  expect(told.text).toContain('No name was changed');
-  expect(cloudflare.writes()).toEqual([]);
-}, 90_000);

@@ -61,7 +61,7 @@ ${groups.map(({ name, things: own }) => `<section>\n<h2>${escapeHtml(name)}</h2>
 function verdict(all: number, wrong: number, unknown: number, incidents: number): string {
   if (wrong > 0) return `${wrong} of ${all} wrong`;
   if (incidents > 0) return incidents === 1 ? '1 open incident' : `${incidents} open incidents`;
-  if (all === 0) return 'Nothing is watched yet';
+  if (all === 0) return 'No open incident is known';
   return unknown > 0 ? `${unknown} of ${all} not known` : 'All is well';
 }
 

@@ -20,7 +20,9 @@ const recipient = schema.object({
 export const inventoryOutput = {
   estate: text,
   timezone: text,
-  hosts: schema.array(schema.object({ name: text, address: text, provider, role: text, server: text })),
+  hosts: schema.array(
+    schema.object({ name: text, address: text, port: schema.integer(), provider, role: text, server: text }),
+  ),
   services: schema.array(
     schema.object({
       name: text,
@@ -57,6 +59,7 @@ export const inventoryOutput = {
   resolvers: schema.array(text, 'Whom to ask whether a change of DNS is seen'),
   recoveryOrder: schema.array(texts, 'What is brought up together stands together'),
   recipients: forEach<Lane, readonly object[]>(LANES, schema.array(recipient)),
+  deadManUrl: text,
   sender: text,
   approvers: schema.array(
     schema.object({

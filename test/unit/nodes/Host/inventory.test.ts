@@ -13,7 +13,7 @@ const credential = {
 const inventory = {
   estate: 'lab',
   timezone: 'Europe/Berlin',
-  hosts: [{ name: 'eva', address: '203.0.113.8', provider: 'ovh' }],
+  hosts: [{ name: 'eva', address: '203.0.113.8', port: 22, provider: 'ovh' }],
   recipients: { critical: [{ by: 'slack', channel: 'infra' }] },
 };
 
@@ -25,7 +25,7 @@ test('an operation on no host asks for none, also when the credential has severa
   }) as unknown as IExecuteFunctions;
   const [[item] = []] = (await new Host().execute.call(whole)) as { json: unknown }[][];
   expect(item?.json).toMatchObject({
-    hosts: [{ name: 'eva', address: '203.0.113.8', provider: 'ovh', role: '', server: '' }],
+    hosts: [{ name: 'eva', address: '203.0.113.8', port: 22, provider: 'ovh', role: '', server: '' }],
     services: [],
     approvers: [],
     warnings: ['nobody is asked: every change that is not automatic is refused', expect.any(String)],

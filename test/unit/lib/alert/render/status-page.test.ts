@@ -17,7 +17,7 @@ test('it needs no script and nothing from elsewhere', () => {
 test.each([
   [{}, '2 of 4 wrong'],
   [{ groups: [] }, '1 open incident'],
-  [{ groups: [], incidents: [] }, 'Nothing is watched yet'],
+  [{ groups: [], incidents: [] }, 'No open incident is known'],
   [{ groups: exampleStatus.groups.slice(1), incidents: [] }, '1 of 2 not known'],
   [
     { groups: [{ name: 'a', things: exampleStatus.groups[1]?.things.slice(0, 1) ?? [] }], incidents: [] },
