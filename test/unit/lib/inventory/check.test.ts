@@ -39,6 +39,7 @@ test('the shipped inventory is one, and comes back with everything filled in', (
   expect(found.hosts[2]).toEqual({
     name: 'eva',
     address: '144.217.76.53',
+    port: 22,
     provider: 'ovh',
     role: 'media, backups',
     server: '',
