@@ -66,6 +66,12 @@ export const debianPackages: readonly DebianPackage[] = [
     services: ['postgresql'],
   },
   {
+    name: 'pgbackrest',
+    purpose: 'keeps the backups and the WAL of the test PostgreSQL',
+    neededBy: 'tests',
+    services: ['pgbackrest'],
+  },
+  {
     name: 'mariadb-server',
     purpose: 'looked at by health checks, a source of backups, and has accounts whose password is rotated',
     neededBy: 'tests',

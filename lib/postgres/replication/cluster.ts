@@ -37,6 +37,9 @@ export interface Cluster {
   readonly replication: { readonly user: string; readonly password: string };
 }
 
+/** What a script on one member has to know of the cluster. */
+export type NamedCluster = Pick<Cluster, 'name'>;
+
 const MEMBER_NAME = /^[a-z][a-z0-9_]{0,30}$/;
 
 /** Throws where names or numbers could not be used as they are in settings of PostgreSQL. */
@@ -89,6 +92,6 @@ export function slotOf(member: Member): string {
   return `selfhost_${member.name}`;
 }
 
-export function describeMember(cluster: Cluster, member: Member): string {
+export function describeMember(cluster: NamedCluster, member: Member): string {
   return `${member.name} of PostgreSQL cluster ${cluster.name}`;
 }

@@ -5,10 +5,10 @@ import type { HeldLock } from '../../host/locks/lock';
 import { stepUnderLock } from '../../host/locks/step';
 import { runCommand } from '../../host/run';
 import { fileNameFor, STATE_FOLDER } from '../../host/state-folder';
-import { describeMember, type Cluster, type Member } from './cluster';
+import { describeMember, type Member, type NamedCluster } from './cluster';
 
 /** The lock under which a cluster is changed. It lies on the host of the member that is, or becomes, the standby. */
-export function lockNameOf(cluster: Cluster): string {
+export function lockNameOf(cluster: NamedCluster): string {
   return `postgres/${cluster.name}`;
 }
 
@@ -173,6 +173,7 @@ export interface MemberScript {
   readonly arguments?: readonly string[];
   readonly input?: string;
   readonly timeoutMs?: number;
+  readonly maxOutputBytes?: number;
   /** Hears when it has begun to speak. */
   readonly onOutput?: () => void;
 }
@@ -181,13 +182,14 @@ const REFUSED = 120;
 
 /** Runs a script on the host of a member. With a lock it is a step that only the newest holder of it may do. */
 export async function runOnMember(
-  cluster: Cluster,
+  cluster: NamedCluster,
   member: Member,
   ask: MemberScript,
   task: Task,
   lock?: Pick<HeldLock, 'name' | 'epoch'>,
 ): Promise<CommandResult> {
-  const options = { timeoutMs: ask.timeoutMs ?? 30_000, ...(ask.onOutput && { onOutput: ask.onOutput }) };
+  const { timeoutMs = 30_000, maxOutputBytes, onOutput } = ask;
+  const options = { timeoutMs, ...(maxOutputBytes && { maxOutputBytes }), ...(onOutput && { onOutput }) };
   const list = [...memberArguments(cluster, member), ...(ask.arguments ?? [])];
   try {
     if (lock !== undefined) {
@@ -202,14 +204,14 @@ export async function runOnMember(
 }
 
 /** A script for lib/host/jobs, with its arguments. */
-export function memberCommand(cluster: Cluster, member: Member, ask: Pick<MemberScript, 'script' | 'arguments'>) {
+export function memberCommand(cluster: NamedCluster, member: Member, ask: Pick<MemberScript, 'script' | 'arguments'>) {
   return {
     script: STATE_FOLDER + MEMBER_PRELUDE + ask.script,
     arguments: [...memberArguments(cluster, member), ...(ask.arguments ?? [])],
   };
 }
 
-function memberArguments(cluster: Cluster, member: Member): string[] {
+function memberArguments(cluster: NamedCluster, member: Member): string[] {
   const { runtime } = member;
   const ref =
     runtime.kind === 'plain'
@@ -233,7 +235,7 @@ function memberArguments(cluster: Cluster, member: Member): string[] {
 }
 
 /** What a script refused by itself, in its own words. */
-function refusalOf(cluster: Cluster, member: Member, error: unknown): Failure | undefined {
+function refusalOf(cluster: NamedCluster, member: Member, error: unknown): Failure | undefined {
   if (!isFailure(error, 'command_failed')) return undefined;
   const { stderr, exitCode } = error.details;
   const said = typeof stderr === 'string' ? stderr : '';
@@ -247,7 +249,8 @@ function refusalOf(cluster: Cluster, member: Member, error: unknown): Failure | 
       nextStep: NEXT_STEPS[code ?? ''] ?? 'Look at this member on its host, then run the topology again.',
     });
   }
-  const complaint = /^psql: error: (.*)$/m.exec(said)?.[1] ?? /^(?:psql:.*)?(?:ERROR|FATAL): +(.*)$/m.exec(said)?.[1];
+  const complaint =
+    /^psql: error: (.*)$/m.exec(said)?.[1] ?? /^(?:psql:.*)?(?:ERROR|FATAL): +(?!\[\d{3}\]: )(.*)$/m.exec(said)?.[1];
   if (complaint === undefined) return undefined;
   return new Failure({
     code: 'database_error',

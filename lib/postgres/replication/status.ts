@@ -1,7 +1,7 @@
 import { isObject } from '../../json';
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { describeMember, type Cluster, type Member } from './cluster';
+import { describeMember, type Member, type NamedCluster } from './cluster';
 import { runOnMember } from './member-script';
 import { parseJournal, type JournalShown } from './journal';
 
@@ -155,7 +155,7 @@ const LOOK_MS = 5_000;
 
 /** Looks at one member. It does not throw for what is wrong there: that is the answer. */
 export async function readStatus(
-  cluster: Cluster,
+  cluster: NamedCluster,
   member: Member,
   options: StatusOptions,
   task: Task,
@@ -207,7 +207,7 @@ export async function withinHost<T>(milliseconds: number, work: Promise<T>): Pro
   }
 }
 
-export function parseStatus(cluster: Cluster, member: Member, text: string): MemberStatus {
+export function parseStatus(cluster: NamedCluster, member: Member, text: string): MemberStatus {
   const lines = text.split('\n');
   const after = (start: string) =>
     lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
