@@ -14,6 +14,10 @@ const POSTGRES = [
   'createdb',
   'dropdb',
   'pg_amcheck',
+  'pg_basebackup',
+  'pg_controldata',
+  'pg_rewind',
+  'pg_waldump',
 ];
 const MARIADB = [
   'mariadbd',
@@ -27,7 +31,7 @@ const MARIADB = [
 ];
 
 /** An image with the PostgreSQL, MariaDB and Redis of this machine, and busybox for the rest; made without a registry. */
-export async function makeDatabaseImage(docker: DockerHost): Promise<string> {
+export async function makeDatabaseImage(docker: Pick<DockerHost, 'folder' | 'docker'>): Promise<string> {
   const root = join(docker.folder, 'database-image');
   const archive = `${root}.tar`;
   const programs = postgresPrograms();

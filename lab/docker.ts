@@ -179,7 +179,7 @@ function gatewayOf(address: string): string {
   return address.replace(/\.2$/, '.1');
 }
 
-function settings(home: string, socket: string, cgroup: string, gateway: string): object {
+export function settings(home: string, socket: string, cgroup: string, gateway: string): object {
   return {
     hosts: [`unix://${socket}`],
     'data-root': join(home, 'data'),
@@ -196,7 +196,7 @@ function settings(home: string, socket: string, cgroup: string, gateway: string)
 }
 
 /** Where containers of this daemon will be counted: one folder, or one for each controller of the older cgroups. */
-async function cgroupFolders(name: string): Promise<string[]> {
+export async function cgroupFolders(name: string): Promise<string[]> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
   return mounts
     .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')

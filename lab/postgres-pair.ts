@@ -207,7 +207,7 @@ pg_createcluster --port "$port" --start-conf auto "$version" main -- "$@"
 `;
 
 /** All that stand in the data folder, as every process of a server does; the one that all others come from first. */
-function serverProcesses(data: string): number[] {
+export function serverProcesses(data: string): number[] {
   const home = statSync(data);
   const found = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -227,7 +227,7 @@ function serverProcesses(data: string): number[] {
     .map(([pid]) => pid);
 }
 
-function signalNow(pid: number, signal: NodeJS.Signals): void {
+export function signalNow(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

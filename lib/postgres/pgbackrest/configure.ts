@@ -1,6 +1,6 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { describeMember } from '../replication/cluster';
+import { dataFolderInside, describeMember, portInside } from '../replication/cluster';
 import { runOnMember } from '../replication/member-script';
 import { STANDBY_FOLDER } from '../replication/standby-folder';
 import { readFeatures, refuseWithout } from './features';
@@ -68,8 +68,8 @@ export function configPathOf({ name, config }: Stanza): string {
 function linesOf(stanza: Stanza, { repositories, options = {} }: ConfigurationWish): readonly Line[] {
   const { member } = stanza;
   return [
-    ['pg1-path', member.dataFolder],
-    ['pg1-port', String(member.port)],
+    ['pg1-path', dataFolderInside(member)],
+    ['pg1-port', String(portInside(member))],
     ['pg1-socket-path', member.socketFolder],
     ['pg1-user', member.superuser],
     ...repositories.flatMap((repository, index) => repositoryLines(`repo${index + 1}`, repository)),

@@ -3,7 +3,7 @@ import { isObject } from '../../json';
 import type { Task } from '../../task';
 import { runOnMember } from '../replication/member-script';
 import { readBackups } from './info';
-import { commitTime, prepareRestore, SCRATCH } from './scratch';
+import { commitTime, prepareRestore, refuseContainer, SCRATCH } from './scratch';
 import { describeStanza, type Stanza } from './stanza';
 import { checkArchiving } from './stanza-commands';
 import { describeTarget, type RestoreTarget } from './target';
@@ -110,6 +110,7 @@ fi
  * and thrown away. The real server is only asked for a heartbeat and to archive it.
  */
 export async function drill(stanza: Stanza, wish: DrillWish, task: Task): Promise<DrillResult> {
+  refuseContainer(stanza);
   const begin = performance.now();
   const beatAt = await writeHeartbeat(stanza, task);
   // So that what was just written can be restored, and a moment before it has a commit after it.

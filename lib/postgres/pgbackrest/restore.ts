@@ -6,8 +6,10 @@ import { makePlan, refuseDrift, verifyPlan, type Plan } from '../../plan/plan';
 import type { Task } from '../../task';
 import { describeMember, type Member } from '../replication/cluster';
 import { lockNameOf, runOnMember } from '../replication/member-script';
+import { CONFIGURATION } from '../replication/replica';
+import { STANDBY_FOLDER } from '../replication/standby-folder';
 import { readStatus } from '../replication/status';
-import { prepareRestore } from './scratch';
+import { prepareRestore, refuseContainer } from './scratch';
 import { describeStanza, PGBACKREST, type Stanza } from './stanza';
 import { describeTarget, type RestoreTarget } from './target';
 import { runWork } from './work';
@@ -71,6 +73,7 @@ function desiredOf(stanza: Stanza, wish: RestoreWish): Json {
 
 async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sight> {
   const { cluster, member } = stanza;
+  refuseContainer(stanza);
   await refuseFollowers(stanza, wish.others, task);
   const { backup, options, bytes } = await prepareRestore(stanza, wish, task);
   const { stdout } = await runOnMember(cluster, member, { script: LOOK }, task);
@@ -153,12 +156,22 @@ function refused(stanza: Stanza, code: string, why: string, nextStep: string): F
 
 // The folder that was there stays whole beside, or the restore goes over it and only fetches what differs. A note tells a
 // second run, after one that was killed, whether what is beside is of before or what is in place is half a restore.
-const RESTORE = `${PGBACKREST}
+const RESTORE = `${PGBACKREST}${STANDBY_FOLDER}${CONFIGURATION}
+# The configuration stays as it is now. That of the backup may not even let the standby in, which came later.
+keep_configuration() {
+  [ -e "$dir/configuration-restore.tar" ] || return 0
+  local auto=$data/postgresql.auto.conf theirs
+  theirs=$(grep -E '^(recovery_target[a-z_]*|restore_command) *=' "$auto" || :)
+  restore_configuration restore "$data"
+  { grep -vE '^(recovery_target[a-z_]*|restore_command) *=' "$auto" || :; printf '%s\\n' "$theirs"; } | owned_file "$auto" 600
+  forget_configuration restore
+}
 method=$1 bytes=$2
 shift 2
 before=$data.selfhost-before
 [ "$method" = delta ] || ! mountpoint -q -- "$data" || stop_with data_is_mount "$data is a mount point"
 stop_server_cleanly 300 || end_server || stop_with server_not_stopped "PostgreSQL of $self could not be stopped"
+if [ -e "$data/PG_VERSION" ] && [ ! -e "$dir/restoring" ]; then save_configuration restore; fi
 if [ "$method" = aside ]; then
   prepare_member
   line_of "$dir/restoring"
@@ -179,6 +192,7 @@ else
   rm -f -- "$data/postmaster.pid"
   backrest restore "$@" --delta --log-level-console=detail < /dev/null
 fi
+keep_configuration
 `;
 
 const START = `
@@ -191,6 +205,16 @@ while ((tries-- > 0)); do
     rm -f -- "$dir/restoring"
     sql <<'SQL'
 alter system set synchronous_standby_names = '';
+-- A standby that is copied from here would end its recovery at this target, too.
+alter system reset recovery_target;
+alter system reset recovery_target_action;
+alter system reset recovery_target_inclusive;
+alter system reset recovery_target_lsn;
+alter system reset recovery_target_name;
+alter system reset recovery_target_time;
+alter system reset recovery_target_timeline;
+alter system reset recovery_target_xid;
+alter system reset restore_command;
 select pg_reload_conf() \\g /dev/null
 select 'timeline ' || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
 SQL
@@ -218,7 +242,7 @@ end_server || stop_with server_not_stopped "the restored server does not end"
 rm -rf -- "$data"
 mv -T -- "$before" "$data"
 sync -- "\${data%/*}"
-rm -f -- "$dir/restoring"
+rm -f -- "$dir/restoring" "$dir/configuration-restore.tar"
 start_server
 echo back
 `;

@@ -248,4 +248,13 @@ export async function removeScratch(
   return { changed: stdout.startsWith('removed') };
 }
 
-export function refuseContainer(_stanza: Stanza): void {}
+/** In a container a copy would need one of its own, with room of its own. */
+export function refuseContainer(stanza: Stanza): void {
+  if (stanza.member.runtime.kind !== 'docker') return;
+  throw new Failure({
+    code: 'container_not_restored',
+    subject: describeStanza(stanza),
+    message: `${describeStanza(stanza)}: PostgreSQL runs in a container there, and restores of containers are not here yet`,
+    nextStep: 'Restore on a host that has this version of PostgreSQL and pgBackRest, with the same repository.',
+  });
+}

@@ -7,7 +7,21 @@ export type Runtime =
   | { readonly kind: 'plain'; readonly log: string }
   /** A cluster of Debian's postgresql-common, by its version and name: `15`, `main`. */
   | { readonly kind: 'debian'; readonly version: string; readonly cluster: string }
-  | { readonly kind: 'systemd'; readonly unit: string };
+  | { readonly kind: 'systemd'; readonly unit: string }
+  /**
+   * A container whose first process is PostgreSQL, with its data folder in a volume or a bind mount: `dataFolder` is where
+   * that lies on the host; `programs`, `socketFolder`, `configFile` and the system user are those inside.
+   */
+  | {
+      readonly kind: 'docker';
+      readonly container: string;
+      /** PGDATA as the container sees it. */
+      readonly dataInside: string;
+      /** The port PostgreSQL hears on inside; the member's `port` is the published one. Default 5432. */
+      readonly portInside?: number;
+      /** Where dockerd listens, when it is not where the docker client looks by itself. */
+      readonly dockerSocket?: string;
+    };
 
 /** One server of a cluster: where it runs, how it is kept, and how the other servers reach it. */
 export interface Member {
@@ -68,12 +82,20 @@ function problemOf({ name, members, replication }: Cluster): string | undefined 
       return `"${member.name}" is no name for a member: small letters, digits and _, at most 31`;
     }
     if (!/^[0-9A-Za-z.:-]+$/.test(member.address)) return `${member.name} has no plain address`;
-    for (const path of [member.programs, member.dataFolder, member.socketFolder, member.configFile ?? '/']) {
+    if (member.runtime.kind === 'docker' && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(member.runtime.container)) {
+      return `"${member.runtime.container}" of ${member.name} is no name of a container`;
+    }
+    for (const path of pathsOf(member)) {
       if (!path.startsWith('/') || /[\r\n\0]/.test(path)) return `"${path}" of ${member.name} is no absolute path`;
     }
   }
   if (new Set(members.map((member) => member.name)).size !== members.length) return 'two members have the same name';
   return undefined;
+}
+
+function pathsOf(member: Member): readonly string[] {
+  const { programs, dataFolder, socketFolder, configFile = '/' } = member;
+  return [programs, dataFolder, dataFolderInside(member), socketFolder, configFile];
 }
 
 export function memberOf(cluster: Cluster, name: string): Member {
@@ -85,6 +107,16 @@ export function memberOf(cluster: Cluster, name: string): Member {
     message: `Cluster ${cluster.name} has no member ${name}`,
     nextStep: `Choose one of ${cluster.members.map((one) => one.name).join(', ')}.`,
   });
+}
+
+/** The data folder as PostgreSQL's own programs see it. */
+export function dataFolderInside({ runtime, dataFolder }: Member): string {
+  return runtime.kind === 'docker' ? runtime.dataInside : dataFolder;
+}
+
+/** The port on the local socket; others may reach it by another. */
+export function portInside({ runtime, port }: Member): number {
+  return runtime.kind === 'docker' ? (runtime.portInside ?? 5432) : port;
 }
 
 /** The slot on the primary that keeps what this member has not read yet. */

@@ -5,7 +5,7 @@ import type { HeldLock } from '../../host/locks/lock';
 import { stepUnderLock } from '../../host/locks/step';
 import { runCommand } from '../../host/run';
 import { fileNameFor, STATE_FOLDER } from '../../host/state-folder';
-import { describeMember, type Member, type NamedCluster } from './cluster';
+import { dataFolderInside, describeMember, portInside, type Member, type NamedCluster, type Runtime } from './cluster';
 
 /** The lock under which a cluster is changed. It lies on the host of the member that is, or becomes, the standby. */
 export function lockNameOf(cluster: NamedCluster): string {
@@ -18,23 +18,79 @@ export function lockNameOf(cluster: NamedCluster): string {
  */
 export const MEMBER_PRELUDE = `
 dir=$state/postgres/$1 self=$2 kind=$3 bin=$4 data=$5 owner=$6 role=$7 socket=$8 port=$9 ref=\${10} config=\${11}
-shift 11
+# The data folder as PostgreSQL's programs see it: in a container by another name.
+inside=\${12}
+[ -z "\${13}" ] || export DOCKER_HOST=unix://\${13}
+shift 13
 export PGAPPNAME=selfhost PGCONNECT_TIMEOUT=5
 # Where everybody may stand: PostgreSQL's user could not be in the home of root.
 cd /
 stop_with() { refuse "$1: $2"; }
 # Only they see where a process of the server stands; anybody else would find nobody, and take that for a proof.
-[ "$EUID" = 0 ] || [ "$(id -un)" = "$owner" ] || stop_with not_allowed "this needs root (sudo), or a login as $owner"
+[ "$EUID" = 0 ] || { [ "$kind" != docker ] && [ "$(id -un)" = "$owner" ]; } || stop_with not_allowed "this needs root (sudo), or a login as $owner"
 prepare_member() { prepare_state; mkdir -p -- "$dir"; }
 
+# A program of PostgreSQL, as its user, where its programs are. In a container that does not run it gets one of its own,
+# with the same image, network and volumes, that is gone afterwards.
 as_owner() {
-  if [ "$EUID" = 0 ] && [ "$owner" != root ]; then
+  if [ "$kind" = docker ]; then
+    if [ "$(docker inspect -f '{{.State.Running}} {{.State.Paused}}' -- "$ref" 2>/dev/null)" = 'true false' ]; then
+      docker exec -i -u "$owner" -e PGAPPNAME -e PGCONNECT_TIMEOUT -e LC_ALL "$ref" "$@"
+    else one_off --volumes-from "$ref" -- "$@"; fi
+  elif [ "$EUID" = 0 ] && [ "$owner" != root ]; then
     setpriv --reuid="$owner" --regid="$owner" --init-groups -- "$@"
   else "$@"; fi
 }
+# one_off OPTION... -- PROGRAM ARGUMENT...
+one_off() {
+  local options=() found image network
+  found=$(docker inspect -f '{{.Image}} {{.HostConfig.NetworkMode}}' -- "$ref" 2>&1) ||
+    stop_with container_missing "its container $ref is not there: \${found##*: }"
+  read -r image network <<< "$found"
+  while [ "$1" != -- ]; do options+=("$1"); shift; done
+  shift
+  [ -z "\${lent:-}" ] || options+=(-v "$lent:$lent:ro")
+  docker run --rm -i --network "$network" -u "$owner" -e PGAPPNAME -e PGCONNECT_TIMEOUT -e LC_ALL "\${options[@]}" \\
+    --entrypoint "$1" "$image" "\${@:2}"
+}
+# within SECONDS PROGRAM...: as_owner, for so long at most.
+within() {
+  if [ "$kind" = docker ]; then
+    timeout -k 0.5 "$1" docker exec -i -u "$owner" -e PGAPPNAME -e PGCONNECT_TIMEOUT -e LC_ALL "$ref" "\${@:2}"
+  else as_owner timeout -k 0.5 "$@"; fi
+}
+# Who files in the data folder belong to. A container's users are not the host's, so there only numbers tell.
+give_to_owner() {
+  [ "$EUID" = 0 ] || return 0
+  local whose=$owner:
+  if [ "$kind" = docker ]; then
+    if [ -e "$data/PG_VERSION" ]; then whose=$(stat -c %u:%g -- "$data/PG_VERSION")
+    else whose=$(one_off -- id -u < /dev/null):$(one_off -- id -g < /dev/null); fi
+  fi
+  chown -h "$whose" -- "$@"
+}
+# The path on this host of a file that PostgreSQL names.
+host_path() {
+  REPLY=$1
+  [ "$kind" = docker ] || return 0
+  case $1 in
+    "$inside"/*) REPLY=$data\${1#"$inside"} ;;
+    *) stop_with file_in_image "$1 lies in the image, and not in its data folder, so it cannot be changed" ;;
+  esac
+}
 
-# SQL comes on standard input and is constant; data goes in as -v name=value, secrets by descriptor 3.
-sql() { as_owner "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres "$@"; }
+# SQL comes on standard input and is constant; data goes in as -v name=value, secrets by descriptor 3 (secret=3 sql).
+sql() {
+  local program=("$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres "$@")
+  if [ "$kind" != docker ]; then as_owner "\${program[@]}"
+  elif [ -z "\${secret:-}" ]; then
+    docker exec -i -u "$owner" -e PGAPPNAME -e PGCONNECT_TIMEOUT -e LC_ALL "$ref" "\${program[@]}"
+  else
+    # Descriptors do not go into a container: it comes as the first line, and becomes one again inside.
+    { base64 -w 0 <&3; echo; cat; } | docker exec -i -u "$owner" -e PGAPPNAME -e PGCONNECT_TIMEOUT -e LC_ALL "$ref" \\
+      sh -c 'IFS= read -r line; exec 4<&0; printf %s "$line" | base64 -d | "$@" 3<&0 0<&4' sh "\${program[@]}"
+  fi
+}
 
 # Every process of the server, whatever started it: they all stand in the data folder.
 server_pids() {
@@ -45,18 +101,27 @@ server_pids() {
   done
 }
 
-control() { LC_ALL=C as_owner "$bin/pg_controldata" -D "$data"; }
-control_field() { control | sed -n "s/^$1: *//p"; }
+control() { LC_ALL=C as_owner "$bin/pg_controldata" -D "$inside" < /dev/null; }
+control_field() {
+  # The first thing in that file; a container only for this would cost half a second of an outage.
+  if [ "$kind $1" = 'docker Database system identifier' ]; then
+    od -An -tu8 -N8 -- "$data/global/pg_control" | tr -d ' '
+  else control | sed -n "s/^$1: *//p"; fi
+}
 # A standby's folder; not that of a former primary behind the gate.
 is_standby_folder() {
   [ ! -e "$dir/gate" ] && { [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ]; }
 }
 # The start gate: whoever starts the server from now on (a person, a boot, a supervisor) gets one that is read-only.
+make_signal() {
+  if [ "$kind" != docker ]; then as_owner touch -- "$data/standby.signal"
+  else { [ -e "$data/standby.signal" ] || (set -C; : > "$data/standby.signal"); } && give_to_owner "$data/standby.signal"; fi
+}
 close_gate() {
   ! is_standby_folder || return 0
   prepare_member
   printf '%s\\n' "$1" | put "$dir/gate" || refuse "$dir/gate cannot be written"
-  as_owner touch -- "$data/standby.signal" && sync -- "$data/standby.signal" "$data" ||
+  make_signal && sync -- "$data/standby.signal" "$data" ||
     stop_with gate_not_closed "$data/standby.signal cannot be written"
 }
 open_gate() {
@@ -75,6 +140,8 @@ autostart() {
     debian) local line; line=$(sed -n 's/^ *\\([a-z]*\\).*/\\1/p' "/etc/postgresql/$ref/start.conf" 2>/dev/null | head -n 1)
       if [ "\${line:-auto}" = auto ]; then echo yes; else echo no; fi ;;
     systemd) if systemctl is-enabled --quiet -- "$ref"; then echo yes; else echo no; fi ;;
+    docker) case $(docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' -- "$ref" 2>/dev/null) in
+      ''|no) echo no ;; *) echo yes ;; esac ;;
     plain) echo no ;;
   esac
 }
@@ -82,6 +149,7 @@ autostart_off() {
   case $kind in
     debian) printf 'manual\\n' | put "/etc/postgresql/$ref/start.conf" && chmod 644 "/etc/postgresql/$ref/start.conf" ;;
     systemd) systemctl disable --quiet -- "$ref" ;;
+    docker) timeout 10 docker update --restart=no -- "$ref" > /dev/null ;;
     plain) : ;;
   esac
 }
@@ -95,23 +163,45 @@ without_files() (
   "$@"
 )
 
+# A container has started long before what runs in it answers.
+await_container() {
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    if echo 'select 1' | sql > /dev/null 2>&1; then return 0; fi
+    if ((tries % 10 == 9)) && [ "$(docker inspect -f '{{.State.Running}}' -- "$ref")" != true ]; then
+      said=$(docker logs --tail 1 -- "$ref" 2>&1)
+      return 1
+    fi
+    sleep 0.2
+  done
+  said='it answers no login within 2 minutes'
+  return 1
+}
+
 start_server() {
   local said
   case $kind in
     plain) said=$(without_files as_owner "$bin/pg_ctl" -D "$data" -s -w -t 120 -l "$ref" start 2>&1 < /dev/null) && return 0 ;;
     debian) said=$(without_files pg_ctlcluster "\${ref%/*}" "\${ref#*/}" start 2>&1 < /dev/null) && return 0 ;;
     systemd) said=$(systemctl start -- "$ref" 2>&1 < /dev/null) && return 0 ;;
+    docker) said=$(docker start -- "$ref" 2>&1 < /dev/null) && await_container && return 0 ;;
   esac
   stop_with server_not_started "PostgreSQL of $self did not start: \${said##*$'\\n'}"
 }
 
 # A shutdown that writes everything down and sends it to the standbys that are connected.
 stop_server_cleanly() {
-  local tries
-  if [ "$kind" != plain ] && has_systemd; then unit_of; timeout "$1" systemctl stop -- "$REPLY" || return 1
+  local tries most=250
+  if [ "$kind" = docker ]; then
+    most=$(($1 * 50))
+    if [ -n "$(server_pids)" ]; then
+      # A policy of always would have it started again, and the signal of its image may be one that waits for clients.
+      autostart_off && timeout "$1" docker kill --signal=INT -- "$ref" > /dev/null || return 1
+    fi
+  elif [ "$kind" != plain ] && has_systemd; then unit_of; timeout "$1" systemctl stop -- "$REPLY" || return 1
   elif [ -n "$(server_pids)" ]; then as_owner "$bin/pg_ctl" -D "$data" -s -w -t "$1" -m fast stop || return 1; fi
   # The last of its processes may go a moment after the postmaster.
-  for ((tries = 0; tries < 250; tries++)); do
+  for ((tries = 0; tries < most; tries++)); do
     [ -n "$(server_pids)" ] || return 0
     sleep 0.02
   done
@@ -121,7 +211,9 @@ stop_server_cleanly() {
 # Ends every process of the server and proves it.
 end_server() {
   local tries pids
-  if [ "$kind" != plain ] && has_systemd; then unit_of; systemctl --no-block stop -- "$REPLY" || :; fi
+  # Should dockerd hang, what runs in the container is ended from out here all the same.
+  if [ "$kind" = docker ]; then timeout 5 docker kill -- "$ref" > /dev/null 2>&1 || :
+  elif [ "$kind" != plain ] && has_systemd; then unit_of; systemctl --no-block stop -- "$REPLY" || :; fi
   pids=$(server_pids)
   for ((tries = 0; tries < 200; tries++)); do
     [ -n "$pids" ] || return 0
@@ -213,12 +305,6 @@ export function memberCommand(cluster: NamedCluster, member: Member, ask: Pick<M
 
 function memberArguments(cluster: NamedCluster, member: Member): string[] {
   const { runtime } = member;
-  const ref =
-    runtime.kind === 'plain'
-      ? runtime.log
-      : runtime.kind === 'debian'
-        ? `${runtime.version}/${runtime.cluster}`
-        : runtime.unit;
   return [
     fileNameFor(cluster.name),
     member.name,
@@ -228,10 +314,26 @@ function memberArguments(cluster: NamedCluster, member: Member): string[] {
     member.systemUser,
     member.superuser,
     member.socketFolder,
-    String(member.port),
-    ref,
+    String(portInside(member)),
+    refOf(runtime),
     member.configFile ?? `${member.dataFolder}/postgresql.conf`,
+    dataFolderInside(member),
+    runtime.kind === 'docker' ? (runtime.dockerSocket ?? '') : '',
   ];
+}
+
+/** How the one who starts and stops it calls it. */
+function refOf(runtime: Runtime): string {
+  switch (runtime.kind) {
+    case 'plain':
+      return runtime.log;
+    case 'debian':
+      return `${runtime.version}/${runtime.cluster}`;
+    case 'systemd':
+      return runtime.unit;
+    case 'docker':
+      return runtime.container;
+  }
 }
 
 /** What a script refused by itself, in its own words. */
@@ -262,6 +364,8 @@ function refusalOf(cluster: NamedCluster, member: Member, error: unknown): Failu
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
+  container_missing: 'Make its container (docker compose create), stopped and with its volume, then run this again.',
+  file_in_image: 'Have the container use the pg_hba.conf of its data folder.',
   not_allowed: 'Give the Host credential a sudo mode, or log in as that user.',
   folder_missing:
     'Look at that host: a disk may be gone. What cannot be seen cannot be proven silent; switch the host off.',

@@ -54,6 +54,8 @@ const READ_FACTS = `
 answer=$(sql -v login="$1")
 printf 'facts %s\\n' "$answer"
 hba=$(printf '%s' "$answer" | sed -n 's/.*"hbaFile" : "\\([^"]*\\)".*/\\1/p')
+host_path "$hba"
+hba=$REPLY
 [ -f "$hba" ] || stop_with access_file_missing "its pg_hba.conf ($hba) is not there"
 sed 's/^/hba /' "$hba"
 `;
@@ -172,7 +174,7 @@ SQL
 
 // The verifier comes by a descriptor: it is in no statement that could be logged, and in no process list.
 const APPLY_ROLE = `
-sql -v login="$1" 3<&0 <<'SQL'
+secret=3 sql -v login="$1" 3<&0 <<'SQL'
 set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';
 set synchronous_commit = local;
 \\set verifier \`cat <&3\`
@@ -184,7 +186,8 @@ SQL
 `;
 
 const APPLY_ACCESS = `${STANDBY_FOLDER}
-path=$1 begin=$2 end=$3 block=$4
+host_path "$1"
+path=$REPLY begin=$2 end=$3 block=$4
 mode=$(stat -c %a -- "$path")
 before=$(cat -- "$path"; echo .)
 rest=$(printf '%s' "\${before%.}" | awk -v begin="$begin" -v end="$end" '

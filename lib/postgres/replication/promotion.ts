@@ -20,7 +20,7 @@ esac
 # saved NAME: the setting as it was, on descriptor 3 of whoever asks.
 saved() { journal_field "saved_$1" | base64 -d; }
 restore_setting() {
-  sql -v name="$1" 3< <(saved "$1") <<'SQL'
+  secret=3 sql -v name="$1" 3< <(saved "$1") <<'SQL'
 set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';
 \\set value \`cat <&3; printf .\`
 select format('alter system set %I = %L', :'name', left(:'value', -1)) \\gexec
@@ -30,7 +30,7 @@ SQL
 
 // The claim is the first line of a new journal: whole, durable, under the lock, and for the next epoch only.
 const CLAIM = `
-kind=$1 epoch=$2 run=$3 from=$4 system=$5
+what=$1 epoch=$2 run=$3 from=$4 system=$5
 prepare_member
 read_record
 last=$r_epoch
@@ -56,7 +56,7 @@ IFS='|' read -r recovering paused identifier source conninfo restore <<< "$facts
 [ "$paused" = f ] || stop_with replay_paused "its replay is paused, so a promotion would wait for ever"
 [ "$identifier" = "$system" ] || stop_with other_system "it is a copy of another database system ($identifier)"
 [ "$source" != 'command line' ] || stop_with conninfo_fixed "its primary_conninfo is on the command line, so it cannot be cut off"
-printf '%s\\n' version=1 kind="$kind" epoch="$epoch" run="$run" from="$from" to="$self" step=claimed \\
+printf '%s\\n' version=1 kind="$what" epoch="$epoch" run="$run" from="$from" to="$self" step=claimed \\
   lossless="$r_promotable" at="$(date -u +%FT%TZ)" saved_primary_conninfo="\${conninfo#c}" saved_restore_command="\${restore#r}" |
   put "$dir/journal" || stop_with journal_unwritable "the journal $dir/journal cannot be written"
 `;
@@ -92,6 +92,7 @@ select pid from pg_stat_activity where backend_type = 'startup';
 SQL
 )
 # A process in a container has another number out here; there the promotion itself waits.
+[ "$kind" != docker ] || startup=
 for ((waited = 0; waited < $1; waited += 20)); do
   read -r children < "/proc/\${startup:-0}/task/\${startup:-0}/children" 2>/dev/null || break
   [ -n "$children" ] || break

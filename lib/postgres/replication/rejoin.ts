@@ -66,7 +66,7 @@ else
   printf '%s\\n' "$epoch" | put "$dir/rewinding"
   # What crashed has to be recovered first, which is done for a primary's folder only.
   open_gate
-  if as_owner "$bin/pg_rewind" -D "$data" --source-server="$connection dbname=postgres passfile='$REPLY'" \\
+  if as_owner "$bin/pg_rewind" -D "$inside" --source-server="$connection dbname=postgres passfile='$REPLY'" \\
       "\${with_config[@]}" < /dev/null; then
     restore_configuration "$epoch" "$data"
     # Its own slots are of the time when it was the primary.

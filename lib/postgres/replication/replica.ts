@@ -38,16 +38,23 @@ forget_configuration() { rm -f -- "$dir/configuration-$1.tar"; }
 export const COPY_FOLDER = `${STANDBY_FOLDER}${CONFIGURATION}
 # copy_folder CONNECTION SLOT SETTINGS PASSWORD_LINE EPOCH: a whole new data folder in place of the one that is there.
 copy_folder() {
-  local fresh=$data.selfhost-new old=$data.selfhost-old parent
+  local fresh=$data.selfhost-new old=$data.selfhost-old parent copier
   [ -z "$(server_pids)" ] || stop_with server_running "PostgreSQL of $self still runs; its folder is not replaced"
   ! mountpoint -q -- "$data" || stop_with folder_is_mount "$data is a mount point and cannot be replaced whole"
   parent=\${data%/*}
-  if [ ! -d "$parent" ]; then mkdir -p -- "$parent"; [ "$EUID" != 0 ] || chown "$owner:" -- "$parent"; fi
+  if [ ! -d "$parent" ]; then mkdir -p -- "$parent"; give_to_owner "$parent"; fi
   # A run that was killed between the two renames below has left the old folder aside.
   if [ ! -e "$data" ] && [ -e "$old" ]; then mv -T -- "$old" "$data"; fi
   rm -rf -- "$fresh"
   lent_password_file "$4"
-  as_owner "$bin/pg_basebackup" -D "$fresh" -d "$1 passfile='$REPLY'" -X stream -S "$2" -c fast -w --no-clean \\
+  copier=(as_owner "$bin/pg_basebackup" -D "$fresh")
+  if [ "$kind" = docker ]; then
+    # Where the container will see it one day, so that nothing else of its volume is in reach.
+    mkdir -m 700 -- "$fresh"
+    give_to_owner "$fresh"
+    copier=(one_off -v "$fresh:$inside" -- "$bin/pg_basebackup" -D "$inside")
+  fi
+  "\${copier[@]}" -d "$1 passfile='$REPLY'" -X stream -S "$2" -c fast -w --no-clean \\
     --manifest-checksums=CRC32C < /dev/null || stop_with copy_failed "the copy of the primary did not end well"
   restore_configuration "$5" "$fresh"
   become_standby "$fresh" "$4" "$3"

@@ -24,7 +24,8 @@ identifier=$(control_field 'Database system identifier')
 // First the record and the gate, so that nothing starts it as a primary again; then the processes, each and every one.
 const FENCE = `${ON_OLD_PRIMARY}
 write_record "$epoch" "$to" no "$system" "$run"
-autostart_off
+# The gate does the same for a container, should dockerd hang.
+autostart_off || [ "$kind" = docker ]
 close_gate "$epoch"
 end_server || stop_with not_silenced "processes of PostgreSQL are left on its host: $(server_pids | tr '\\n' ' ')"
 echo silent
@@ -49,7 +50,8 @@ checkpoint;
 SQL
 fi
 write_record "$epoch" "$to" no "$system" "$run"
-autostart_off
+# The gate does the same for a container, should dockerd hang.
+autostart_off || [ "$kind" = docker ]
 close_gate "$epoch"
 stop_server_cleanly "$1" || stop_with not_stopped "PostgreSQL did not stop within $1 s"
 state=$(control_field 'Database cluster state')
@@ -99,7 +101,7 @@ const COUNT_AHEAD = `
 segment=$(ls -- "$data/pg_wal" | grep -E '^[0-9A-F]{24}$' | sort | tail -n 1)
 [ -n "$segment" ] || { echo unknown; exit 0; }
 timeline=$((16#\${segment:0:8}))
-{ as_owner "$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$1" -r Transaction 2>/dev/null || :; } |
+{ as_owner "$bin/pg_waldump" -p "$inside/pg_wal" -t "$timeline" -s "$1" -r Transaction 2>/dev/null || :; } |
   grep -cE 'desc: COMMIT' || :
 `;
 
@@ -110,7 +112,7 @@ export async function countAhead(cluster: Cluster, old: Member, lsn: string, tas
 }
 
 const LOGIN_FROM = `
-if as_owner timeout -k 0.5 "$2" "$bin/psql" -XAtqw "$1 dbname=postgres passfile='$data/selfhost.pgpass'" \\
+if within "$2" "$bin/psql" -XAtqw "$1 dbname=postgres passfile='$inside/selfhost.pgpass'" \\
   -c 'select not pg_is_in_recovery()' < /dev/null 2>/dev/null | grep -qx t
 then echo answers; else echo silent; fi
 `;

@@ -1,4 +1,4 @@
-import { slotOf, type Cluster, type Member } from './cluster';
+import { dataFolderInside, slotOf, type Cluster, type Member } from './cluster';
 
 /** A value of a connection string, quoted as libpq reads it. */
 function quoted(value: string): string {
@@ -20,7 +20,7 @@ export function connectionOf(cluster: Cluster, from: Member, to: Member): string
 /** What postgresql.auto.conf of a standby must end with; the last line about a setting counts. */
 export function standbySettings(cluster: Cluster, standby: Member, primary: Member): string {
   const inFile = (value: string) => `'${value.replace(/'/g, "''")}'`;
-  const passwordFile = `${standby.dataFolder}/selfhost.pgpass`;
+  const passwordFile = `${dataFolderInside(standby)}/selfhost.pgpass`;
   return [
     `primary_conninfo = ${inFile(`${connectionOf(cluster, standby, primary)} passfile=${quoted(passwordFile)}`)}`,
     `primary_slot_name = ${inFile(slotOf(standby))}`,
@@ -43,7 +43,7 @@ export const STANDBY_FOLDER = `
 # owned_file FILE MODE: standard input becomes the file, durably, and belongs to PostgreSQL's user.
 owned_file() {
   local draft=$1.selfhost-new
-  cat > "$draft" && chmod "$2" -- "$draft" && { [ "$EUID" != 0 ] || chown "$owner:" -- "$draft"; } &&
+  cat > "$draft" && chmod "$2" -- "$draft" && give_to_owner "$draft" &&
     sync -- "$draft" && mv -fT -- "$draft" "$1" && sync -- "\${1%/*}" || refuse "$1 cannot be written"
 }
 # A password file that is gone with the script; its path comes back in REPLY.
@@ -52,7 +52,7 @@ lent_password_file() {
   lent=$REPLY
   trap 'rm -f -- "$lent"' EXIT
   printf '%s\\n' "$1" > "$REPLY"
-  [ "$EUID" != 0 ] || chown "$owner:" -- "$REPLY"
+  give_to_owner "$REPLY"
 }
 # become_standby FOLDER PASSWORD_LINE SETTINGS
 become_standby() {
@@ -62,7 +62,7 @@ become_standby() {
   fi
   printf '%s\\n' "$2" | owned_file "$1/selfhost.pgpass" 600
   # Ours come last, and what earlier ones there are goes, so that the file does not grow with every rejoin.
-  { grep -vE '^(primary_conninfo|primary_slot_name|synchronous_standby_names|recovery_target_timeline|restore_command) *=' \\
+  { grep -vE '^(primary_conninfo|primary_slot_name|synchronous_standby_names|recovery_target[a-z_]*|restore_command) *=' \\
       "$1/postgresql.auto.conf" || :; printf '%s\\n' "$3"; } | owned_file "$1/postgresql.auto.conf" 600
   : | owned_file "$1/standby.signal" 600
 }

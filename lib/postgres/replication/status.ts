@@ -134,7 +134,7 @@ if [ -z "$pids" ]; then echo 'server down'; exit 0; fi
 complaint=$(mktemp)
 trap 'rm -f -- "$complaint"' EXIT
 set +e
-answer=$(as_owner timeout -k 0.5 "$1" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres \\
+answer=$(within "$1" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$role" -d postgres \\
   2> "$complaint")
 code=$?
 set -e

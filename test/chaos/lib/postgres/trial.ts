@@ -5,7 +5,9 @@ import { longestGap, overlapping, prepareLedger, startLedger, type CommitLedger 
 import { until } from '../../../../lab/hosts/waiting';
 import { startPostgresPair, type PairName, type PostgresPair } from '../../../../lab/postgres-pair';
 import type { FailoverWish } from '../../../../lib/postgres/replication/failover';
+import { configureStanza } from '../../../../lib/postgres/pgbackrest/configure';
 import { rejoin, type RejoinResult } from '../../../../lib/postgres/replication/rejoin';
+import { awaitStreaming } from '../../../../lib/postgres/replication/replica';
 import { setUpReplication } from '../../../../lib/postgres/replication/set-up';
 import { readTopology } from '../../../../lib/postgres/replication/topology';
 import { quietTask } from '../../../shared/task';
@@ -37,9 +39,12 @@ export interface Account {
   readonly gapMs: number;
 }
 
-export async function startTrials(settings: Readonly<Record<string, string>> = {}): Promise<Trials> {
+export async function startTrials(
+  settings: Readonly<Record<string, string>> = {},
+  startPair: (settings: Readonly<Record<string, string>>) => Promise<PostgresPair> = startPostgresPair,
+): Promise<Trials> {
   const folder = mkdtempSync(join(tmpdir(), 'selfhost-ledger-'));
-  const pair = await startPostgresPair(settings).catch((error: unknown) => {
+  const pair = await startPair(settings).catch((error: unknown) => {
     rmSync(folder, { recursive: true });
     throw error;
   });
@@ -120,4 +125,27 @@ export async function startTrials(settings: Readonly<Record<string, string>> = {
     },
     stop,
   };
+}
+
+/**
+ * pgBackRest on both members, with a repository that nobody reaches: an address whose packets vanish, so that every
+ * archive-push hangs until pgBackRest itself gives up.
+ */
+export async function archiveToNowhere({ pair }: Trials): Promise<void> {
+  const nowhere = pair.network.address.replace(/\d+$/, '99');
+  for (const name of ['bruno', 'eva'] as const) {
+    const member = pair.member(name);
+    const home = member.socketFolder;
+    const stanza = { name: 'immich', cluster: pair.cluster, member, config: join(home, 'pgbackrest.conf') };
+    const secrets = { key: 'key-of-the-lab', keySecret: 'key-secret-of-the-lab', cipherPassword: 'cipher-of-the-lab' };
+    const place = { path: '/immich', bucket: 'backups', endpoint: nowhere, region: 'lab', pathStyle: true };
+    const wish = {
+      repositories: [{ kind: 's3' as const, retentionFull: 2, ...place, ...secrets }],
+      options: { 'log-path': join(home, 'pgbackrest-logs'), 'lock-path': join(home, 'pgbackrest-lock') },
+      allowRestart: true,
+    };
+    await configureStanza(stanza, wish, quietTask());
+    if (name === 'bruno') await awaitStreaming(pair.cluster, member, pair.member('eva'), 60_000, quietTask());
+  }
+  await awaitStreaming(pair.cluster, pair.member('bruno'), pair.member('eva'), 60_000, quietTask());
 }

@@ -8,7 +8,7 @@ import { pause } from '../../../../lib/task';
 import { describeAsRoot } from '../../../integration/lab/as-root';
 import { quietTask } from '../../../shared/task';
 import { runOrchestrator } from '../../../chaos/lib/postgres/orchestrator';
-import { startTrials, type Account, type Trials } from '../../../chaos/lib/postgres/trial';
+import { archiveToNowhere, startTrials, type Account, type Trials } from '../../../chaos/lib/postgres/trial';
 
 const ROUNDS = Number(process.env.SELFHOST_FAILOVER_ROUNDS ?? 10);
 
@@ -21,12 +21,9 @@ describeAsRoot('failovers, many times', () => {
   let trials: Trials;
   const rows: Row[] = [];
   beforeAll(async () => {
-    // The repository of pgBackRest is out of reach: what archives and what restores hangs for a while, then fails.
-    trials = await startTrials({
-      archive_mode: 'on',
-      archive_command: 'sleep 3; exit 1',
-      restore_command: 'sleep 3; exit 1',
-    });
+    // A restore_command that hangs for a while and then fails, as with a repository that is out of reach.
+    trials = await startTrials({ restore_command: 'sleep 3; exit 1' });
+    await archiveToNowhere(trials);
   }, 120_000);
   afterAll(async () => {
     await trials.stop();

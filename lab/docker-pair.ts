@@ -1,0 +1,197 @@
+import { appendFile, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runCommand } from '../lib/host/run';
+import { closeSessions } from '../lib/host/sessions';
+import type { Member } from '../lib/postgres/replication/cluster';
+import { makeDatabaseImage } from './database-image';
+import { cgroupFolders, settings as daemonSettings } from './docker';
+import { hostOf } from './hosts/as-host';
+import { openLedger, type Ledger } from './hosts/ledger';
+import { startNetwork, type Network } from './hosts/network';
+import { run } from './hosts/programs';
+import { until } from './hosts/waiting';
+import { postgresPrograms } from './postgres';
+import { serverProcesses, signalNow, type PairName, type PostgresPair } from './postgres-pair';
+
+const names: readonly PairName[] = ['bruno', 'eva'];
+const CONTAINER = 'immich_postgres';
+const INSIDE = '/var/lib/postgresql/data';
+// As in the image's own list of users.
+const POSTGRES = 70;
+const quiet = { signal: new AbortController().signal, progress: () => undefined, owner: 'lab' };
+
+interface Daemon {
+  readonly socket: string;
+  readonly docker: (...argv: readonly string[]) => Promise<string>;
+  readonly folder: string;
+}
+
+/**
+ * Two machines, each with a real dockerd of its own: a primary in a container on bruno, in a named volume and with
+ * `restart: always` as Immich ships it, and on eva a container that is made and was never started, with a bind mount.
+ */
+export async function startDockerPair(settings: Readonly<Record<string, string>> = {}): Promise<PostgresPair> {
+  const programs = await postgresPrograms();
+  const ledger = await openLedger();
+  let network: Network<PairName> | undefined;
+  const stop = async () => {
+    await closeSessions();
+    await network?.stop();
+    await ledger.clear();
+  };
+  try {
+    network = await startNetwork<PairName>({ hosts: names });
+    return await start(network, ledger, programs, settings, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(
+  network: Network<PairName>,
+  ledger: Ledger,
+  programs: string,
+  settings: Readonly<Record<string, string>>,
+  stop: () => Promise<void>,
+): Promise<PostgresPair> {
+  const daemons = {
+    bruno: await startDaemon(network, ledger, 'bruno'),
+    eva: await startDaemon(network, ledger, 'eva'),
+  };
+  const image = await makeDatabaseImage(daemons.bruno);
+  const archive = join(ledger.folder, 'image.tar');
+  await daemons.bruno.docker('save', '--output', archive, image);
+  await daemons.eva.docker('load', '--input', archive);
+
+  const volume = (await daemons.bruno.docker('volume', 'create', 'immich')).trim();
+  const mountpoint = await daemons.bruno.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
+  const data = { bruno: mountpoint.trim(), eva: join(daemons.eva.folder, 'pgdata') };
+  await mkdir(data.eva);
+  for (const of of names) await chown(data[of], POSTGRES, POSTGRES);
+  const given = { listen_addresses: '*', unix_socket_directories: '/tmp', ...settings };
+  const options = Object.entries(given).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  for (const of of names) {
+    await daemons[of].docker(
+      ...['create', '--name', CONTAINER, '--restart', 'always', '--publish', '5432:5432', '--user', 'postgres'],
+      ...['--volume', `${of === 'bruno' ? volume : data.eva}:${INSIDE}`, '--shm-size', '128m', image],
+      ...['sh', '-c', START, 'sh', programs, INSIDE, ...options],
+    );
+  }
+  const member = (of: PairName): Member => ({
+    name: of,
+    host: { ...hostOf(network.hosts[of]), watchful: true },
+    programs,
+    runtime: { kind: 'docker', container: CONTAINER, dataInside: INSIDE, dockerSocket: daemons[of].socket },
+    dataFolder: data[of],
+    socketFolder: '/tmp',
+    port: 5432,
+    address: network.hosts[of].address,
+    systemUser: 'postgres',
+    superuser: 'postgres',
+  });
+  const sql = async (of: PairName, text: string) => {
+    const psql = [join(programs, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', '/tmp', '-d', 'postgres'];
+    const client = ['docker', '--host', `unix://${daemons[of].socket}`, 'exec', '-i', '-u', 'postgres'] as const;
+    return (await run([...client, CONTAINER, ...psql], { input: text })).trim();
+  };
+  const startServer = async (of: PairName) => {
+    await daemons[of].docker('start', CONTAINER);
+    await until(`PostgreSQL in the container on ${of} answers`, 60_000, () =>
+      sql(of, 'select 1').then(
+        () => true,
+        () => undefined,
+      ),
+    );
+  };
+  await startServer('bruno');
+  const app = { user: 'app', password: 'app-of-the-lab', database: 'postgres' };
+  await appendFile(join(data.bruno, 'pg_hba.conf'), `host all ${app.user} 0.0.0.0/0 scram-sha-256\n`);
+  await sql(
+    'bruno',
+    `create role ${app.user} login password '${app.password}'; grant create on schema public to ${app.user}; select pg_reload_conf()`,
+  );
+  const processes = (of: PairName) => serverProcesses(data[of]);
+  return {
+    network,
+    cluster: {
+      name: 'immich',
+      members: names.map(member),
+      replication: { user: 'selfhost_replication', password: 'replication-of-the-lab' },
+    },
+    member,
+    app,
+    sql,
+    processes,
+    signal: (of, signal, which) => {
+      const [postmaster, ...rest] = processes(of);
+      if (postmaster === undefined) throw new Error(`No server runs on ${of}`);
+      for (const pid of which === 'all' ? [postmaster, ...rest] : [postmaster]) signalNow(pid, signal);
+    },
+    startServer,
+    log: (of) => daemons[of].docker('logs', CONTAINER),
+    stop,
+  };
+}
+
+// What the entrypoint of the usual image does.
+const START = `
+bin=$1 data=$2
+shift 2
+[ -s "$data/PG_VERSION" ] || "$bin/initdb" -D "$data" -U postgres -E UTF8 --no-locale --no-sync --auth-local=peer --auth-host=scram-sha-256
+exec "$bin/postgres" -D "$data" "$@"
+`;
+
+/** A dockerd that lives and dies with its machine. */
+async function startDaemon(network: Network<PairName>, ledger: Ledger, of: PairName): Promise<Daemon> {
+  const folder = join(ledger.folder, of);
+  await mkdir(folder, { mode: 0o755 });
+  const socket = join(folder, 'docker.sock');
+  const cgroup = `selfhost-lab-${ledger.id}-${of}`;
+  for (const path of await cgroupFolders(cgroup)) ledger.add({ kind: 'cgroup', path });
+  const config = join(folder, 'daemon.json');
+  await writeFile(config, JSON.stringify(daemonSettings(folder, socket, cgroup, network.address)));
+  await runCommand(
+    hostOf(network.hosts[of]),
+    { script: DAEMON, arguments: [config, join(folder, 'log'), ...(await cgroupMounts())] },
+    { timeoutMs: 20_000 },
+    quiet,
+  );
+  const docker = (...argv: readonly string[]) =>
+    run(['docker', '--host', `unix://${socket}`, ...argv], { environment: { HOME: folder } });
+  await until(`dockerd of ${of} answers`, 30_000, () =>
+    docker('version').then(
+      () => true,
+      () => undefined,
+    ),
+  ).catch(async (error: unknown) => {
+    throw new Error(`dockerd of ${of}: ${await readFile(join(folder, 'log'), 'utf8')}`, { cause: error });
+  });
+  return { socket, docker, folder };
+}
+
+/** Type, folder and options of each: the machine's own /sys hides them. */
+async function cgroupMounts(): Promise<string[]> {
+  const lines = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
+  return lines
+    .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
+    .flatMap(([, path = '', type = '', options = '']) => {
+      const general = ['rw', 'ro', 'nosuid', 'nodev', 'noexec', 'relatime', 'nsdelegate', 'memory_recursiveprot'];
+      const own = options.split(',').filter((one) => !general.includes(one));
+      return [type, path, own.length === 0 ? 'rw' : own.join(',')];
+    });
+}
+
+const DAEMON = `
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+setsid unshare --mount --propagation slave bash -euc '
+  config=$1 log=$2
+  shift 2
+  [ "$1" = cgroup2 ] || mount -t tmpfs cgroups /sys/fs/cgroup
+  while (($# > 0)); do
+    mkdir -p "$2"
+    mount -t "$1" -o "$3" cgroup "$2"
+    shift 3
+  done
+  exec dockerd --config-file "$config"' bash "$@" >> "$2" 2>&1 < /dev/null &
+`;
