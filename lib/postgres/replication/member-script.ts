@@ -189,8 +189,32 @@ start_server() {
   stop_with server_not_started "PostgreSQL of $self did not start: \${said##*$'\\n'}"
 }
 
-# A shutdown that writes everything down and sends it to the standbys that are connected.
+# A server that has written everything down waits for its archiver, and that for a command which may hang.
+end_archiving() {
+  local one left=10
+  while [ -n "$(server_pids)" ]; do
+    sleep 0.2
+    [ "$(control_field 'Database cluster state')" = 'shut down' ] || continue
+    ((left-- <= 0)) || continue
+    for one in $(server_pids); do
+      case $({ tr '\\0' ' ' < "/proc/$one/cmdline"; } 2>/dev/null) in *archiver*)
+        line_of "/proc/$one/task/$one/children"
+        [ -z "$REPLY" ] || kill -TERM $REPLY 2>/dev/null || : ;;
+      esac
+    done
+  done
+}
+
+# A shutdown that writes everything down and sends it to the standbys that are connected: stop_server_cleanly SECONDS
+# [WHETHER SOME WAL MAY STAY OUT OF THE ARCHIVE].
 stop_server_cleanly() {
+  local helper= code=0
+  if [ "\${2:-no}" = yes ]; then end_archiving > /dev/null 2>&1 & helper=$!; fi
+  stop_cleanly "$1" || code=$?
+  [ -z "$helper" ] || kill "$helper" 2>/dev/null || :
+  return "$code"
+}
+stop_cleanly() {
   local tries most=250
   if [ "$kind" = docker ]; then
     most=$(($1 * 50))

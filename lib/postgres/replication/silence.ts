@@ -53,7 +53,7 @@ write_record "$epoch" "$to" no "$system" "$run"
 # The gate does the same for a container, should dockerd hang.
 autostart_off || [ "$kind" = docker ]
 close_gate "$epoch"
-stop_server_cleanly "$1" || stop_with not_stopped "PostgreSQL did not stop within $1 s"
+stop_server_cleanly "$1" "$2" || stop_with not_stopped "PostgreSQL did not stop within $1 s"
 state=$(control_field 'Database cluster state')
 [ "$state" = 'shut down' ] || stop_with not_stopped "PostgreSQL has ended without a clean stop ($state)"
 control_field 'Latest checkpoint location'
@@ -65,10 +65,10 @@ export async function stopForSwitchover(
   old: Member,
   promotion: Promotion,
   to: string,
-  seconds: number,
+  { seconds, despiteArchiver }: { readonly seconds: number; readonly despiteArchiver: boolean },
   task: Task,
 ): Promise<string> {
-  const list = [...claimOf(promotion, to), String(seconds)];
+  const list = [...claimOf(promotion, to), String(seconds), despiteArchiver ? 'yes' : 'no'];
   const timeoutMs = (seconds + 60) * 1000;
   return (await runOnMember(cluster, old, { script: STOP_CLEANLY, arguments: list, timeoutMs }, task)).stdout.trim();
 }

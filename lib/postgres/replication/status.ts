@@ -111,7 +111,11 @@ select json_build_object(
       'retainedBytes', case when not pg_is_in_recovery() then pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) end)
       order by slot_name), '[]') from pg_replication_slots),
   'archiver', (select json_build_object('failed', failed_count, 'lastArchived', last_archived_time,
-      'failing', coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)) from pg_stat_archiver),
+      'failing', coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
+      -- One that hangs has not failed yet.
+      or (not pg_is_in_recovery() and current_setting('archive_mode') <> 'off' and exists (
+        select from pg_ls_archive_statusdir() where name like '%.ready' and modification < now() - interval '1 min')))
+    from pg_stat_archiver),
   'checksums', current_setting('data_checksums') = 'on',
   'settings', (select jsonb_object_agg(name, setting) from pg_settings where name in (
       'wal_level', 'max_wal_senders', 'wal_keep_size', 'wal_log_hints', 'synchronous_standby_names',

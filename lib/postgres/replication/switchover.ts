@@ -56,7 +56,14 @@ export async function switchover(cluster: Cluster, wish: SwitchoverWish, task: T
     try {
       const seconds = wish.stopSeconds ?? 60;
       const lsn = await clock.step('Stopping', () =>
-        stopForSwitchover(cluster, from, promotion, to.name, seconds, inner),
+        stopForSwitchover(
+          cluster,
+          from,
+          promotion,
+          to.name,
+          { seconds, despiteArchiver: wish.despiteArchiver === true },
+          inner,
+        ),
       );
       await clock.step('Cutting', () => cutOff(candidate, promotion, { patienceMs: 10_000, received: lsn }, inner));
       proof = `clean stop of ${from.name}, whose last checkpoint (${lsn}) was received`;
@@ -113,8 +120,8 @@ function refuseUnfit(
   if (one.server.archiver.failing && !despiteArchiver) {
     throw refuse(
       from,
-      'its archiver fails, and a clean stop waits for it while clients are cut off',
-      'Repair the archiving first (log of PostgreSQL, pg_stat_archiver), or say that the wait is accepted.',
+      'its archiver fails or hangs, and a clean stop waits for it while clients are cut off',
+      'Repair the archiving first (log of PostgreSQL, pg_stat_archiver), or accept that some WAL stays out of the archive: a full backup is needed afterwards.',
     );
   }
   for (const { journal } of [one, other]) {
