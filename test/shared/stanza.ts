@@ -4,7 +4,7 @@ import { run } from '../../lab/hosts/programs';
 import { startPostgresPair, type PostgresPair } from '../../lab/postgres-pair';
 import type { ConfigurationWish } from '../../lib/postgres/pgbackrest/configure';
 import type { Stanza } from '../../lib/postgres/pgbackrest/stanza';
-import { isFailure } from '../../lib/failure';
+import { failureOf } from './failure';
 
 export const CIPHER_PASSWORD = 'the-cipher-password-of-the-lab';
 
@@ -40,12 +40,8 @@ export async function startStanzaLab(settings: Readonly<Record<string, string>> 
       options: { 'log-path': join(home, 'logs'), 'lock-path': join(home, 'lock') },
     },
     failureOf: async (work) => {
-      const error: unknown = await work.then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      );
-      if (!isFailure(error)) throw error ?? new Error('It did not fail');
-      return { code: error.code, read: plain(`${error.message}. ${error.nextStep}`) };
+      const { code, message, nextStep } = await failureOf(work);
+      return { code, read: plain(`${message}. ${nextStep}`) };
     },
     now: async () => {
       const seconds = await pair.sql('bruno', 'select floor(extract(epoch from clock_timestamp()) * 1000)');

@@ -3,7 +3,7 @@ import type { Task } from '../../task';
 import { dataFolderInside, describeMember, portInside } from '../replication/cluster';
 import { runOnMember } from '../replication/member-script';
 import { STANDBY_FOLDER } from '../replication/standby-folder';
-import { readFeatures, refuseWithout } from './features';
+import { readFeatures, refuseWithoutSftp } from './features';
 import { checkStanza, describeStanza, type Stanza } from './stanza';
 
 interface Kept {
@@ -176,7 +176,7 @@ export async function planConfiguration(
   const lines = linesOf(stanza, wish);
   checkLines(stanza, wish, lines);
   if (wish.repositories.some(({ kind }) => kind === 'sftp')) {
-    refuseWithout(stanza, await readFeatures(stanza, task), 'sftp');
+    refuseWithoutSftp(stanza, await readFeatures(stanza, task));
   }
   const path = configPathOf(stanza);
   const ask = { script: LOOK, arguments: [path], input: fileOf(stanza, lines) };

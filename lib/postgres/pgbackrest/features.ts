@@ -30,8 +30,8 @@ export async function readFeatures(stanza: Stanza, task: Task): Promise<Features
   });
 }
 
-export function refuseWithout(stanza: Stanza, { version, sftp }: Features, wanted: 'sftp'): void {
-  if (wanted === 'sftp' && sftp) return;
+export function refuseWithoutSftp(stanza: Stanza, { version, sftp }: Features): void {
+  if (sftp) return;
   throw new Failure({
     code: 'pgbackrest_too_old',
     subject: describeStanza(stanza),

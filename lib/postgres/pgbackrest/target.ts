@@ -30,7 +30,7 @@ export function checkTarget(stanza: Stanza, target: RestoreTarget): void {
 function problemOf(target: RestoreTarget): string | undefined {
   switch (target.kind) {
     case 'time':
-      return isInstant(target.time) ? undefined : `"${target.time}" is no time in UTC like 2026-01-31T02:00:00.000Z`;
+      return isInstant(target.time) ? undefined : 'its time is not one in UTC like 2026-01-31T02:00:00.000Z';
     case 'lsn':
       return /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i.test(target.lsn)
         ? undefined
