@@ -52,10 +52,10 @@ const BEAT = `
 sql -v by="$1" <<'SQL'
 create schema if not exists selfhost;
 create table if not exists selfhost.heartbeat (
-  source text primary key, at timestamptz not null default clock_timestamp());
-insert into selfhost.heartbeat (source) values (:'by')
-  on conflict (source) do update set at = clock_timestamp()
-  returning to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+  writer text primary key, at timestamptz not null, epoch bigint not null, beats bigint not null);
+insert into selfhost.heartbeat values (:'by', clock_timestamp(), 0, 1)
+  on conflict (writer) do update set at = excluded.at, beats = selfhost.heartbeat.beats + 1
+  returning to_char(heartbeat.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 SQL
 `;
 
