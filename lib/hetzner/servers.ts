@@ -12,7 +12,7 @@ import type { Item, Resource } from './resource';
 import { images, locations, placementGroups, servers, serverTypes, sshKeys } from './resources/compute';
 import { firewalls, networks, primaryIps } from './resources/network';
 import { volumes } from './resources/storage';
-import { integer, type Labels } from './shape';
+import { integer, type Labels, readOf } from './shape';
 import { checkUserData, withHostKey } from './user-data';
 
 export type Server = Item<typeof servers>;
@@ -285,7 +285,7 @@ export async function snapshotServer(
   const changed = await changeItem(api, servers, { place: { id }, command: 'create_image', body }, manner, task);
   if (manner.dryRun) return { ...changed, imageId: null };
   const image = isObject(changed.answer) ? changed.answer['image'] : undefined;
-  if (isObject(image)) return { ...changed, imageId: integer.read(image['id'], 'image.id') };
+  if (isObject(image)) return { ...changed, imageId: readOf(integer, image['id'], 'image.id') };
   const snapshots = await listItems(api, images, { filter: { type: 'snapshot' } }, task);
   const ids = snapshots.flatMap((one) => (one.createdFromId === id && one.description === description ? [one.id] : []));
   // The newest has the highest id; times come in whole seconds.

@@ -8,7 +8,7 @@ import { getItem, listItems } from './read';
 import type { Item, Place } from './resource';
 import { storageBoxes, storageBoxSnapshots, type storageBoxTypes } from './resources/storage';
 import { present } from './servers';
-import { integer, type Labels } from './shape';
+import { integer, type Labels, readOf } from './shape';
 import { write } from './write';
 
 export type StorageBox = Item<typeof storageBoxes>;
@@ -61,7 +61,7 @@ export async function createSnapshot(
   );
   const actions = await awaitActions(api, storageBoxSnapshots, actionsIn(answer), manner, task);
   const made = isObject(answer) && isObject(answer['snapshot']) ? answer['snapshot']['id'] : undefined;
-  const item = await getItem(api, storageBoxSnapshots, { ...within, id: integer.read(made, 'snapshot.id') }, task);
+  const item = await getItem(api, storageBoxSnapshots, { ...within, id: readOf(integer, made, 'snapshot.id') }, task);
   return { changed: true, item, changes: [], actions, answer: null };
 }
 

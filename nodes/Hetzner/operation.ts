@@ -1,6 +1,5 @@
 import type { HetznerApi } from '../../lib/hetzner/api';
-import { resolveReference, type SecretSources } from '../../lib/secrets/resolve';
-import type { Task } from '../../lib/task';
+import type { SecretSources } from '../../lib/secrets/resolve';
 import { operationsWith } from '../declaration';
 import type { DnsContext } from '../shared/dns/place';
 
@@ -9,11 +8,6 @@ export interface HetznerContext extends DnsContext {
   readonly api: HetznerApi;
   /** What references to secrets can be resolved with. */
   readonly secrets: SecretSources;
-}
-
-/** A password or key of a field: itself, or what a reference stands for. */
-export async function reveal(value: string, secrets: SecretSources, task: Task): Promise<string> {
-  return /^(credential|infisical):/.test(value) ? resolveReference(value, secrets, task) : value;
 }
 
 export const operation = operationsWith<HetznerContext>();

@@ -1,7 +1,8 @@
 import { messageOf } from '../../lib/failure';
 import { infisicalLookup } from '../../lib/infisical/lookup';
 import { parseNamedSecrets } from '../../lib/secrets/named-secrets';
-import type { SecretSources } from '../../lib/secrets/resolve';
+import { resolveReference, type SecretSources } from '../../lib/secrets/resolve';
+import type { Task } from '../../lib/task';
 import { infisicalOf, type SecretsAsker } from './infisicalOf';
 
 export type { SecretsAsker };
@@ -39,4 +40,9 @@ async function namedSecrets(execute: SecretsAsker, itemIndex: number): Promise<S
   if (execute.getNode().credentials?.['selfhostSecrets'] === undefined) return undefined;
   const text = (await execute.getCredentials('selfhostSecrets', itemIndex))['secrets'];
   return parseNamedSecrets(typeof text === 'string' ? text : '');
+}
+
+/** A password or key of a field: itself, or what a reference stands for. */
+export async function reveal(value: string, secrets: SecretSources, task: Task): Promise<string> {
+  return /^(credential|infisical):/.test(value) ? resolveReference(value, secrets, task) : value;
 }

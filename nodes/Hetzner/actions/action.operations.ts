@@ -16,7 +16,7 @@ import { choice, list, number, optional, schema, text, when } from '../../declar
 import { idOf } from '../build';
 import { limitField, returnAllField } from '../fields';
 import { operation } from '../operation';
-import { fieldsOf } from '../output';
+import { fieldsOf } from '../../shared/shapeSchema';
 
 const actionFields = {
   actionIds: list({ label: 'Action IDs', required: true }),

@@ -4,7 +4,7 @@ import { choice, number, schema, text, toggle } from '../../declaration';
 import { createOf, deleteOf, getOf, listOf, protectionOf, target, updateOf } from '../build';
 import { changeOptions, mannerOf } from '../fields';
 import { operation } from '../operation';
-import { fieldsOf } from '../output';
+import { fieldsOf } from '../../shared/shapeSchema';
 
 const image = target(images, 'image', 'Image');
 const iso = target(isos, 'iso', 'ISO');

@@ -22,7 +22,8 @@ import {
   updateOf,
 } from '../build';
 import { changeOptions, mannerOf } from '../fields';
-import { operation, reveal } from '../operation';
+import { reveal } from '../../shared/secretSources';
+import { operation } from '../operation';
 import { changeItemOf, changeSchema } from '../output';
 import { pickOne } from '../searches';
 

@@ -27,7 +27,8 @@ import type { Fields } from '../../declaration';
 import { commandOf, createOf, deleteOf, getOf, idOf, listOf, protectionOf, target, updateOf } from '../build';
 import type { Target } from '../build';
 import { changeOptions, labelsField, mannerOf } from '../fields';
-import { operation, reveal } from '../operation';
+import { reveal } from '../../shared/secretSources';
+import { operation } from '../operation';
 import { changeItemOf, changeSchema } from '../output';
 import { pickOne } from '../searches';
 
