@@ -35,6 +35,12 @@ export interface ForgejoApi {
     task: Task,
     limit?: number,
   ) => Promise<Some<Item>>;
+  /** A list that comes whole; `endpoint.read` reads one item. */
+  readonly whole: <Name extends string, Item>(
+    endpoint: Endpoint<Name, Item>,
+    given: Arguments<Name>,
+    task: Task,
+  ) => Promise<readonly Item[]>;
   readonly stream: <Name extends string>(
     endpoint: Endpoint<Name, unknown>,
     given: Arguments<Name>,
@@ -106,6 +112,10 @@ export function forgejoApi(
         task,
         limit,
       );
+    },
+    whole: async (endpoint, given, task) => {
+      const { body } = await http.request(await prepared(endpoint, given, task), task);
+      return itemsOf(body).map(endpoint.read);
     },
     stream: async (endpoint, given, task) => http.stream(await prepared(endpoint, given, task), task),
     version,

@@ -2,6 +2,7 @@ import { type ForgejoApi, forgejoApi } from '../../lib/forgejo/api';
 import { parseForgejoCredential } from '../../lib/forgejo/credential';
 import { type ForgejoRegistry, forgejoRegistry } from '../../lib/forgejo/registry/registry';
 import type { ContextQuestion } from '../declaration';
+import { secretSourcesOf } from '../shared/secretSources';
 import type { ForgejoContext } from './operation';
 
 /** Nothing is asked of it before it is used. */
@@ -22,5 +23,5 @@ export async function forgejoContext({
   ofExecution.set(key, api);
   const registry = registries.get(api) ?? forgejoRegistry(credential, api);
   registries.set(api, registry);
-  return { api, registry, readOnly: credential.readOnly };
+  return { api, registry, secrets: await secretSourcesOf(execute, itemIndex), readOnly: credential.readOnly };
 }

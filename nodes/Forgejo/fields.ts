@@ -1,21 +1,63 @@
-import { forgejoApi } from '../../lib/forgejo/api';
-import { parseForgejoCredential } from '../../lib/forgejo/credential';
-import { searchRepositories } from '../../lib/forgejo/repositories';
-import { pick, schema, searchable, text } from '../declaration';
+import { number, pick, schema, text, toggle } from '../declaration';
+import { branchSearch, organizationSearch, ownerSearch, repositorySearch, workflowSearch } from './searches';
 
-const repositories = searchable('searchRepositories', async (asker, filter) => {
-  const api = forgejoApi(parseForgejoCredential(await asker.getCredentials('selfhostForgejo')));
-  const task = { signal: AbortSignal.timeout(20_000), progress: () => undefined, owner: 'list of repositories' };
-  const found = await searchRepositories(api, { text: filter }, task).finally(api.close);
-  return { results: found.map(({ fullName }) => ({ name: fullName, value: fullName })) };
-});
-
-export const repositoryField = pick(repositories, {
+export const repositoryField = pick(repositorySearch, {
   label: 'Repository',
   byHand: 'By Name',
   placeholder: 'kua/infrastructure',
   description: 'Owner and name',
 });
+
+export const organizationField = pick(organizationSearch, {
+  label: 'Organization',
+  byHand: 'By Name',
+  placeholder: 'kua',
+});
+
+export const ownerField = pick(ownerSearch, {
+  label: 'Owner',
+  byHand: 'By Name',
+  placeholder: 'kua',
+  description: 'User or organization',
+});
+
+export const branchField = pick(branchSearch, { label: 'Branch', byHand: 'By Name', placeholder: 'main' });
+
+export const workflowField = pick(workflowSearch, {
+  label: 'Workflow',
+  byHand: 'By File Name',
+  placeholder: 'deploy.yaml',
+  description: 'Its file in .forgejo/workflows, .gitea/workflows or .github/workflows',
+});
+
+export const commitField = text({
+  label: 'Commit',
+  required: true,
+  placeholder: 'main',
+  description: 'Branch, tag or ID of the commit',
+});
+
+export const issueField = number({ label: 'Issue Number', default: 1, min: 1, integer: true });
+export const pullRequestField = number({ label: 'Pull Request Number', default: 1, min: 1, integer: true });
+
+export const returnAllField = toggle({
+  label: 'Return All',
+  default: true,
+  description: 'Whether to return all results or only up to a given limit',
+});
+
+export const limitField = number({
+  label: 'Limit',
+  default: 50,
+  min: 1,
+  integer: true,
+  description: 'Max number of results to return',
+});
+
+/** An id as a number of its own. */
+export function idField(label: string) {
+  return number({ label, default: 1, min: 1, integer: true });
+}
 
 export const refField = text({
   label: 'Branch, Tag or Commit',

@@ -3,21 +3,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { isObject } from '../../../lib/json';
 import type { ExchangeAnswer, ExchangeRequest } from '../contract';
 import { type Asked, type Fault, type Reply, type Route, type Seen, startStandIn } from '../http';
 import { authorize, userOf, userOfToken } from './access';
 import { compareRoutes } from './compare';
 import { contentRoutes } from './contents';
 import { deliver, replay, send, sendUndelivered } from './deliver';
+import { type Described, describedRoutes } from './described';
 import { folderOf, httpBackend, references } from './git';
 import { type ImageSettings, pushImage, type PushedImage } from './images';
 import { hookRoutes } from './hooks';
 import { packageRoutes } from './packages';
 import { paged } from './paged';
 import { tellPushes } from './pushed';
+import { referenceRoutes } from './references';
 import { notFound, Refusal, refused } from './refusal';
 import { type Damage, serveRegistry } from './registry';
 import { makeRepository, repositoryRoutes } from './repositories';
+import { type Run, runRoutes } from './runs';
 import { type Delivery, type Hook, keyOf, type Package, type Repository, type State } from './state';
 import { shownUser } from './shown';
 import { statusRoutes } from './statuses';
@@ -32,6 +36,8 @@ export interface ForgejoSettings {
   readonly largestCatalogPage?: number;
   /** DELIVER_TIMEOUT of the section [webhook]; five seconds where nobody says otherwise. */
   readonly deliveryTimeoutMs?: number;
+  /** The description of the API: what no file of this folder serves is served as it says. */
+  readonly description?: unknown;
   readonly onExchange?: (request: ExchangeRequest, answer: ExchangeAnswer | undefined) => void;
 }
 
@@ -64,6 +70,12 @@ export interface ForgejoStandIn {
     ? (happened: Happened) => Promise<void>
     : never;
   readonly setVersion: (version: string) => void;
+  /** As if somebody had made something that only the description knows. */
+  readonly add: Described['add'];
+  readonly things: Described['things'];
+  readonly runs: readonly Run[];
+  /** What the next runs go through, one status each time somebody asks. */
+  readonly runsWillGo: (...statuses: readonly string[]) => void;
   readonly seen: readonly Seen[];
   readonly fail: (fault: Fault) => void;
   readonly close: () => Promise<void>;
@@ -95,6 +107,10 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     largestPage: settings.largestPage ?? 50,
     knowsRuns: () => Number.parseInt(state.version, 10) >= 15,
   };
+  const runs = runRoutes(state);
+  const described = isObject(settings.description)
+    ? describedRoutes(state, settings.description)
+    : { routes: [], things: [], add: () => ({}) };
   const server = await startStandIn({
     routes: [
       ...serverRoutes(state),
@@ -104,6 +120,9 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
       ...statusRoutes(state),
       ...compareRoutes(state),
       ...packageRoutes(state),
+      ...referenceRoutes(state),
+      ...runs.routes,
+      ...described.routes,
     ],
     unknown: () => refused(notFound()),
     around: async (asked, next) => {
@@ -159,6 +178,10 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     setVersion: (version) => {
       state.version = version;
     },
+    add: described.add,
+    things: described.things,
+    runs: runs.all,
+    runsWillGo: runs.willGo,
     seen: server.seen,
     fail: server.fail,
     close: async () => {

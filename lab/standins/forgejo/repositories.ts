@@ -57,6 +57,8 @@ export function repositoryRoutes(state: State): readonly Route[] {
         if (typeof body['description'] === 'string') repository.description = body['description'];
         if (typeof body['private'] === 'boolean') repository.isPrivate = body['private'];
         if (typeof body['default_branch'] === 'string') repository.defaultBranch = body['default_branch'];
+        const { description: _, private: __, default_branch: ___, name: ____, ...more } = body;
+        Object.assign(repository.more, more);
         return { status: 200, json: await shown(repository) };
       },
     },
@@ -69,6 +71,23 @@ export function repositoryRoutes(state: State): readonly Route[] {
         state.repositories.delete(keyOf(repository.owner, repository.name));
         rmSync(folderOf(state, repository), { recursive: true, force: true });
         await tell(state, repository, 'deleted', repositoryShown, userOf(state, asked)?.login ?? repository.owner);
+        return { status: 204 };
+      },
+    },
+    {
+      method: 'GET',
+      template: '/api/v1/repos/{owner}/{repo}/topics',
+      handle: (asked) => {
+        const page = paged(state, asked, repositoryOf(state, asked).topics);
+        return { ...page, json: { topics: page.json } };
+      },
+    },
+    {
+      method: 'PUT',
+      template: '/api/v1/repos/{owner}/{repo}/topics',
+      handle: (asked): Reply => {
+        const { topics } = bodyOf(asked);
+        repositoryOf(state, asked).topics = Array.isArray(topics) ? topics.map(String) : [];
         return { status: 204 };
       },
     },
@@ -134,6 +153,7 @@ export async function makeRepository(
     ...given,
     id: state.nextId(),
     created: state.now(),
+    more: {},
     topics: [],
     hooks: [],
     statuses: [],

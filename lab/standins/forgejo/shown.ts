@@ -17,7 +17,7 @@ export function shownUser(state: State, login: string): Record<string, unknown> 
 }
 
 export function shownRepository(state: State, repository: Repository, isEmpty: boolean): Record<string, unknown> {
-  const { id, owner, name, description, isPrivate, defaultBranch, created, topics } = repository;
+  const { id, owner, name, description, isPrivate, defaultBranch, created, topics, more } = repository;
   const at = `${state.url()}/${owner}/${name}`;
   return {
     id,
@@ -41,5 +41,6 @@ export function shownRepository(state: State, repository: Repository, isEmpty: b
     updated_at: created,
     topics,
     permissions: { admin: true, push: true, pull: true },
+    ...more,
   };
 }

@@ -48,6 +48,8 @@ export interface Repository {
   isPrivate: boolean;
   defaultBranch: string;
   readonly created: string;
+  /** What else was set of it. */
+  readonly more: Record<string, unknown>;
   topics: readonly string[];
   readonly hooks: Hook[];
   readonly statuses: Status[];
