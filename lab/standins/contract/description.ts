@@ -234,6 +234,10 @@ function literalsFirst(one: Described, other: Described): number {
     const against = other.segments[index];
     if (against === undefined) break;
     if ('literal' in segment !== 'literal' in against) return 'literal' in segment ? -1 : 1;
+    // `{index}.{type}` says more than `{index}`, which would take it as well.
+    if ('names' in segment && 'names' in against && segment.names.length !== against.names.length) {
+      return against.names.length - segment.names.length;
+    }
   }
   return one.name < other.name ? -1 : 1;
 }

@@ -52,6 +52,25 @@ export function describedRoutes(state: State, document: Document): Described {
       const kept = definition === '' ? (getDefinition ?? '') : definition;
       const find = () =>
         things.find((thing) => thing.definition === kept && isCalled(thing, key) && sameBase(thing.list, path));
+      const labels = /^(\/repos\/[^/]+\/[^/]+)\/issues\/\d+\/labels$/.exec(path);
+      if (labels !== null && (method === 'POST' || method === 'PUT')) {
+        if (method === 'PUT') things.splice(0, things.length, ...things.filter((thing) => thing.list !== path));
+        for (const id of Array.isArray(body['labels']) ? (body['labels'] as unknown[]) : []) {
+          const known = things.find((thing) => thing.list === `${labels[1] ?? ''}/labels` && thing.value['id'] === id);
+          if (known === undefined) throw notFound();
+          things.push({ ...known, list: path });
+        }
+        const listed = things.filter((thing) => thing.list === path);
+        return { status: 200, json: listed.map(({ value }) => value) };
+      }
+      if (method === 'POST' && isList) return { status: Number(status), json: [] };
+      const inside = listWithin(document, schema);
+      if (method === 'GET' && inside !== undefined) {
+        const listed = things.filter((thing) => thing.list === path).map(({ value }) => value);
+        const sample = sampleOf(document, schema);
+        const page = paged(state, asked, listed);
+        return { ...page, json: { ...(isObject(sample) ? sample : {}), [inside]: page.json } };
+      }
       if (method === 'GET' && isList) {
         const listed = things.filter((thing) => thing.definition === definition && thing.list === path);
         return paged(
@@ -87,6 +106,7 @@ export function describedRoutes(state: State, document: Document): Described {
         return { status: Number(status), ...(definition !== '' && { json: found.value }) };
       }
       if (schema === undefined) return { status: Number(status) };
+      if (definition === 'RegistrationToken') return { status: 200, json: { token: 'registration-token' } };
       const sample = sampleOf(document, schema);
       return typeof sample === 'string'
         ? { status: Number(status), text: sample }
@@ -94,7 +114,22 @@ export function describedRoutes(state: State, document: Document): Described {
     };
     return [{ method, template: `/api/v1${template}`, handle }];
   });
-  return { routes: routes.sort(literalsFirst), things, add };
+  const byBranches = (asked: Asked): Reply => {
+    const [, list = '', base = '', head = ''] = /^\/api\/v1(.+\/pulls)\/([^/]+)\/(.+)$/.exec(asked.path) ?? [];
+    const called = (value: unknown, ref: string) => isObject(value) && value['ref'] === ref;
+    const found = things.find(
+      ({ list: of, value }) => of === list && called(value['base'], base) && called(value['head'], head),
+    );
+    if (found === undefined) throw notFound();
+    return { status: 200, json: found.value };
+  };
+  const pulls = '/api/v1/repos/{owner}/{repo}/pulls';
+  const special: readonly Route[] = [
+    { method: 'GET', template: `${pulls}/{index}.{format}`, handle: () => ({ status: 200, text: 'diff --git a b\n' }) },
+    { method: 'GET', template: `${pulls}/main/{a}/{b}`, handle: byBranches },
+    { method: 'GET', template: `${pulls}/main/{a}`, handle: byBranches },
+  ];
+  return { routes: [...special, ...routes.sort(literalsFirst)], things, add };
 }
 
 function operationsOf(document: Document) {
@@ -110,6 +145,15 @@ function operationsOf(document: Document) {
         : [],
     );
   });
+}
+
+/** The one list of an answer that says more beside it: `{ total_count, workflow_runs }`. */
+function listWithin(document: Document, schema: unknown): string | undefined {
+  const { properties } = resolve(document, schema);
+  const isList = (field: unknown) => resolve(document, field)['type'] === 'array';
+  const names = Object.keys(isObject(properties) ? properties : {});
+  const [only, ...others] = names.filter((name) => isObject(properties) && isList(properties[name]));
+  return only !== undefined && others.length === 0 && names.length <= 2 && names.length > 1 ? only : undefined;
 }
 
 function literalsFirst(one: Route, other: Route): number {
@@ -134,6 +178,7 @@ function sameBase(list: string, path: string): boolean {
 function numbered(state: State, definition: string): Record<string, unknown> {
   const id = state.nextId();
   if (definition === 'Issue' || definition === 'PullRequest') return { id, number: id };
+  if (definition === 'RegisterRunnerResponse') return { id, uuid: `uuid-${id}`, token: 'runner-token' };
   if (definition === 'PushMirror') return { remote_name: `remote_mirror_${id}` };
   return { id };
 }

@@ -12,9 +12,9 @@ export function folderOf(state: State, { owner, name }: Pick<Repository, 'owner'
 
 const identity = {
   GIT_AUTHOR_NAME: 'Forgejo',
-  GIT_AUTHOR_EMAIL: 'forgejo@localhost',
+  GIT_AUTHOR_EMAIL: 'forgejo@example.org',
   GIT_COMMITTER_NAME: 'Forgejo',
-  GIT_COMMITTER_EMAIL: 'forgejo@localhost',
+  GIT_COMMITTER_EMAIL: 'forgejo@example.org',
   GIT_CONFIG_NOSYSTEM: '1',
 };
 

@@ -10,7 +10,7 @@ import { authorize, userOf, userOfToken } from './access';
 import { compareRoutes } from './compare';
 import { contentRoutes } from './contents';
 import { deliver, replay, send, sendUndelivered } from './deliver';
-import { type Described, describedRoutes } from './described';
+import { type Described, describedRoutes, type Thing } from './described';
 import { folderOf, httpBackend, references } from './git';
 import { type ImageSettings, pushImage, type PushedImage } from './images';
 import { hookRoutes } from './hooks';
@@ -20,6 +20,7 @@ import { tellPushes } from './pushed';
 import { referenceRoutes } from './references';
 import { notFound, Refusal, refused } from './refusal';
 import { type Damage, serveRegistry } from './registry';
+import { keep } from './snapshot';
 import { makeRepository, repositoryRoutes } from './repositories';
 import { type Run, runRoutes } from './runs';
 import { type Delivery, type Hook, keyOf, type Package, type Repository, type State } from './state';
@@ -69,6 +70,8 @@ export interface ForgejoStandIn {
   readonly happen: typeof deliver extends (state: State, happened: infer Happened) => unknown
     ? (happened: Happened) => Promise<void>
     : never;
+  /** Keeps everything as it is now; what comes back puts it there again. */
+  readonly snapshot: () => () => void;
   readonly setVersion: (version: string) => void;
   /** As if somebody had made something that only the description knows. */
   readonly add: Described['add'];
@@ -113,7 +116,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     : { routes: [], things: [], add: () => ({}) };
   const server = await startStandIn({
     routes: [
-      ...serverRoutes(state),
+      ...serverRoutes(state, described.things),
       ...hookRoutes(state),
       ...repositoryRoutes(state),
       ...contentRoutes(state),
@@ -175,6 +178,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     },
     sendAgain: () => sendUndelivered(state),
     happen: (happened) => deliver(state, happened),
+    snapshot: () => keep(state, described.things, runs.all),
     setVersion: (version) => {
       state.version = version;
     },
@@ -187,11 +191,12 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     close: async () => {
       await server.close();
       rmSync(root, { recursive: true, force: true });
+      rmSync(`${root}.kept`, { recursive: true, force: true });
     },
   };
 }
 
-function serverRoutes(state: State): readonly Route[] {
+function serverRoutes(state: State, things: readonly Thing[]): readonly Route[] {
   return [
     { method: 'GET', template: '/api/v1/version', handle: () => ({ status: 200, json: { version: state.version } }) },
     {
@@ -199,8 +204,20 @@ function serverRoutes(state: State): readonly Route[] {
       template: '/api/v1/user',
       handle: (asked) => ({ status: 200, json: shownUser(state, userOf(state, asked)?.login ?? '') }),
     },
+    {
+      method: 'GET',
+      // Before that of a repository, which would take it for one of `issues`.
+      template: '/api/v1/repos/issues/search',
+      handle: (asked) => {
+        const found = things.filter(({ list }) => list === '/repos/issues/search');
+        return paged(
+          state,
+          asked,
+          found.map(({ value }) => value),
+        );
+      },
+    },
     { method: 'GET', template: '/api/v1/user/orgs', handle: (asked) => paged(state, asked, []) },
-    { method: 'GET', template: '/api/v1/repos/issues/search', handle: (asked) => paged(state, asked, []) },
   ];
 }
 

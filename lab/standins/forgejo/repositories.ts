@@ -160,7 +160,7 @@ export async function makeRepository(
   };
   const folder = folderOf(state, repository);
   mkdirSync(folder, { recursive: true });
-  await git(folder, ['init', '--quiet', '--bare', `--initial-branch=${repository.defaultBranch}`]);
+  await git(folder, ['init', '--quiet', '--bare', '--template=', `--initial-branch=${repository.defaultBranch}`]);
   state.repositories.set(keyOf(repository.owner, repository.name), repository);
   return repository;
 }

@@ -140,6 +140,11 @@ export function runRoutes(state: State): Runs {
     }),
     from(16, {
       method: 'GET',
+      template: `${at}/runs/{run}/logs`,
+      handle: () => ({ status: 200, headers: { 'content-type': 'application/zip' }, bytes: Buffer.from('a ZIP file') }),
+    }),
+    from(16, {
+      method: 'GET',
       template: `${at}/jobs/{job}/logs`,
       handle: () => ({ status: 200, text: '2026-01-31T00:00:00Z deployed\n' }),
     }),

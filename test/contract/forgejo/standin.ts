@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { contractOf, type ExchangeAnswer } from '../../../lab/standins/contract';
+import { type Contract, contractOf, type ExchangeAnswer, type ExchangeRequest } from '../../../lab/standins/contract';
 import { type ForgejoSettings, type ForgejoStandIn, startForgejo } from '../../../lab/standins/forgejo';
 import { type ForgejoApi, forgejoApi } from '../../../lib/forgejo/api';
 import { forgejoRegistry } from '../../../lib/forgejo/registry/registry';
@@ -27,13 +27,7 @@ export async function forgejo(settings: ForgejoSettings = {}): Promise<ForgejoSt
   const standIn = await startForgejo({
     ...settings,
     onExchange: (request, answer) => {
-      const asked = { ...request, url: onePath(request.url) };
-      // Any operation may be refused for want of a token or a scope, which the description says of few.
-      const isRefusal = answer?.status === 401 || answer?.status === 403;
-      for (const contract of Object.values(contracts)) {
-        if (answer === undefined || isRefusal || isFolder(asked.url, answer)) contract.checkRequest(asked);
-        else contract.check(asked, withoutNulls(answer));
-      }
+      for (const contract of Object.values(contracts)) heldTo(contract, request, answer);
     },
   });
   open.push(standIn.close);
@@ -44,10 +38,21 @@ export async function forgejo(settings: ForgejoSettings = {}): Promise<ForgejoSt
   return standIn;
 }
 
+export function heldTo(contract: Contract, request: ExchangeRequest, answer: ExchangeAnswer | undefined): void {
+  const asked = { ...request, url: onePath(request.url) };
+  // Any operation may be refused for want of a token or a scope, which the description says of few.
+  const isRefusal = answer?.status === 401 || answer?.status === 403;
+  if (answer === undefined || isRefusal || isFolder(asked.url, answer) || isFile(asked.url))
+    contract.checkRequest(asked);
+  else contract.check(asked, withoutNulls(answer));
+}
+
 /** The path of a file is one parameter, and holds slashes. */
 function onePath(url: string): string {
+  const pulled = /^(.*\/pulls\/(?!\d+\/)[^/?]+\/)([^?]+)(.*)$/.exec(url);
+  if (pulled !== null) return `${pulled[1]}${pulled[2]?.replaceAll('/', '%2F')}${pulled[3]}`;
   return url.replace(
-    /(\/contents\/)([^?]+)/,
+    /(\/(?:contents|raw|media|archive|branches|tags|compare)\/)([^?]+)/,
     (_, before: string, path: string) => before + path.replaceAll('/', '%2F'),
   );
 }
@@ -55,6 +60,11 @@ function onePath(url: string): string {
 /** What is in a folder comes as a list, which the description does not say of this path. */
 function isFolder(url: string, { body }: ExchangeAnswer): boolean {
   return url.includes('/contents/') && body.toString().startsWith('[');
+}
+
+/** Files, of which the description says nothing. */
+function isFile(url: string): boolean {
+  return /\/archive\/|\/zip$/.test(url);
 }
 
 /** Go's empty pointers come as null, which the description says nowhere. */

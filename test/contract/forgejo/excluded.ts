@@ -1,0 +1,3 @@
+import type { Excluded } from '../../../lab/standins/contract';
+
+export const excluded: Excluded = {};
