@@ -28,7 +28,8 @@ let credential: Credential;
 let state: Credential;
 
 beforeAll(async () => {
-  [forgejo, database] = await Promise.all([startForgejo({ deliveryTimeoutMs: 30_000 }), startPostgres()]);
+  const description: unknown = JSON.parse(readFileSync(join(__dirname, '../contracts/forgejo-16.json'), 'utf8'));
+  [forgejo, database] = await Promise.all([startForgejo({ deliveryTimeoutMs: 30_000, description }), startPostgres()]);
   forgejo.addUser('root', true);
   await forgejo.addRepository('root', 'estate');
   const data = { baseUrl: forgejo.url, token: forgejo.addToken('root'), privateAuthority: '', readOnly: false };
@@ -204,4 +205,68 @@ it('probes the registry, and says what retention would remove', async () => {
   expect(runs['Retain']?.[0]?.outputs[0]).toMatchObject([
     { changed: true, dryRun: true, removed: [{ version: '1.0' }, { version: old.platforms['amd64'] }], kept: 3 },
   ]);
+});
+
+it('opens and merges a pull request, uploads an asset, starts a workflow and waits for it', async () => {
+  const node = (name: string, resource: string, operation: string, parameters: JsonObject) => ({
+    type: 'n8n-nodes-selfhost.forgejo',
+    name,
+    parameters: { resource, operation, repository: { __rl: true, mode: 'id', value: 'root/estate' }, ...parameters },
+    credentials: { selfhostForgejo: credential },
+  });
+  forgejo.runsWillGo('success');
+  const workflow = { __rl: true, mode: 'id', value: 'deploy.yaml' };
+  const file = {
+    operation: 'toText',
+    sourceProperty: 'path',
+    binaryPropertyName: 'data',
+    options: { fileName: 'a.txt' },
+  };
+  const workflowId = await api.createWorkflow(
+    manualWorkflow(
+      'Forgejo release',
+      node('Write', 'file', 'write', { files: '{"a.txt": "one"}', message: 'One' }),
+      node('Branch', 'branch', 'create', { newBranch: 'deploy/bruno' }),
+      node('Open', 'pullRequest', 'ensure', { headBranch: 'deploy/bruno', baseBranch: 'main', title: 'Deploy' }),
+      node('Merge', 'pullRequest', 'merge', { pullRequest: '={{ $json.after.number }}', style: 'squash' }),
+      node('Release', 'release', 'ensure', { tagName: 'v1.0.0' }),
+      node('Read', 'file', 'read', { path: 'a.txt' }),
+      { type: 'n8n-nodes-base.convertToFile', name: 'File', typeVersion: 1.1, parameters: file },
+      node('Upload', 'releaseAsset', 'upload', { release: 'v1.0.0', binaryField: 'data' }),
+      node('Start', 'run', 'dispatch', { workflow, ref: 'main', intervalSeconds: 1 }),
+    ),
+  );
+  const { status, runs } = await api.runToEnd(workflowId, 'By hand');
+  const out = (name: string) => runs[name]?.[0]?.outputs[0];
+  expect(out('Branch')).toMatchObject([{ changed: true, after: { name: 'deploy/bruno' } }]);
+  expect(out('Open')).toMatchObject([
+    { changed: true, after: { title: 'Deploy', base: 'main', head: 'deploy/bruno' } },
+  ]);
+  expect(out('Merge')).toMatchObject([{ changed: true }]);
+  expect(out('Release')).toMatchObject([{ changed: true, after: { tag: 'v1.0.0' } }]);
+  expect(out('Upload')).toMatchObject([{ changed: true, dryRun: false }]);
+  expect(out('Start')).toMatchObject([
+    { changed: true, run: { succeeded: true, workflow: 'deploy.yaml', jobs: null } },
+  ]);
+  expect(status).toBe('success');
+});
+
+it('says what a server is too old for, and what to do', async () => {
+  const workflowId = await api.createWorkflow(
+    manualWorkflow('Forgejo log', {
+      type: 'n8n-nodes-selfhost.forgejo',
+      parameters: {
+        resource: 'run',
+        operation: 'jobLogs',
+        repository: { __rl: true, mode: 'id', value: 'root/estate' },
+        jobId: 1,
+      },
+      credentials: { selfhostForgejo: credential },
+    }),
+  );
+  const { status, stored } = await api.runToEnd(workflowId, 'By hand');
+  expect(status).toBe('error');
+  expect(stored).toContain('The server runs 15.0.3+gitea-1.22.0, which cannot do this');
+  expect(stored).toContain('exists from Forgejo 16');
+  expect(stored).toContain('Update the server, or do without this operation.');
 });

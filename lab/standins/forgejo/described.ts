@@ -49,7 +49,8 @@ export function describedRoutes(state: State, document: Document): Described {
       const json = jsonOf(asked);
       const body: Body = isObject(json) ? json : {};
       const isMember = /\}$/.test(template);
-      const kept = definition === '' ? (getDefinition ?? '') : definition;
+      // Of a secret nothing is shown by its own address.
+      const kept = definition !== '' ? definition : /\/secrets\/[^/]+$/.test(path) ? 'Secret' : (getDefinition ?? '');
       const find = () =>
         things.find((thing) => thing.definition === kept && isCalled(thing, key) && sameBase(thing.list, path));
       const labels = /^(\/repos\/[^/]+\/[^/]+)\/issues\/\d+\/labels$/.exec(path);

@@ -299,6 +299,60 @@ test.each(operations.map((one) => [`${one.resource}.${one.name}`, one] as const)
   },
 );
 
+test('hooks, runners, secrets and variables are those of the scope that was chosen', async () => {
+  touched = true;
+  const inScope = async (scope: string, resource: string, operation: string, more: Parameters = {}) => {
+    const { items } = await runNode({ ...everyField(), ...more, scope, resource, operation }, as);
+    return items;
+  };
+  const paths: Readonly<Record<string, string>> = { organization: '/orgs/kua', user: '/user', system: '/admin' };
+  for (const [scope, path] of Object.entries(paths)) {
+    const [hook] = await inScope(scope, 'webhook', 'create', { settings: {} });
+    const webhookId = (hook?.['after'] as { id: number }).id;
+    await inScope(scope, 'webhook', 'list');
+    await inScope(scope, 'webhook', 'update', { webhookId, settings: { active: false } });
+    await inScope(scope, 'webhook', 'delete', { webhookId });
+    const runnerId = Number(standIn.add(`${path}/actions/runners`, 'ActionRunner', { name: scope })['id']);
+    for (const name of ['list', 'get', 'register', 'registrationToken', 'waitingJobs', 'delete']) {
+      await inScope(scope, 'runner', name, { runnerId });
+    }
+    if (scope === 'system') continue;
+    const variable = { variableName: `OF_${scope.toUpperCase()}` };
+    expect(await inScope(scope, 'variable', 'set', variable)).toMatchObject([
+      { before: null, after: { value: 'eva' } },
+    ]);
+    expect(await inScope(scope, 'variable', 'set', { ...variable, variableValue: 'bruno' })).toMatchObject([
+      { before: { value: 'eva' }, changed: true },
+    ]);
+    for (const name of ['list', 'get', 'delete']) await inScope(scope, 'variable', name, variable);
+    await inScope(scope, 'secret', 'set', { secretName: 'A' });
+    if (scope === 'organization') expect(await inScope(scope, 'secret', 'list')).toMatchObject([{ name: 'A' }]);
+    expect(await inScope(scope, 'secret', 'delete', { secretName: 'A' })).toMatchObject([{ changed: true }]);
+  }
+});
+
+test('what is there is changed by the address of its own, and what is not is made', async () => {
+  touched = true;
+  const run = async (resource: string, operation: string, more: Parameters) =>
+    (await runNode({ ...everyField(), ...more, resource, operation }, as)).items;
+  const changed = [{ changed: true, before: expect.anything() as unknown }];
+  expect(await run('branchProtection', 'ensure', { settings: { requiredApprovals: 2 } })).toMatchObject(changed);
+  expect(
+    await run('organization', 'ensure', { organizationName: 'kua', settings: { location: 'Santiago' } }),
+  ).toMatchObject(changed);
+  const added = { variableName: 'NEW_ONE' };
+  expect(await run('variable', 'set', added)).toMatchObject([{ before: null, after: { name: 'NEW_ONE' } }]);
+  expect(await run('repository', 'ensure', { repository: 'root/own' })).toMatchObject([{ before: null }]);
+  expect(await run('repository', 'list', { of: 'own' })).toMatchObject([{ fullName: 'root/own' }]);
+  standIn.add('/users/daniel/repos', 'Repository', { name: 'site', full_name: 'daniel/site' });
+  expect(await run('repository', 'list', { of: 'user', name: 'daniel' })).toMatchObject([{ fullName: 'daniel/site' }]);
+  standIn.add('/repos/kua/infrastructure/contents', 'ContentsResponse', { path: 'bruno', type: 'dir' });
+  expect(await run('file', 'list', { folder: '' })).toMatchObject([{ path: 'bruno', type: 'dir' }]);
+  expect((await runNode({ ...everyField(), resource: 'file', operation: 'download', lfs: false }, as)).files).toEqual([
+    'services: {}',
+  ]);
+});
+
 test('lists offer everything, from all pages', async () => {
   for (let index = 0; index < 60; index += 1) standIn.add('/orgs', 'Organization', { name: `org-${index}` });
   touched = true;
