@@ -88,8 +88,9 @@ export function describedRoutes(state: State, document: Document): Described {
       if (method === 'POST' && !isMember && kept !== '') {
         return { status: Number(status), json: add(path, kept, madeOf(state, kept, body)) };
       }
-      if (method === 'PUT' && isMember && kept !== '') {
+      if ((method === 'PUT' || (method === 'POST' && kept === 'ActionVariable')) && isMember && kept !== '') {
         const found = find();
+        if (found !== undefined && method === 'POST') throw new Refusal(409, 'variable already exists');
         if (found === undefined) add(list, kept, { ...madeOf(state, kept, body), ...calledBy(kept, key) });
         else Object.assign(found.value, madeOf(state, kept, body));
         return { status: 204 };

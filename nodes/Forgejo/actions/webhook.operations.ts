@@ -48,7 +48,11 @@ export const webhookOperations = [
     body: async (asked) => ({
       // The kind of hook that every version of both servers knows.
       type: 'gitea',
-      config: await configOf(asked, {}),
+      config: {
+        ...(await configOf(asked, {})),
+        // Without it the server takes it for a template that new repositories get, and shows it to nobody.
+        ...(asked.input['scope'] === 'system' && { is_system_webhook: 'true' }),
+      },
       events: asked.input['events'] as readonly string[],
       active: asked.input['active'] as boolean,
       ...bodyOf({}, asked.settings),
