@@ -117,7 +117,11 @@ export async function waitForStatus(
     const missing = contexts.filter((context) => !wanted.some((status) => status.context === context));
     const pending = wanted.filter(({ state }) => state === 'pending').map(({ context }) => context);
     if (wanted.length > 0 && missing.length === 0 && pending.length === 0) {
-      return { ...found, succeeded: wanted.every(({ state }) => state === 'success' || state === 'warning') };
+      // Read again: the state of the whole was asked for before the single ones, and may be older than they are.
+      return {
+        ...(await combinedStatus(api, commit, task)),
+        succeeded: wanted.every(({ state }) => state === 'success' || state === 'warning'),
+      };
     }
     if (Date.now() + intervalMs > end) {
       throw new Failure({

@@ -96,6 +96,8 @@ export interface ListFacts {
   readonly fields?: Fields;
   readonly namesOf?: NamesOf;
   readonly baseOf?: (asked: Asked) => Base;
+  /** Where the server gives all at once, whatever page is asked for. */
+  readonly comesWhole?: (base: Base) => boolean;
   readonly query?: (filters: Values) => Query;
   /** Filters among the fields that are always there. */
   readonly ofInput?: (input: Values) => Query;
@@ -125,7 +127,9 @@ export function listOf(on: Target, facts: ListFacts = {}) {
       const asked = askedOf(on, call);
       const { input, api, task } = asked;
       const filters = (input['filters'] ?? {}) as Values;
-      const found = await listFound(api, kind, facts.baseOf?.(asked) ?? asked.base, task, {
+      const base = facts.baseOf?.(asked) ?? asked.base;
+      const listed = facts.comesWhole?.(base) === true ? { ...kind, paged: false } : kind;
+      const found = await listFound(api, listed, base, task, {
         names: await (facts.namesOf ?? on.withinOf)(asked),
         query: { ...facts.ofInput?.(input), ...(facts.query ?? queryOf)(filters) },
         ...(input['returnAll'] === false && { limit: input['limit'] as number }),

@@ -34,7 +34,7 @@ async function configOf({ input, secrets, task }: Asked, settings: Values) {
 }
 
 export const webhookOperations = [
-  listOf(webhook),
+  listOf(webhook, { comesWhole: ({ path }) => path === '/admin' }),
   getOf(webhook),
   createOf(webhook, {
     fields: {
