@@ -59,9 +59,7 @@ export async function migrateRepository(
 }
 
 function bare(address: unknown): string {
-  return String(address ?? '')
-    .replace(/\/+$/, '')
-    .replace(/\.git$/, '');
+  return (typeof address === 'string' ? address : '').replace(/\/+$/, '').replace(/\.git$/, '');
 }
 
 function isAnother({ owner, repo }: RepositoryName): Failure {

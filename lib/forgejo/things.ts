@@ -50,7 +50,7 @@ export function tableEndpoint<Result>(
 ): Endpoint<string, Result> {
   const options = { ...(since !== undefined && { since }), ...(idempotent !== undefined && { idempotent }) };
   // The names of a template that a table puts together are checked when it is filled.
-  return endpoint(method, `${base.path}${below}` as string, read, options) as Endpoint<string, Result>;
+  return endpoint(method, `${base.path}${below}`, read, options);
 }
 
 export function getFound<S extends Shape>(
@@ -106,7 +106,10 @@ export async function idOf(
 ): Promise<number> {
   if (/^\d+$/.test(reference)) return Number(reference);
   const all = await listFound(api, kind, base, task, listing);
-  const named = (found: Found) => String(shownAs(kind, found.raw, kind.called) ?? '');
+  const named = (found: Found) => {
+    const name = shownAs(kind, found.raw, kind.called);
+    return typeof name === 'string' ? name : '';
+  };
   const wanted = reference.toLowerCase();
   const found = all.find((one) => named(one).toLowerCase() === wanted);
   const id = found?.raw['id'];

@@ -14,7 +14,13 @@ type UserChange = Change<typeof users.shape>;
 
 /** Whether the password is the same nobody can tell, so it is only given to a new one. */
 export async function ensureUser(api: ForgejoApi, body: JsonObject, dryRun: boolean, task: Task): Promise<UserChange> {
-  const there = await findFound(api, users, server, { username: String(body['username']) }, task);
+  const there = await findFound(
+    api,
+    users,
+    server,
+    { username: typeof body['username'] === 'string' ? body['username'] : '' },
+    task,
+  );
   if (there !== null) return { changed: false, dryRun, before: there.item, after: there.item };
   if (dryRun) return { changed: true, dryRun, before: null, after: null };
   const read = (answer: unknown) => readFound(users, answer).item;
