@@ -30,6 +30,20 @@ export function marked(mark: string): readonly Leftover[] {
     });
 }
 
+/** Lets what a run has started end in order, and ends what does not: for a run that is broken off. */
+export async function stopMarked(mark: string): Promise<void> {
+  for (const { pid } of marked(mark)) {
+    try {
+      process.kill(pid, 'SIGTERM');
+    } catch {
+      // Ended by itself.
+    }
+  }
+  const nobody = () => Promise.resolve(marked(mark).length === 0 || undefined);
+  await waitFor('what was started has ended', nobody, { within: 20_000 }).catch(() => undefined);
+  await endMarked(mark);
+}
+
 /** Ends what a run left behind, waits until it is gone with its ports, and says what it was. */
 export async function endMarked(mark: string): Promise<readonly Leftover[]> {
   const left = marked(mark);

@@ -3,17 +3,18 @@ import { arch, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { debianPackages, installDebianPackages } from './debian-packages';
 import { logFolder, repository } from './folders';
-import { endMarked, markWhatWeStart } from './leftovers';
+import { endMarked, markWhatWeStart, stopMarked } from './leftovers';
 import { main } from './main';
 import { installN8n, withNode } from './n8n/install';
 import { packTarball } from './n8n/pack';
-import { mustRun, run } from './processes';
+import { alsoStop, mustRun, run } from './processes';
 import { step } from './steps';
 
 /** The proofs that take too long for `npm test`; what they found is written down with the commit, so that nothing shrinks in silence. */
 main(async () => {
   const mark = `long ${process.pid} ${Date.now()}`;
   markWhatWeStart(mark);
+  alsoStop(() => stopMarked(mark));
   await step('Debian packages', () => installDebianPackages(debianPackages));
   const install = await step('n8n 2.41.1', installN8n);
   process.env.SELFHOST_LAB_TARBALL = await step('Build and pack', () => packTarball());

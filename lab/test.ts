@@ -4,11 +4,11 @@ import { debianPackages, installDebianPackages } from './debian-packages';
 import { logFolder, repository } from './folders';
 import type { Count } from './jest-result';
 import { runStage } from './jest-stage';
-import { endMarked, markWhatWeStart } from './leftovers';
+import { endMarked, markWhatWeStart, stopMarked } from './leftovers';
 import { main } from './main';
 import { installN8n, installNode } from './n8n/install';
 import { packTarball } from './n8n/pack';
-import { run } from './processes';
+import { alsoStop, run } from './processes';
 import { say, step } from './steps';
 import { sentenceOf } from './trouble';
 
@@ -22,6 +22,7 @@ const mark = `test ${process.pid} ${Date.now()}`;
 main(async () => {
   mkdirSync(logFolder, { recursive: true });
   markWhatWeStart(mark);
+  alsoStop(() => stopMarked(mark));
   const failures: string[] = [];
   let total: Count = { passed: 0, failed: 0 };
   const add = (count: Count) => {
