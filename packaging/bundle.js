@@ -45,8 +45,9 @@ async function bundlePack(folder) {
     outfile: path.join(folder, 'pack.js'),
     external: ['n8n-workflow', 'node:*'],
     plugins: [vendorBeside],
-    keepNames: true,
-    charset: 'utf8',
+    minifySyntax: true,
+    // Text of one byte a character is read and parsed in half the time.
+    charset: 'ascii',
   });
 }
 

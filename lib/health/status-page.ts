@@ -53,8 +53,9 @@ function watchedOf({ name, status, history }: Seen, stale: boolean, now: number)
   };
 }
 
-const format = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sept', 'Oct', 'Nov', 'Dec'];
 
 function dayName(day: number): string {
-  return format.format(day * DAY);
+  const date = new Date(day * DAY);
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()] ?? ''}`;
 }

@@ -5,6 +5,7 @@ export { toNodeError } from './errors';
 export type { Field, Fields, Search, ValuesOf } from './field';
 export { binaryProperty } from './fields/binaryProperty';
 export { choice, choices } from './fields/choice';
+export { color } from './fields/color';
 export { json } from './fields/json';
 export { keyValues } from './fields/keyValues';
 export { list } from './fields/list';

@@ -86,19 +86,19 @@ export function describedRoutes(state: State, document: Document): Described {
         return definition === '' ? { status: Number(status) } : { status: 200, json: found.value };
       }
       if (method === 'POST' && !isMember && kept !== '') {
-        return { status: Number(status), json: add(path, kept, madeOf(state, kept, body)) };
+        return { status: Number(status), json: add(path, kept, madeOf(kept, body)) };
       }
       if ((method === 'PUT' || (method === 'POST' && kept === 'ActionVariable')) && isMember && kept !== '') {
         const found = find();
         if (found !== undefined && method === 'POST') throw new Refusal(409, 'variable already exists');
-        if (found === undefined) add(list, kept, { ...madeOf(state, kept, body), ...calledBy(kept, key) });
-        else Object.assign(found.value, madeOf(state, kept, body));
+        if (found === undefined) add(list, kept, { ...madeOf(kept, body), ...calledBy(kept, key) });
+        else Object.assign(found.value, madeOf(kept, body));
         return { status: 204 };
       }
       if (method === 'PATCH' && isMember && kept !== '') {
         const found = find();
         if (found === undefined) throw notFound();
-        Object.assign(found.value, madeOf(state, kept, body));
+        Object.assign(found.value, madeOf(kept, body));
         return { status: Number(status), ...(definition !== '' && { json: found.value }) };
       }
       if (method === 'DELETE' && isMember && kept !== '') {
@@ -166,7 +166,10 @@ function literalsFirst(one: Route, other: Route): number {
 const NAMES = ['id', 'number', 'name', 'login', 'username', 'tag_name', 'rule_name', 'sha', 'remote_name'];
 
 function isCalled({ value }: Thing, key: string): boolean {
-  return NAMES.some((name) => String(value[name] ?? '').toLowerCase() === key.toLowerCase());
+  return NAMES.some((name) => {
+    const own = value[name];
+    return (typeof own === 'string' || typeof own === 'number') && String(own).toLowerCase() === key.toLowerCase();
+  });
 }
 
 /** Members of a team are not the users of the server: below some lists only what stands in them counts. */
@@ -192,7 +195,7 @@ function calledBy(definition: string, key: string): Record<string, unknown> {
 }
 
 /** What is written is not everywhere called as what is shown. */
-function madeOf(state: State, definition: string, body: Body): Record<string, unknown> {
+function madeOf(definition: string, body: Body): Record<string, unknown> {
   const objects = (name: string, field: string) =>
     Array.isArray(body[name]) && {
       [name]: body[name].map((one: unknown) => ({ [field]: one, name: `label-${String(one)}` })),
@@ -240,7 +243,6 @@ function madeOf(state: State, definition: string, body: Body): Record<string, un
     case 'DispatchWorkflowRun':
       throw new Refusal(500, 'A file of its own serves this');
     default:
-      void state;
       return { ...body };
   }
 }

@@ -9,7 +9,7 @@ export function resolve(document: Document, value: unknown): Record<string, unkn
   const found = value['$ref']
     .slice(2)
     .split('/')
-    .reduce((inside: unknown, name) => (isObject(inside) ? inside[name] : undefined), document as unknown);
+    .reduce<unknown>((inside, name) => (isObject(inside) ? inside[name] : undefined), document);
   return resolve(document, found);
 }
 

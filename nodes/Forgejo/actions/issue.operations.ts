@@ -16,7 +16,7 @@ import { mergePullRequest, MERGE_STYLES } from '../../../lib/forgejo/merge';
 import { ensurePullRequest } from '../../../lib/forgejo/pull-requests';
 import { idOf, send } from '../../../lib/forgejo/things';
 import type { JsonObject } from '../../../lib/json';
-import { binaryProperty, choice, list, optional, schema, text, toggle, withBinary } from '../../declaration';
+import { binaryProperty, choice, color, list, optional, schema, text, toggle, withBinary } from '../../declaration';
 import { type Asked, bodyOf, commandOf, createOf, deleteOf, ensureOf, getOf, listOf, target, updateOf } from '../build';
 import { idField, issueField, pullRequestField, repositoryField } from '../fields';
 import { operation } from '../operation';
@@ -244,12 +244,7 @@ const labelSettings = {
   exclusive: toggle({ label: 'Exclusive', default: true, description: 'Whether only one of its scope may be set' }),
   isArchived: toggle({ label: 'Archived', default: true, description: 'Whether it is out of use' }),
 };
-const colorField = text({
-  label: 'Color',
-  default: '#00aabb',
-  required: true,
-  pattern: { matches: /^#[0-9a-fA-F]{6}$/, says: 'a colour such as #00aabb' },
-});
+const colorField = color({ label: 'Color', default: '#00aabb' });
 
 export const labelOperations = [
   listOf(label),
@@ -259,7 +254,7 @@ export const labelOperations = [
     settings: labelSettings,
     body: ({ input, settings }) => ({
       ...bodyOf({ name: input['name'] }, settings),
-      color: String(input['color']).toLowerCase(),
+      color: input['color'] as string,
     }),
     found: (body) => ({ called: body['name'] as string }),
   }),

@@ -11,6 +11,9 @@ export interface OptionalFacts extends FieldFacts {
 
 /** Rarely used fields behind one "Add Option" button. What was not added is absent from the value. */
 export function optional<F extends Fields>(fields: F, facts: OptionalFacts = {}): Field<Partial<ValuesOf<F>>> {
+  // n8n asks for a required option even of operations that do not have it, and so starts none of them.
+  const [needed] = Object.entries(fields).find(([, { form }]) => form.required === true) ?? [];
+  if (needed !== undefined) throw new Error(`The option ${needed} cannot be required: it is there when it was added`);
   const options = Object.entries(fields)
     .map(([name, field]): INodeProperties => ({ displayName: labelOf(name, field), name, ...field.form }))
     .sort((a, b) => alphabetical(a.displayName, b.displayName));

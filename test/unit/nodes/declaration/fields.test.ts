@@ -3,6 +3,7 @@ import {
   binaryProperty,
   choice,
   choices,
+  color,
   json,
   keyValues,
   list,
@@ -63,6 +64,7 @@ test.each<[string, Field<unknown>, unknown, unknown]>([
   ['a picked value', pick(search), { __rl: true, mode: 'list', value: 'x' }, 'x'],
   ['a picked value from an expression', pick(search), 'x', 'x'],
   ['nothing picked where nothing is needed', pick(search, { required: false }), { mode: 'list', value: '' }, ''],
+  ['a colour, in small letters', color({ default: '#00aabb' }), ' #00AABB', '#00aabb'],
   ['the name of a binary field', binaryProperty(), 'data', 'data'],
   ['only the options that were added', optional({ port, finish }), { port: '2222' }, { port: 2222 }],
 ])('%s', (_promise, field, raw, value) => {
@@ -97,10 +99,16 @@ test.each<[string, Field<unknown>, unknown, string]>([
   ['a list for names and values', keyValues(), '[1]', 'Port of item 3 must be an object of names and values'],
   ['broken JSON, which is not quoted', parsedPort, '{s3cret', 'Port of item 3 must be valid JSON'],
   ['JSON the parser refuses', parsedPort, '"22"', 'Port of item 3 is not usable: it must be one number'],
+  ['no colour', color({ default: '#00aabb' }), 'red', "Port of item 3 must be a colour such as #00aabb, not 'red'"],
   ['nothing picked', pick(search), { mode: 'list', value: '' }, 'Port of item 3 is empty'],
   ['a bad option', optional({ finish }), { finish: 'x' }, "Finish of item 3 must be raw or painted, not 'x'"],
 ])('refused: %s', (_what, field, raw, message) => {
   expect(messageFrom(field, raw)).toBe(message);
+});
+
+// n8n would ask for it even of operations that do not have it, and start none of them.
+test('an option that must be given is no option', () => {
+  expect(() => optional({ port: text({ required: true }) })).toThrow('The option port cannot be required');
 });
 
 test('a name from an object cannot reach the prototype', () => {
