@@ -221,7 +221,7 @@ describeAsRoot('a backup when things go wrong', () => {
     const wanted = plan({
       set: 'cut',
       sources: [{ ...estate.database, database: 'big' }],
-      destinations: [{ ...sftp('cut'), bandwidth: '2M', attempts: 6 }],
+      destinations: [{ ...sftp('cut'), bandwidth: '400k', attempts: 6 }],
     });
     const started = await startBackup(machine.host, wanted, {}, task);
     await arrived('cut');
