@@ -11,7 +11,7 @@ import { startNetwork, type Network } from './hosts/network';
 import { run } from './hosts/programs';
 import { until } from './hosts/waiting';
 import { postgresPrograms } from './postgres';
-import { serverProcesses, signalNow, type PairName, type PostgresPair } from './postgres-pair';
+import { serverProcesses, signalServer, type PairName, type PostgresPair } from './postgres-pair';
 
 const names: readonly PairName[] = ['bruno', 'eva'];
 const CONTAINER = 'immich_postgres';
@@ -123,11 +123,7 @@ async function start(
     app,
     sql,
     processes,
-    signal: (of, signal, which) => {
-      const [postmaster, ...rest] = processes(of);
-      if (postmaster === undefined) throw new Error(`No server runs on ${of}`);
-      for (const pid of which === 'all' ? [postmaster, ...rest] : [postmaster]) signalNow(pid, signal);
-    },
+    signal: (of, signal, which) => signalServer(processes(of), of, signal, which),
     startServer,
     log: (of) => daemons[of].docker('logs', CONTAINER),
     stop,

@@ -165,11 +165,7 @@ async function start(
     app,
     sql,
     processes,
-    signal: (of, signal, which) => {
-      const [postmaster, ...rest] = processes(of);
-      if (postmaster === undefined) throw new Error(`No server runs on ${of}`);
-      for (const pid of which === 'all' ? [postmaster, ...rest] : [postmaster]) signalNow(pid, signal);
-    },
+    signal: (of, signal, which) => signalServer(processes(of), of, signal, which),
     startServer,
     log: (of) =>
       readFile(
@@ -227,7 +223,17 @@ export function serverProcesses(data: string): number[] {
     .map(([pid]) => pid);
 }
 
-export function signalNow(pid: number, signal: NodeJS.Signals): void {
+export function signalServer(
+  [postmaster, ...rest]: readonly number[],
+  of: PairName,
+  signal: NodeJS.Signals,
+  which: 'postmaster' | 'all',
+): void {
+  if (postmaster === undefined) throw new Error(`No server runs on ${of}`);
+  for (const pid of which === 'all' ? [postmaster, ...rest] : [postmaster]) signalNow(pid, signal);
+}
+
+function signalNow(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

@@ -1,6 +1,7 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { EVENT_TYPES } from '../../lib/forgejo/webhook/event-types';
 import { alphabetical } from '../declaration/alphabetical';
+import { placeProperties } from '../shared/triggerFields';
 
 const globs =
   'Separated by commas. * is anything but a slash, ** anything, ! in front excludes; the last that fits decides.';
@@ -104,39 +105,18 @@ export const forgejoTriggerProperties: INodeProperties[] = [
       },
     ],
   },
-  {
-    displayName: 'Remember Deliveries In',
-    name: 'keepIn',
-    type: 'options',
-    options: [
-      {
-        name: 'Files on a Host',
-        value: 'host',
-        description: 'Below /var/lib/selfhost/state; best on the machine of n8n',
-      },
-      {
-        name: 'PostgreSQL',
-        value: 'postgres',
-        description: 'A table in a database, for example in that of n8n',
-      },
+  ...placeProperties({
+    label: 'Remember Deliveries In',
+    others: [
       {
         name: 'This Process',
         value: 'process',
         description: 'Forgotten when n8n restarts, and not known to other webhook processors',
       },
     ],
-    default: 'process',
+    usual: 'process',
     description: 'A delivery that comes again starts the workflow once, as far as this memory reaches',
-  },
-  {
-    displayName: 'State Host',
-    name: 'stateHost',
-    type: 'string',
-    default: '',
-    placeholder: 'bruno',
-    displayOptions: { show: { keepIn: ['host'] } },
-    description: 'Pinned in the Host credential. Empty: its default.',
-  },
+  }),
   {
     displayName: 'Options',
     name: 'options',

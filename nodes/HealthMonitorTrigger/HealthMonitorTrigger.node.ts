@@ -55,7 +55,7 @@ export class HealthMonitorTrigger implements INodeType {
     const owner = `trigger ${this.getWorkflow().id ?? 'unsaved'}/${this.getNode().id}`;
     const task: Task = { signal: ended.signal, progress: () => undefined, owner };
     try {
-      const { watch, targets, concurrency, heartbeatMs, ...place } = settingsOf(this);
+      const { watch, targets, concurrency, heartbeatMs, place } = settingsOf(this);
       const surroundings = await surroundingsOf(this, 0);
       const checks = await checksOf(targets, surroundings, task);
 

@@ -1,6 +1,7 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { SEVERITIES } from '../../lib/alert/report';
 import { USUAL_DEFAULTS } from '../../lib/health/target';
+import { placeProperties } from '../shared/triggerFields';
 
 const usual = USUAL_DEFAULTS;
 
@@ -22,30 +23,11 @@ export const healthMonitorTriggerProperties: INodeProperties[] = [
     required: true,
     description: 'Name under which is remembered what was seen. Two active triggers must not share one.',
   },
-  {
-    displayName: 'Keep State In',
-    name: 'keepIn',
-    type: 'options',
-    options: [
-      { name: 'PostgreSQL', value: 'postgres', description: 'A table in a database, for example in that of n8n' },
-      {
-        name: 'Files on a Host',
-        value: 'host',
-        description: 'Below /var/lib/selfhost/state; best on the machine of n8n',
-      },
-    ],
-    default: 'postgres',
+  ...placeProperties({
+    label: 'Keep State In',
+    usual: 'postgres',
     description: 'It must be reachable when other things are not',
-  },
-  {
-    displayName: 'State Host',
-    name: 'stateHost',
-    type: 'string',
-    default: '',
-    placeholder: 'bruno',
-    displayOptions: { show: { keepIn: ['host'] } },
-    description: 'Pinned in the Host credential. Empty: its default.',
-  },
+  }),
   {
     displayName: 'Options',
     name: 'options',

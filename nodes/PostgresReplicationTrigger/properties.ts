@@ -1,5 +1,6 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { CLUSTER_EXAMPLE } from '../PostgresReplication/fields';
+import { placeProperties } from '../shared/triggerFields';
 
 export const USUAL = {
   lagMegabytes: 64,
@@ -40,30 +41,12 @@ export const postgresReplicationTriggerProperties: INodeProperties[] = [
     default: EVENTS.map(({ value }) => value),
     description: 'What starts the workflow. A failover belongs behind Primary Lost and Primary Hung alone.',
   },
-  {
-    displayName: 'Keep State In',
-    name: 'keepIn',
-    type: 'options',
-    options: [
-      { name: 'PostgreSQL', value: 'postgres', description: 'A table in a database that is not in this cluster' },
-      {
-        name: 'Files on a Host',
-        value: 'host',
-        description: 'Below /var/lib/selfhost/state; best on the machine of n8n',
-      },
-    ],
-    default: 'postgres',
+  ...placeProperties({
+    label: 'Keep State In',
+    usual: 'postgres',
+    database: 'A table in a database that is not in this cluster',
     description: 'It must be reachable when this cluster is not',
-  },
-  {
-    displayName: 'State Host',
-    name: 'stateHost',
-    type: 'string',
-    default: '',
-    placeholder: 'bruno',
-    displayOptions: { show: { keepIn: ['host'] } },
-    description: 'Pinned in the Host credential. Empty: its default.',
-  },
+  }),
   {
     displayName: 'Options',
     name: 'options',
