@@ -16,6 +16,8 @@ const STAGE_WITHIN_MS = 30 * 60_000;
  */
 const END_WITHIN_MS = 30_000;
 const REPORT_WITHIN_MS = 10_000;
+/** Files of this stage wait for servers far more than they compute; those of others share one n8n, or want a quiet machine. */
+const atOnce: Readonly<Record<string, number>> = { integration: 2 };
 
 /** Runs the tests of one kind under the Node that n8n needs, and says which file ended how while it goes on. */
 export async function runStage(stage: string, files: number, node: NodeInstall): Promise<StageResult> {
@@ -37,6 +39,7 @@ export async function runStage(stage: string, files: number, node: NodeInstall):
         '--report-filename=report.json',
         jest,
         '--ci',
+        ...(atOnce[stage] === undefined ? [] : [`--maxWorkers=${atOnce[stage]}`]),
         '--selectProjects',
         stage,
         '--json',

@@ -2,6 +2,7 @@
 const { mkdir, rm, writeFile } = require('node:fs/promises');
 const path = require('node:path');
 const esbuild = require('esbuild');
+const { asWholes, earlyBeside, heldModules, lateBeside, lateModules } = require('./engines');
 const { collectLicences } = require('./licences');
 const { root, nodes, credentials, vendors } = require('./sources');
 
@@ -33,21 +34,31 @@ const vendorBeside = {
   },
 };
 
-/** Bundles nodes, credentials and lib into `<folder>/pack.js`. */
+/** Bundles nodes, credentials and what their descriptions need of lib into `pack.js`, the rest of lib into `engines.js`. */
 async function bundlePack(folder) {
   const sources = [...nodes(), ...credentials()];
-  const exported = sources.map(
+  const classes = sources.map(
     ({ className, file }) => `export { ${className} } from './${file.replace(/\.ts$/, '')}';`,
   );
-  await esbuild.build({
+  const pack = (lines, options) => bundleOurs('pack', lines, { ...options, plugins: [lateBeside, vendorBeside] });
+  const seen = await pack(classes, { metafile: true, write: false });
+  const held = heldModules(seen);
+  await pack([...classes, ...asWholes(held)], { outfile: path.join(folder, 'pack.js') });
+  await bundleOurs('engines', asWholes(lateModules(seen)), {
+    outfile: path.join(folder, 'engines.js'),
+    plugins: [earlyBeside(new Set(held)), vendorBeside],
+  });
+}
+
+function bundleOurs(name, lines, options) {
+  return esbuild.build({
     ...shared,
-    stdin: { contents: `${exported.join('\n')}\n`, resolveDir: root, sourcefile: 'pack.ts', loader: 'ts' },
-    outfile: path.join(folder, 'pack.js'),
+    stdin: { contents: `${lines.join('\n')}\n`, resolveDir: root, sourcefile: `${name}.ts`, loader: 'ts' },
     external: ['n8n-workflow', 'node:*'],
-    plugins: [vendorBeside],
     minifySyntax: true,
     // Text of one byte a character is read and parsed in half the time.
     charset: 'ascii',
+    ...options,
   });
 }
 

@@ -42,6 +42,8 @@ export interface SshHost extends LabHost {
   readonly keyWithPassphrase: () => Promise<{ readonly privateKey: string; readonly passphrase: string }>;
   /** Ends every connection the hard way; the server goes on. */
   readonly dropConnections: () => Promise<void>;
+  /** Ends the server and every connection, and listens again on the same port once this work is done. */
+  readonly whileAway: <T>(work: () => Promise<T>) => Promise<T>;
   /** Comes back on the same port, by default with the same keys. Its new pins are the answer. */
   readonly restart: (change?: { readonly hostKeys: readonly KeyType[] }) => Promise<readonly Required<Pin>[]>;
   /** Stops the server and its connections in the middle of what they do, as a frozen machine would. */
@@ -159,6 +161,15 @@ async function start(sshd: string, ledger: Ledger, options: SshHostOptions): Pro
       return { privateKey: key.privateKey, passphrase };
     },
     dropConnections: endSessions,
+    async whileAway(work) {
+      const { pid, port } = running;
+      await end(pid);
+      try {
+        return await work();
+      } finally {
+        running = await launch(server, hostKeys, port);
+      }
+    },
     async restart(change) {
       if (change !== undefined) hostKeys = await makeKeys(change.hostKeys);
       await end(running.pid);

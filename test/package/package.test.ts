@@ -60,9 +60,9 @@ test('the package depends on nothing but n8n-workflow, which n8n brings', () => 
 });
 
 test('our own code requires nothing but n8n-workflow, modules of Node and its bundled libraries', () => {
-  const code = readFileSync(path.join(root, 'dist', 'pack.js'), 'utf8');
+  const code = ['pack.js', 'engines.js'].map((name) => readFileSync(path.join(root, 'dist', name), 'utf8')).join('\n');
   const required = [...code.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name ?? '');
-  const ours = vendors().map((name) => `./vendor/${name}.js`);
+  const ours = ['./pack.js', './engines.js', ...vendors().map((name) => `./vendor/${name}.js`)];
   const foreign = required.filter(
     (name) => !name.startsWith('node:') && name !== 'n8n-workflow' && !ours.includes(name),
   );
@@ -83,13 +83,14 @@ test('requiring every node takes little time with n8n-workflow already loaded', 
   expect(times[5]).toBeLessThan(mostRequireMs);
 }, 120_000);
 
-test('requiring and constructing every node loads no bundled library', () => {
+test('requiring and constructing every node reads neither the engines nor a bundled library', () => {
   const loaded = fresh<string[]>(`
     for (const file of ${everyFile}) for (const Class of Object.values(require(file))) new Class();
     console.log(JSON.stringify(Object.keys(require.cache)));
   `);
   expect(loaded.filter((file) => file.includes(`${path.sep}dist${path.sep}vendor${path.sep}`))).toEqual([]);
   expect(loaded).toContain(path.join(root, 'dist', 'pack.js'));
+  expect(loaded).not.toContain(path.join(root, 'dist', 'engines.js'));
 });
 
 test.each(vendors())('the bundled library %s loads, and its licences are told', (name) => {
