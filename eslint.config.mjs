@@ -5,7 +5,7 @@ import n8nNodesBase from 'eslint-plugin-n8n-nodes-base';
 import tseslint from 'typescript-eslint';
 
 const builtDescriptions = 'build/lint';
-const ours = ['nodes/**/*.ts', 'credentials/**/*.ts', 'lib/**/*.ts', 'vendor/**/*.ts'];
+const ours = ['commands/**/*.ts', 'nodes/**/*.ts', 'credentials/**/*.ts', 'lib/**/*.ts', 'vendor/**/*.ts'];
 const around = ['lab/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'];
 
 /** Only relative imports and Node's own modules, and what is named here. */
@@ -65,6 +65,10 @@ export default tseslint.config(
       { regex: '/vendor/', message: 'Nodes call lib; only lib loads a library.' },
       { regex: '/credentials/', message: 'A credential is named by its type, never imported.' },
     ],
+  ),
+  restrictImports(
+    ['commands/**/*.ts'],
+    [onlyImports([], 'Commands call lib.'), { regex: '/(nodes|credentials|vendor)/', message: 'Commands call lib.' }],
   ),
   restrictImports(
     ['credentials/**/*.ts'],

@@ -1,6 +1,6 @@
 const { spawn } = require('node:child_process');
 const { series, parallel } = require('gulp');
-const { bundlePack, bundleVendors, clean, linkClasses } = require('./packaging/bundle');
+const { bundlePack, bundleVendors, clean, linkClasses, linkCommands } = require('./packaging/bundle');
 const { writeLiterals } = require('./packaging/literals');
 const { copyStatic, writeMetadata } = require('./packaging/metadata');
 
@@ -14,6 +14,7 @@ const cleanDist = () => clean(dist);
 const pack = () => bundlePack(dist);
 const vendor = () => bundleVendors(dist);
 const classes = () => linkClasses(dist);
+const commands = () => linkCommands(dist);
 const files = () => copyStatic(dist);
 const metadata = () => writeMetadata(dist);
 
@@ -34,17 +35,23 @@ function program(script, args, environment = {}) {
 }
 
 // A test that compares a file rewrites it when told to, so that both always agree on what it should be.
-const rewrite = (kind) => () =>
-  program('jest/bin/jest', ['--selectProjects', 'unit', '--runTestsByPath', `test/unit/nodes/${kind}.test.ts`], {
-    REWRITE: kind,
-  });
-const golden = rewrite('golden');
+const rewrite =
+  (kind, ...files) =>
+  () =>
+    program(
+      'jest/bin/jest',
+      ['--selectProjects', 'unit', '--runTestsByPath', ...files.map((file) => `test/unit/${file}`)],
+      {
+        REWRITE: kind,
+      },
+    );
+const golden = rewrite('golden', 'nodes/golden.test.ts', 'lib/flows/releases.test.ts');
 golden.displayName = 'golden';
-const docs = rewrite('docs');
+const docs = rewrite('docs', 'nodes/docs.test.ts');
 docs.displayName = 'docs';
 
 /** `npm run build`: everything the package ships. */
-module.exports.default = parallel(types, series(cleanDist, parallel(pack, vendor, classes, files), metadata));
+module.exports.default = parallel(types, series(cleanDist, parallel(pack, vendor, classes, commands, files), metadata));
 /** The built descriptions as literals, for the lint plugins of n8n. */
 module.exports.literals = series(cleanLiterals, packForLint, writeForLint);
 module.exports.golden = golden;

@@ -11,7 +11,7 @@ import { openPage } from './pictures/browser';
 import { portrait } from './pictures/editor';
 import { alsoStop } from './processes';
 import { say, step } from './steps';
-import { type Flow, parseFlow } from './workflows/flow';
+import { type Flow, parseFlow } from '../lib/flows/flow';
 import { installFlows } from './workflows/install';
 
 const owner = { email: 'owner@lab.example.com', password: 'Only4pictures' };

@@ -4,7 +4,7 @@ const path = require('node:path');
 const esbuild = require('esbuild');
 const { asWholes, earlyBeside, heldModules, lateBeside, lateModules } = require('./engines');
 const { collectLicences } = require('./licences');
-const { root, nodes, credentials, vendors } = require('./sources');
+const { root, commands, nodes, credentials, vendors } = require('./sources');
 
 const shared = {
   absWorkingDir: root,
@@ -44,7 +44,7 @@ async function bundlePack(folder) {
   const seen = await pack(classes, { metafile: true, write: false });
   const held = heldModules(seen);
   await pack([...classes, ...asWholes(held)], { outfile: path.join(folder, 'pack.js') });
-  await bundleOurs('engines', asWholes(lateModules(seen)), {
+  await bundleOurs('engines', asWholes([...lateModules(seen), ...commands()]), {
     outfile: path.join(folder, 'engines.js'),
     plugins: [earlyBeside(new Set(held)), vendorBeside],
   });
@@ -60,6 +60,18 @@ function bundleOurs(name, lines, options) {
     charset: 'ascii',
     ...options,
   });
+}
+
+/** One line per command: what it is made of stands with the engines. */
+async function linkCommands(folder) {
+  for (const file of commands()) {
+    const script = [
+      '#!/usr/bin/env node',
+      `const run = require('./engines.js')['${file}'].main(process.argv.slice(2), __dirname);`,
+      'run.then((code) => (process.exitCode = code));',
+    ];
+    await writeFile(path.join(folder, path.basename(file, '.ts') + '.js'), `${script.join('\n')}\n`, { mode: 0o755 });
+  }
 }
 
 /** One line per class where n8n looks for it. */
@@ -93,4 +105,4 @@ function clean(folder) {
   return rm(path.join(root, folder), { recursive: true, force: true });
 }
 
-module.exports = { bundlePack, bundleVendors, linkClasses, clean };
+module.exports = { bundlePack, bundleVendors, linkClasses, linkCommands, clean };

@@ -1,6 +1,6 @@
 // What n8n reads instead of loading every class: dist/known and dist/types, in the form its lazy loader expects, and
 // the output schemas beside each node.
-const { copyFile, mkdir, readFile, readdir, writeFile } = require('node:fs/promises');
+const { cp, copyFile, mkdir, readFile, readdir, writeFile } = require('node:fs/promises');
 const path = require('node:path');
 const { root, nodes, credentials } = require('./sources');
 
@@ -73,8 +73,9 @@ async function writeSchemas(folder, declaration) {
   }
 }
 
-/** Icons and codex files, each beside its class. */
+/** Icons and codex files, each beside its class, and the flows. */
 async function copyStatic(folder) {
+  await cp(path.join(root, 'workflows'), path.join(root, folder, 'workflows'), { recursive: true });
   const folders = new Set([...nodes(), ...credentials()].map((source) => source.folder));
   for (const source of folders) {
     for (const name of await readdir(path.join(root, source))) {

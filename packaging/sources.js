@@ -24,6 +24,11 @@ function credentials() {
   }));
 }
 
+/** @returns {string[]} files of the commands that the package brings beside its nodes */
+function commands() {
+  return filesIn('commands', '.ts').map((file) => `commands/${file}`);
+}
+
 /** @returns {string[]} names of the bundled libraries */
 function vendors() {
   return filesIn('vendor', '.ts').map((file) => path.basename(file, '.ts'));
@@ -53,4 +58,4 @@ function filesIn(folder, ending) {
     .sort();
 }
 
-module.exports = { root, nodes, credentials, vendors, registration };
+module.exports = { root, commands, nodes, credentials, vendors, registration };

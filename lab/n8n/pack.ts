@@ -7,10 +7,13 @@ import { mustRun } from '../processes';
 import { withNode, type NodeInstall } from './install';
 
 const sources = [
+  'commands',
   'nodes',
   'credentials',
   'lib',
   'vendor',
+  'workflows',
+  'packaging',
   'gulpfile.js',
   'package.json',
   'package-lock.json',

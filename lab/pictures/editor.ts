@@ -1,5 +1,5 @@
 import { waitFor } from '../processes';
-import type { Flow } from '../workflows/flow';
+import type { Flow } from '../../lib/flows/flow';
 import type { Page } from './browser';
 
 /** What the editor shows of a flow, and what is wrong with how it looks. */

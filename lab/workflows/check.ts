@@ -2,7 +2,15 @@ import { isIP } from 'node:net';
 import type { Json } from '../../lib/json';
 import { before, connectionMistakes } from './connections';
 import { isExpression, readExpression } from './expressions';
-import { type Finding, type Flow, type FlowNode, NotAFlow, parseFlow, STICKY } from './flow';
+import {
+  calledWorkflow,
+  type Finding,
+  type Flow,
+  type FlowNode,
+  NotAFlow,
+  parseFlow,
+  STICKY,
+} from '../../lib/flows/flow';
 import { layoutMistakes } from './layout';
 import type { NodeTypes } from './node-types';
 import { parameterMistakes } from './parameters';
@@ -114,13 +122,6 @@ function nodeMistakes(flow: Flow, node: FlowNode, types: NodeTypes, ids: Readonl
   const called = calledWorkflow(node);
   if (called !== undefined && !ids.has(called)) found.push(`it calls the flow ${called}, which is not shipped`);
   return found;
-}
-
-/** The flow that a node calls, by its id. */
-export function calledWorkflow({ type, parameters }: FlowNode): string | undefined {
-  if (type !== 'n8n-nodes-base.executeWorkflow') return undefined;
-  const { workflowId } = parameters as { readonly workflowId?: { readonly value?: string } };
-  return workflowId?.value ?? '';
 }
 
 function textsIn(value: Json, path: readonly string[] = []): readonly (readonly [string, string])[] {

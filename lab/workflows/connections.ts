@@ -6,7 +6,7 @@ import {
   NodeHelpers,
   Workflow,
 } from 'n8n-workflow';
-import { type Flow, type FlowNode, STICKY } from './flow';
+import { type Flow, type FlowNode, STICKY } from '../../lib/flows/flow';
 import type { NodeTypes } from './node-types';
 
 /** Whether every connection leads from an output to an input that exist, and every node can be reached. */

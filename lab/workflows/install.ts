@@ -4,8 +4,8 @@ import type { JsonObject } from '../../lib/json';
 import { repository } from '../folders';
 import type { N8nApi } from '../n8n/api';
 import type { N8n } from '../n8n/instance';
-import { calledWorkflow, INVENTORY } from './check';
-import { type Flow, parseFlow } from './flow';
+import { INVENTORY } from './check';
+import { calledWorkflow, type Flow, parseFlow } from '../../lib/flows/flow';
 
 const shipped = join(repository, 'workflows');
 

@@ -1,4 +1,4 @@
-import { type Flow, type FlowNode, STICKY } from './flow';
+import { type Flow, type FlowNode, STICKY } from '../../lib/flows/flow';
 
 interface Box {
   readonly name: string;

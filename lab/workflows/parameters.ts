@@ -7,7 +7,7 @@ import {
   NodeHelpers,
 } from 'n8n-workflow';
 import { isObject, type Json } from '../../lib/json';
-import type { FlowNode } from './flow';
+import type { FlowNode } from '../../lib/flows/flow';
 
 /** What is wrong with the parameters of a node, by the description of its type. */
 export function parameterMistakes(node: FlowNode, description: INodeTypeDescription): readonly string[] {

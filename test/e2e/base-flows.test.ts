@@ -1,4 +1,10 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { until } from '../../lab/hosts/waiting';
 import type { Execution } from '../../lab/n8n/api';
 import type { SentMessage } from '../../lab/standins/telegram';
@@ -199,3 +205,89 @@ test('when nobody can be told, Notify itself fails, and its failure does not cal
   );
   expect(told).toEqual([]);
 });
+
+test('an upgrade shows what it would do, does exactly that, keeps what was edited, and publishes it again', async () => {
+  const { own } = estate;
+  const newer = mkdtempSync(join(tmpdir(), 'selfhost-flows-'));
+  try {
+    // What a next release could bring: another time limit, another sentence, and a note.
+    const release = (file: string, change: (flow: Changeable) => Changeable) => {
+      const shipped = JSON.parse(readFileSync(join(__dirname, '../../workflows', file), 'utf8')) as Changeable;
+      writeFileSync(join(newer, file), JSON.stringify(change(shipped)));
+    };
+    release('inventory.json', (flow) => ({
+      ...flow,
+      settings: { ...flow.settings, executionTimeout: 240 },
+      nodes: flow.nodes.map((node) =>
+        node['name'] === 'Estate' ? { ...node, parameters: { mode: 'raw', jsonOutput: '{}', options: {} } } : node,
+      ),
+    }));
+    release('notify.json', (flow) => ({ ...flow, nodes: [...flow.nodes, noteAt(flow)] }));
+    release('status-page.json', (flow) => flow);
+
+    const before = await own.api.request('GET', '/api/v1/workflows/selfhostInventory');
+    const shown = await upgrade(newer);
+    expect(shown).toMatchObject({ code: 0, errors: '' });
+    expect(shown.output).toContain('Inventory (from 0.1.0; published again when it is written)');
+    expect(shown.output).toContain('~ the setting executionTimeout\n      120 -> 240');
+    expect(shown.output).toContain('= "Estate": what it does: stays as you have it');
+    expect(shown.output).toContain('+ the node "A new note"');
+    const file = join(newer, 'status-page.json');
+    expect(shown.output).toContain(`status-page.json: new. Import it: n8n import:workflow --input=${file}`);
+    const hash = /--apply ([0-9a-f]{16})/.exec(shown.output)?.[1] ?? '';
+    expect((await own.api.request('GET', '/api/v1/workflows/selfhostInventory')).body).toEqual(before.body);
+
+    expect(await upgrade(newer, '--apply', 'f'.repeat(16))).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining('no longer what was shown') as unknown,
+    });
+    const done = await upgrade(newer, '--apply', hash);
+    expect(done).toMatchObject({ code: 0, errors: '' });
+    expect(done.output).toContain('Inventory: published\nNotify: published\n');
+
+    const after = (await own.api.request('GET', '/api/v1/workflows/selfhostInventory')).body as unknown as Changeable;
+    expect(after).toMatchObject({
+      active: true,
+      activeVersionId: after.versionId,
+      settings: { executionTimeout: 240 },
+    });
+    expect(after.nodes.find(({ name }) => name === 'Estate')).toEqual(
+      (before.body as unknown as Changeable).nodes.find(({ name }) => name === 'Estate'),
+    );
+    expect(after.nodes.find(({ name }) => name === 'Check')?.['credentials']).toMatchObject({
+      selfhostHost: { name: 'Estate hosts' },
+    });
+    // It still works, with the inventory that was written here.
+    expect(await estate.own.api.callWebhook(await estate.caller('still', 'selfhostInventory', {}), {})).toMatchObject({
+      status: 200,
+      body: { estate: 'lab' },
+    });
+    expect((await upgrade(newer)).output).toContain('2 flows, nothing to upgrade.');
+    const kept = /before is kept in (\S+)/.exec(done.output)?.[1] ?? '';
+    expect(JSON.parse(readFileSync(join(kept, 'selfhostInventory.json'), 'utf8'))).toMatchObject({
+      settings: { executionTimeout: 120 },
+    });
+    rmSync(kept, { recursive: true });
+  } finally {
+    rmSync(newer, { recursive: true });
+  }
+
+  async function upgrade(flows: string, ...more: readonly string[]) {
+    const command = join(own.n8n.folder, '.n8n/nodes/node_modules/.bin/n8n-selfhost-flows');
+    const child = spawn(command, ['--url', own.n8n.url, '--flows', flows, ...more]);
+    child.stdin.end(`${own.api.session.apiKey}\n`);
+    const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+    return { output, errors, code: code as unknown };
+  }
+}, 90_000);
+
+interface Changeable {
+  readonly nodes: readonly (JsonObject & { readonly name: string })[];
+  readonly settings: JsonObject;
+  readonly versionId?: string;
+}
+
+function noteAt({ nodes }: Changeable) {
+  const note = nodes.find(({ type }) => type === 'n8n-nodes-base.stickyNote');
+  return { ...note, id: randomUUID(), name: 'A new note' };
+}

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../../lib/json';
+import { isObject, type JsonObject } from '../json';
 
 /** An exported workflow, as far as it is looked at. */
 export interface Flow {
@@ -23,6 +23,8 @@ export interface FlowNode {
   readonly webhookId: string | undefined;
   readonly disabled: boolean;
   readonly onError: string | undefined;
+  /** With whatever else n8n keeps of it. */
+  readonly raw: JsonObject;
 }
 
 export interface Connection {
@@ -46,7 +48,11 @@ export class NotAFlow extends Error {}
 
 /** Reads a flow, or says what of its shape is not that of an exported workflow. */
 export function parseFlow(file: string, text: string): Flow {
-  const raw = parsed(text);
+  return flowFrom(file, parsed(text));
+}
+
+/** The same of what is parsed already. */
+export function flowFrom(file: string, raw: unknown): Flow {
   if (!isObject(raw)) throw new NotAFlow('it is no JSON object');
   const { id, name, nodes, connections, settings } = raw;
   if (typeof id !== 'string') throw new NotAFlow('it has no id');
@@ -63,6 +69,13 @@ export function parseFlow(file: string, text: string): Flow {
     settings: settings as JsonObject,
     raw: raw as JsonObject,
   };
+}
+
+/** The flow that a node calls, by its id. */
+export function calledWorkflow({ type, parameters }: FlowNode): string | undefined {
+  if (type !== 'n8n-nodes-base.executeWorkflow') return undefined;
+  const { workflowId } = parameters as { readonly workflowId?: { readonly value?: string } };
+  return workflowId?.value ?? '';
 }
 
 function parsed(text: string): unknown {
@@ -100,6 +113,7 @@ function parseNode(node: unknown, index: number): FlowNode {
     webhookId: typeof webhookId === 'string' ? webhookId : undefined,
     disabled: disabled === true,
     onError: typeof onError === 'string' ? onError : undefined,
+    raw: node as JsonObject,
   };
 }
 
