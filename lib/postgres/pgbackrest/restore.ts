@@ -1,11 +1,10 @@
 import { canonicalJson } from '../../canonical-json';
 import { Failure, isFailure, messageOf } from '../../failure';
-import { withLock } from '../../host/locks/lock';
 import type { Json } from '../../json';
 import { makePlan, refuseDrift, verifyPlan, type Plan } from '../../plan/plan';
 import type { Task } from '../../task';
 import { describeMember, type Member } from '../replication/cluster';
-import { lockNameOf, runOnMember } from '../replication/member-script';
+import { runOnMember, withClusterLock } from '../replication/member-script';
 import { CONFIGURATION } from '../replication/replica';
 import { STANDBY_FOLDER } from '../replication/standby-folder';
 import { readStatus } from '../replication/status';
@@ -281,8 +280,7 @@ export async function applyRestore(
   refuseOther(stanza, plan, wish);
   const begin = performance.now();
   const { cluster, member } = stanza;
-  const request = { owner: task.owner, waitMs: 30_000 };
-  return withLock(member.host, lockNameOf(cluster), request, task, async (_lock, inner) => {
+  return withClusterLock(cluster, member, { waitMs: 30_000 }, task, async (_lock, inner) => {
     const sight = await look(stanza, wish, inner);
     refuseDrift(plan, sight.observed);
     try {
@@ -358,8 +356,7 @@ export async function forgetFormerData(stanza: Stanza, task: Task): Promise<{ re
 }
 
 async function aside({ cluster, member }: Stanza, script: string, task: Task): Promise<{ readonly changed: boolean }> {
-  const request = { owner: task.owner, waitMs: 30_000 };
-  return withLock(member.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  return withClusterLock(cluster, member, { waitMs: 30_000 }, task, async (lock, inner) => {
     const { stdout } = await runOnMember(
       cluster,
       member,

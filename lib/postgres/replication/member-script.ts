@@ -1,15 +1,24 @@
 import { Failure, isFailure } from '../../failure';
 import type { Task } from '../../task';
 import type { CommandResult } from '../../host/command';
-import type { HeldLock } from '../../host/locks/lock';
+import { withLock, type HeldLock } from '../../host/locks/lock';
 import { stepUnderLock } from '../../host/locks/step';
 import { runCommand } from '../../host/run';
 import { fileNameFor, STATE_FOLDER } from '../../host/state-folder';
 import { dataFolderInside, describeMember, portInside, type Member, type NamedCluster, type Runtime } from './cluster';
 
-/** The lock under which a cluster is changed. It lies on the host of the member that is, or becomes, the standby. */
-export function lockNameOf(cluster: NamedCluster): string {
-  return `postgres/${cluster.name}`;
+/**
+ * Does the work under the lock of the cluster, which everything that changes it takes first. It lies on the host of the
+ * member that is, or becomes, the standby.
+ */
+export function withClusterLock<T>(
+  cluster: NamedCluster,
+  { host }: Pick<Member, 'host'>,
+  { waitMs }: { readonly waitMs: number },
+  task: Task,
+  work: (lock: HeldLock, task: Task) => Promise<T>,
+): Promise<T> {
+  return withLock(host, `postgres/${cluster.name}`, { owner: task.owner, waitMs }, task, work);
 }
 
 /**

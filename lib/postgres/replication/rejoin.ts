@@ -3,10 +3,10 @@ import type { Task } from '../../task';
 import { awaitJob } from '../../host/jobs/await';
 import { jobLogs } from '../../host/jobs/logs';
 import { startJob } from '../../host/jobs/start';
-import { withLock, type HeldLock } from '../../host/locks/lock';
+import type { HeldLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, slotOf, type Cluster, type Member } from './cluster';
 import { isOpen } from './journal';
-import { lockNameOf, memberCommand, runOnMember } from './member-script';
+import { memberCommand, runOnMember, withClusterLock } from './member-script';
 import { awaitStreaming, COPY_FOLDER, ensureSlot } from './replica';
 import { fenceByProcess } from './silence';
 import { connectionOf, passwordLine, standbySettings } from './standby-folder';
@@ -89,8 +89,7 @@ echo "method $method"
 export async function rejoin(cluster: Cluster, wish: RejoinWish, task: Task): Promise<RejoinResult> {
   checkCluster(cluster);
   const { standby } = wish;
-  const request = { owner: task.owner, waitMs: 30_000 };
-  return withLock(standby.host, lockNameOf(cluster), request, task, (lock, inner) =>
+  return withClusterLock(cluster, standby, { waitMs: 30_000 }, task, (lock, inner) =>
     underLock(cluster, wish, inner, lock),
   );
 }
