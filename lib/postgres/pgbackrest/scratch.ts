@@ -126,7 +126,7 @@ const REMOVE = `${SCRATCH}
 scratch=$1
 [ -e "$scratch" ] || { echo absent; exit 0; }
 [ -e "$scratch/selfhost-scratch" ] || stop_with folder_not_scratch "$scratch is not a scratch folder of ours"
-remove_scratch
+[ "$2" = yes ] || remove_scratch
 echo removed
 `;
 
@@ -240,10 +240,10 @@ export function commitTime(text: string): string | null {
 /** Ends the server in a scratch folder and takes the folder away. Only one that we have made. */
 export async function removeScratch(
   stanza: Stanza,
-  folder: string,
+  { folder, dryRun }: { readonly folder: string; readonly dryRun: boolean },
   task: Task,
 ): Promise<{ readonly changed: boolean }> {
-  const ask = { script: REMOVE, arguments: [folder], timeoutMs: 600_000 };
+  const ask = { script: REMOVE, arguments: [folder, dryRun ? 'yes' : 'no'], timeoutMs: 600_000 };
   const { stdout } = await runOnMember(stanza.cluster, stanza.member, ask, task);
   return { changed: stdout.startsWith('removed') };
 }

@@ -1,21 +1,14 @@
-import type {
-  ICredentialDataDecryptedObject,
-  ICredentialTestFunctions,
-  IDataObject,
-  IExecuteFunctions,
-} from 'n8n-workflow';
+import type { ICredentialDataDecryptedObject, ICredentialTestFunctions, IDataObject } from 'n8n-workflow';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
 import { until } from '../../../lab/hosts/waiting';
 import { commandFence, firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
 import { refuseOwnDatabase } from '../../../lib/postgres/replication/own-database';
-import { schema } from '../../../nodes/declaration';
 import { postgresCredentialTest } from '../../../nodes/PostgresReplication/methods/postgresCredentialTest';
-import { PostgresReplication } from '../../../nodes/PostgresReplication/PostgresReplication.node';
-import { credentialsOfPair, describePair } from '../../shared/pair-description';
+import { credentialsOfPair } from '../../shared/pair-description';
+import { nodeOn, type RunNode } from '../../shared/pair-node';
 import { quietTask } from '../../shared/task';
-import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
 import { describeAsRoot } from '../lab/as-root';
 
 describeAsRoot('the Postgres Replication node on a real pair', () => {
@@ -25,25 +18,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
   }, 120_000);
   afterAll(() => pair.stop());
 
-  const operations = PostgresReplication.declaration.resources.flatMap(({ operations: all }) => all);
-
-  async function run(key: string, parameters: IDataObject = {}): Promise<IDataObject> {
-    const [resource, operation] = key.split(' ');
-    const { execute } = fakeExecute({
-      parameters: [{ resource, operation, cluster: describePair(pair), ...parameters }],
-      continueOnFail: true,
-    });
-    const whole = Object.assign(execute as object, {
-      getCredentials: (type: string) => Promise.resolve(credentialsOfPair(pair)[type]),
-    }) as unknown as IExecuteFunctions;
-    const output = await new PostgresReplication().execute.call(whole);
-    const json = Array.isArray(output) ? output[0]?.[0]?.json : undefined;
-    const declared = operations.find((one) => `${one.resource} ${one.name}` === key);
-    if (json === undefined || declared === undefined) throw new Error(`${key} gave nothing`);
-    if (json.details !== undefined) return json.details as IDataObject;
-    schema.assertMatches(declared.output, json);
-    return json;
-  }
+  const run: RunNode = (key, parameters) => nodeOn(pair)(key, parameters);
   const verdict = async () => {
     const { verdict: found, primary, reasons } = await run('topology get');
     return { verdict: found, primary, reasons };
