@@ -160,9 +160,22 @@ function fileOf(stanza: Stanza, lines: readonly Line[]): string {
   return `# Written by the n8n node Postgres Replication; changes are overwritten by its Configure.\n[${stanza.name}]\n${text}`;
 }
 
+/** What is written elsewhere in a container is gone with it; its data folder stays, and goes to the standby as well. */
+function refusePathInImage(stanza: Stanza): void {
+  const inside = dataFolderInside(stanza.member);
+  if (stanza.member.runtime.kind !== 'docker' || stanza.config?.startsWith(`${inside}/`) === true) return;
+  throw new Failure({
+    code: 'config_needed',
+    subject: describeStanza(stanza),
+    message: `${describeStanza(stanza)}: in a container its configuration has to lie in the data folder, where it outlives the container`,
+    nextStep: `Set Configuration File to ${inside}/selfhost-pgbackrest.conf, here and for every other operation of this stanza.`,
+  });
+}
+
 // The file comes on standard input and goes nowhere but into the comparison.
 const LOOK = `
-if [ -e "$1" ] && cmp -s -- - "$1"; then echo 'file same'
+host_path "$1"
+if [ -e "$REPLY" ] && cmp -s -- - "$REPLY"; then echo 'file same'
 else echo 'file differs'; cat > /dev/null; fi
 sql <<'SQL' | sed 's/^/mode /'
 show archive_mode
@@ -179,6 +192,7 @@ export async function planConfiguration(
   task: Task,
 ): Promise<ConfigurationPlan> {
   checkStanza(stanza);
+  refusePathInImage(stanza);
   const lines = linesOf(stanza, wish);
   checkLines(stanza, wish, lines);
   if (wish.repositories.some(({ kind }) => kind === 'sftp')) {
@@ -223,9 +237,11 @@ function archiveCommandOf({ name, config }: Stanza): string {
 }
 
 const WRITE = `${STANDBY_FOLDER}
-folder=\${1%/*}
+host_path "$1"
+file=$REPLY
+folder=\${file%/*}
 [ -d "$folder" ] || { mkdir -p -m 755 -- "$folder" && chmod 755 -- "$folder"; } || stop_with config_unwritable "$folder cannot be made"
-owned_file "$1" 600
+owned_file "$file" 600
 `;
 
 const SET = `

@@ -3,8 +3,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
 import { until } from '../../../lab/hosts/waiting';
+import { approveRequest } from '../../../lib/plan/calls';
 import { commandFence, firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
 import { refuseOwnDatabase } from '../../../lib/postgres/replication/own-database';
+import { parseStateCredential } from '../../../lib/state/credential';
+import { postgresState } from '../../../lib/state/postgres';
 import { postgresCredentialTest } from '../../../nodes/PostgresReplication/methods/postgresCredentialTest';
 import { credentialsOfPair } from '../../shared/pair-description';
 import { nodeOn, type RunNode } from '../../shared/pair-node';
@@ -108,6 +111,44 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     });
     expect(await run('replica synchronous', { synchronous: true })).toMatchObject({ changed: true });
   });
+
+  test('calls a setting by its name that would let a crash lose what was acknowledged', async () => {
+    await pair.sql('bruno', 'alter system set full_page_writes = off');
+    await pair.sql('bruno', 'select pg_reload_conf()');
+    await until('the topology shows it', 10_000, async () =>
+      JSON.stringify((await verdict()).reasons).includes('full_page_writes is off') ? true : undefined,
+    );
+    expect(await verdict()).toMatchObject({ verdict: 'at risk' });
+    await pair.sql('bruno', 'alter system reset full_page_writes');
+    await pair.sql('bruno', 'select pg_reload_conf()');
+    await until('it is well again', 10_000, async () => ((await verdict()).verdict === 'healthy' ? true : undefined));
+  }, 60_000);
+
+  test('does for an agent what a person has approved, exactly that and once', async () => {
+    const { address } = pair.member('bruno');
+    const database = { host: address, port: 5432, ...pair.app, encrypt: false };
+    const controls = { selfhostState: database, selfhostPlanKey: { secretKey: 'planted-plan-key-'.repeat(3) } };
+    const agent = nodeOn(pair, controls, { tool: true });
+    const off = { synchronous: false };
+    const refused = await agent('replica synchronous', off);
+    expect(refused).toMatchObject({ code: 'approval_needed', request: expect.any(String) });
+    const store = postgresState(parseStateCredential(database), quietTask());
+    const decision = { by: 'daniel', now: Date.now(), validMs: 60_000 };
+    const id = String(refused.request);
+    const { token, request } = await approveRequest(store, id, controls.selfhostPlanKey.secretKey, decision);
+    expect(request.preview).toMatchObject([
+      { lines: ['synchronous_standby_names of bruno: FIRST 1 ("eva") -> empty'], dryRun: true },
+    ]);
+    const other = { synchronous: true, approvalToken: token };
+    expect(await agent('replica synchronous', other)).toMatchObject({ code: expect.stringMatching(/^approval/) });
+    expect(await pair.sql('bruno', 'show synchronous_standby_names')).toBe('FIRST 1 ("eva")');
+    const call = { ...off, approvalToken: token };
+    expect(await agent('replica synchronous', call)).toMatchObject({ changed: true, hash: expect.any(String) });
+    // It would do something else by now, so the token fits no more.
+    expect(await agent('replica synchronous', call)).toMatchObject({ code: expect.stringMatching(/^approval/) });
+    expect(await agent('topology get')).toMatchObject({ verdict: 'at risk' });
+    expect(await run('replica synchronous', { synchronous: true })).toMatchObject({ changed: true });
+  }, 60_000);
 
   test('tells without touching anything whether a failover would succeed, and what else a power off would end', async () => {
     const asked = { dryRun: true, commitFence: true };
