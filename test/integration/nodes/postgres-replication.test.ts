@@ -134,7 +134,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     expect(refused).toMatchObject({ code: 'approval_needed', request: expect.any(String) });
     const store = postgresState(parseStateCredential(database), quietTask());
     const decision = { by: 'daniel', now: Date.now(), validMs: 60_000 };
-    const id = String(refused.request);
+    const id = refused.request as string;
     const { token, request } = await approveRequest(store, id, controls.selfhostPlanKey.secretKey, decision);
     expect(request.preview).toMatchObject([
       { lines: ['synchronous_standby_names of bruno: FIRST 1 ("eva") -> empty'], dryRun: true },
