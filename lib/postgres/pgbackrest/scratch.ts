@@ -58,7 +58,8 @@ await_scratch() {
   while ((tries-- > 0)); do
     if [ "$(echo 'select pg_is_in_recovery()' | scratch_sql 2>/dev/null)" = f ]; then return 0; fi
     if ((tries % 5 == 0)) && [ -z "$(data=$scratch/data server_pids)" ]; then
-      why=$(grep -E 'FATAL|PANIC' "$scratch/log" | tail -n 1 | sed 's/^.*\\(FATAL\\|PANIC\\): *//')
+      # What our own looks were answered meanwhile is no reason.
+      why=$(grep -E 'FATAL|PANIC' "$scratch/log" | grep -v 'FATAL: *the database system is' | tail -n 1 | sed 's/^.*\\(FATAL\\|PANIC\\): *//')
       case $why in
         *'before configured recovery target was reached'*)
           stop_with target_not_reached "the WAL ended before the target; the last commit in it was at $(last_commit)" ;;

@@ -162,7 +162,7 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     expect(await sql('select count(*) from photos')).toBe('100805');
     // 7: a full backup of the new history, the standby anew, and what was put aside goes.
     await takeBackup(stanza, { type: 'full' }, quietTask());
-    const back = { primary: bruno, standby: eva, synchronous: true, allowCopy: true };
+    const back = { primary: bruno, standby: eva, synchronous: true, allowCopy: false };
     expect(await rejoin(pair.cluster, back, quietTask())).toMatchObject({ changed: true, method: 'rewound' });
     expect(await readTopology(pair.cluster, {}, quietTask())).toMatchObject({ verdict: 'healthy', primary: 'bruno' });
     expect(await pair.sql('eva', 'select count(*) from photos')).toBe('100805');
