@@ -146,7 +146,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     expect(await agent('replica synchronous', call)).toMatchObject({ changed: true, hash: expect.any(String) });
     // It would do something else by now, so the token fits no more.
     expect(await agent('replica synchronous', call)).toMatchObject({ code: expect.stringMatching(/^approval/) });
-    expect(await agent('topology get')).toMatchObject({ verdict: 'at risk' });
+    expect(await agent('topology get')).toMatchObject({ verdict: 'degraded' });
     expect(await run('replica synchronous', { synchronous: true })).toMatchObject({ changed: true });
   }, 60_000);
 
