@@ -71,6 +71,8 @@ export const debianPackages: readonly DebianPackage[] = [
     neededBy: 'tests',
     services: ['pgbackrest'],
   },
+  { name: 'haproxy', purpose: 'is pointed at another primary', neededBy: 'tests', services: ['haproxy'] },
+  { name: 'pgbouncer', purpose: 'is pointed at another primary', neededBy: 'tests', services: ['pgbouncer'] },
   {
     name: 'mariadb-server',
     purpose: 'looked at by health checks, a source of backups, and has accounts whose password is rotated',

@@ -16,9 +16,20 @@ import { serverProcesses, signalServer, type PairName, type PostgresPair } from 
 const names: readonly PairName[] = ['bruno', 'eva'];
 const CONTAINER = 'immich_postgres';
 const INSIDE = '/var/lib/postgresql/data';
-// As in the image's own list of users.
-const POSTGRES = 70;
+/** Where a repository of pgBackRest may lie: a folder of the machine, in every container by the same name. */
+export const REPOSITORY = '/srv/pgbackrest';
 const quiet = { signal: new AbortController().signal, progress: () => undefined, owner: 'lab' };
+
+export type ImageMaker = (daemon: Pick<Daemon, 'docker' | 'folder'>) => Promise<{
+  readonly image: string;
+  /** Where PostgreSQL's programs are in it. */
+  readonly programs: string;
+}>;
+
+const imageOfThisMachine: ImageMaker = async (daemon) => ({
+  image: await makeDatabaseImage(daemon),
+  programs: await postgresPrograms(),
+});
 
 interface Daemon {
   readonly socket: string;
@@ -26,12 +37,19 @@ interface Daemon {
   readonly folder: string;
 }
 
+export interface DockerPair extends PostgresPair {
+  /** What a deploy does that knows nothing of failovers: another container from the same description, started. */
+  readonly deploy: (of: PairName) => Promise<void>;
+}
+
 /**
  * Two machines, each with a real dockerd of its own: a primary in a container on bruno, in a named volume and with
  * `restart: always` as Immich ships it, and on eva a container that is made and was never started, with a bind mount.
  */
-export async function startDockerPair(settings: Readonly<Record<string, string>> = {}): Promise<PostgresPair> {
-  const programs = await postgresPrograms();
+export async function startDockerPair(
+  settings: Readonly<Record<string, string>> = {},
+  makeImage: ImageMaker = imageOfThisMachine,
+): Promise<DockerPair> {
   const ledger = await openLedger();
   let network: Network<PairName> | undefined;
   const stop = async () => {
@@ -41,7 +59,7 @@ export async function startDockerPair(settings: Readonly<Record<string, string>>
   };
   try {
     network = await startNetwork<PairName>({ hosts: names });
-    return await start(network, ledger, programs, settings, stop);
+    return await start(network, ledger, makeImage, settings, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -51,15 +69,15 @@ export async function startDockerPair(settings: Readonly<Record<string, string>>
 async function start(
   network: Network<PairName>,
   ledger: Ledger,
-  programs: string,
+  makeImage: ImageMaker,
   settings: Readonly<Record<string, string>>,
   stop: () => Promise<void>,
-): Promise<PostgresPair> {
+): Promise<DockerPair> {
   const daemons = {
     bruno: await startDaemon(network, ledger, 'bruno'),
     eva: await startDaemon(network, ledger, 'eva'),
   };
-  const image = await makeDatabaseImage(daemons.bruno);
+  const { image, programs } = await makeImage(daemons.bruno);
   const archive = join(ledger.folder, 'image.tar');
   await daemons.bruno.docker('save', '--output', archive, image);
   await daemons.eva.docker('load', '--input', archive);
@@ -68,16 +86,23 @@ async function start(
   const mountpoint = await daemons.bruno.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
   const data = { bruno: mountpoint.trim(), eva: join(daemons.eva.folder, 'pgdata') };
   await mkdir(data.eva);
-  for (const of of names) await chown(data[of], POSTGRES, POSTGRES);
+  const idOf = async (which: '-u' | '-g') =>
+    Number(await daemons.bruno.docker('run', '--rm', '--user', 'postgres', image, 'id', which));
+  const [uid, gid] = [await idOf('-u'), await idOf('-g')];
+  for (const of of names) {
+    await mkdir(join(daemons[of].folder, 'repository'));
+    for (const path of [data[of], join(daemons[of].folder, 'repository')]) await chown(path, uid, gid);
+  }
   const given = { listen_addresses: '*', unix_socket_directories: '/tmp', ...settings };
   const options = Object.entries(given).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
-  for (const of of names) {
-    await daemons[of].docker(
+  const createContainer = (of: PairName) =>
+    daemons[of].docker(
       ...['create', '--name', CONTAINER, '--restart', 'always', '--publish', '5432:5432', '--user', 'postgres'],
-      ...['--volume', `${of === 'bruno' ? volume : data.eva}:${INSIDE}`, '--shm-size', '128m', image],
+      ...['--volume', `${of === 'bruno' ? volume : data.eva}:${INSIDE}`, '--shm-size', '128m'],
+      ...['--volume', `${join(daemons[of].folder, 'repository')}:${REPOSITORY}`, image],
       ...['sh', '-c', START, 'sh', programs, INSIDE, ...options],
     );
-  }
+  for (const of of names) await createContainer(of);
   const member = (of: PairName): Member => ({
     name: of,
     host: { ...hostOf(network.hosts[of]), watchful: true },
@@ -125,6 +150,11 @@ async function start(
     processes,
     signal: (of, signal, which) => signalServer(processes(of), of, signal, which),
     startServer,
+    deploy: async (of) => {
+      await daemons[of].docker('rm', '--force', CONTAINER);
+      await createContainer(of);
+      await startServer(of);
+    },
     log: (of) => daemons[of].docker('logs', CONTAINER),
     stop,
   };

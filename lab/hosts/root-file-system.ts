@@ -95,19 +95,19 @@ async function build(target: string, workFolder: string): Promise<void> {
   );
 }
 
-/** Where this machine gets its packages, as far as they are of the recipe's suite. */
-async function aptSources(): Promise<string> {
+/** Where this machine gets its packages, as far as they are of the recipe's suite; or the same of a newer one. */
+export async function aptSources(suite: string = recipe.suite): Promise<string> {
   const format = 'deb $(SITE) $(RELEASE) $(COMPONENT)';
   const lines = (await run(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages'])).split('\n');
   const ofSuite = [...new Set(lines)].filter((line) => line.split(' ')[2]?.startsWith(recipe.suite));
   if (ofSuite.length === 0) {
     throw new Error(`No apt source of this machine has Debian ${recipe.suite}; add one, then run apt-get update`);
   }
-  return `${ofSuite.join('\n')}\n`;
+  return `${ofSuite.map((line) => line.replace(recipe.suite, suite)).join('\n')}\n`;
 }
 
 /** Proxies and similar settings that this machine's apt needs to reach its sources. */
-async function aptOptions(): Promise<string[]> {
+export async function aptOptions(): Promise<string[]> {
   const dump = await run(['apt-config', 'dump', 'Acquire']);
   return dump
     .split('\n')
@@ -125,7 +125,7 @@ async function removeOldRecipes(parent: string, key: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,
     () => false,

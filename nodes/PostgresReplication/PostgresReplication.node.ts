@@ -1,10 +1,17 @@
 import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
+import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { hetznerCredentialTest } from '../Hetzner/methods/hetznerCredentialTest';
 import { approvalDesk } from '../shared/approvals';
 import { controlCredentials } from '../shared/controls';
+import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
+import { backupOperations } from './actions/pgbackrest/backup.operations';
+import { readOperations } from './actions/pgbackrest/read.operations';
+import { restoreOperations } from './actions/pgbackrest/restore.operations';
+import { scratchOperations } from './actions/pgbackrest/scratch.operations';
+import { stanzaOperations } from './actions/pgbackrest/stanza.operations';
 import { primaryOperations } from './actions/primary.operations';
 import { replicaOperations } from './actions/replica.operations';
 import { routeOperations } from './actions/route.operations';
@@ -29,9 +36,34 @@ export const PostgresReplication = actionNode<PostgresContext>({
       testedBy: 'hetznerCredentialTest',
       displayOptions: { show: { resource: ['primary'] } },
     },
+    {
+      name: 'selfhostSecrets',
+      displayName: 'Named Secrets',
+      required: false,
+      testedBy: 'secretsCredentialTest',
+      displayOptions: { show: { resource: ['pgBackRest'], operation: ['configure'] } },
+    },
+    {
+      name: 'selfhostInfisical',
+      displayName: 'Infisical',
+      required: false,
+      testedBy: 'infisicalCredentialTest',
+      displayOptions: { show: { resource: ['pgBackRest'], operation: ['configure'] } },
+    },
     ...controlCredentials,
   ],
   resources: [
+    resource({
+      name: 'pgBackRest',
+      label: 'pgBackRest',
+      operations: [
+        ...backupOperations,
+        ...readOperations,
+        ...restoreOperations,
+        ...scratchOperations,
+        ...stanzaOperations,
+      ],
+    }),
     resource({ name: 'primary', label: 'Primary', operations: primaryOperations }),
     resource({ name: 'replica', label: 'Replica', operations: replicaOperations }),
     resource({ name: 'route', label: 'Route', operations: routeOperations }),
@@ -42,8 +74,10 @@ export const PostgresReplication = actionNode<PostgresContext>({
     credentialTest: {
       hetznerCredentialTest,
       hostCredentialTest,
+      infisicalCredentialTest,
       planKeyCredentialTest,
       postgresCredentialTest,
+      secretsCredentialTest,
       stateCredentialTest,
     },
   },

@@ -8,11 +8,16 @@ import { isObject } from '../../lib/json';
 import { parsePostgresCredential } from '../../lib/postgres/credential';
 import { databaseAt } from '../../lib/postgres/replication/access';
 import { clusterOf, type ClusterDescription } from '../../lib/postgres/replication/description';
+import type { Member } from '../../lib/postgres/replication/cluster';
 import type { ContextQuestion } from '../declaration';
+import { secretSourcesOf } from '../shared/secretSources';
 import type { PostgresContext } from './operation';
 
-/** It looks for the hold itself, on the candidate's host: the old primary's may be gone. */
-const OWN_HOLD = ['primary failover'];
+/**
+ * They look for the hold themselves. A failover on the candidate's host: the old primary's may be gone. pgBackRest on the
+ * host it works on: a backup must not fail because the standby is away.
+ */
+const OWN_HOLD = new Set(['primary failover', 'pgBackRest']);
 
 export async function postgresContext(question: ContextQuestion): Promise<PostgresContext & { readOnly: boolean }> {
   const { execute, itemIndex, input, operation, task } = question;
@@ -27,8 +32,11 @@ export async function postgresContext(question: ContextQuestion): Promise<Postgr
   const cluster = clusterOf(input['cluster'] as ClusterDescription, credential.replication, hostOf);
   const automatic = execute.getMode() !== 'manual' && options['ignoreHold'] !== true;
   const changes = operation.effect !== 'reads' && input['dryRun'] !== true && !identity.readOnly;
-  if (changes && automatic && !OWN_HOLD.includes(`${operation.resource} ${operation.name}`)) {
-    await Promise.all(cluster.members.map(({ host }) => refuseWhenHeld(host, task)));
+  const refuseHeld = async (members: readonly Member[]) => {
+    if (changes && automatic) await Promise.all(members.map(({ host }) => refuseWhenHeld(host, task)));
+  };
+  if (!OWN_HOLD.has(operation.resource) && !OWN_HOLD.has(`${operation.resource} ${operation.name}`)) {
+    await refuseHeld(cluster.members);
   }
   return {
     cluster,
@@ -44,6 +52,8 @@ export async function postgresContext(question: ContextQuestion): Promise<Postgr
       if (readOnly) throw lacking('has a Hetzner credential that is read-only', 'Use one that may cut the power.');
       return sharedApi(settings);
     },
+    secrets: () => secretSourcesOf(execute, itemIndex),
+    refuseHeld,
     automatic,
     readOnly: identity.readOnly,
   };

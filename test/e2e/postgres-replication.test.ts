@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Resolver } from 'node:dns/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { longestGap, overlapping, prepareLedger, startLedger, type CommitLedger } from '../../lab/commit-ledger';
+import { run as shell } from '../../lab/hosts/programs';
 import { until } from '../../lab/hosts/waiting';
 import { startPostgresPair, type PostgresPair } from '../../lab/postgres-pair';
 import { startCloudflare, type CloudflareStandIn, type Zone } from '../../lab/standins/cloudflare';
@@ -118,6 +119,54 @@ describe('a pair of PostgreSQL servers that n8n watches', () => {
       expect.objectContaining({ verdict: 'healthy', primary: 'eva', reasons: [] }),
     ]);
   }, 60_000);
+
+  it('is backed up by pgBackRest, and a moment of it restored beside it, with no secret in what n8n keeps', async () => {
+    const home = pair.member('eva').socketFolder;
+    const password = 'planted-repository-password';
+    for (const name of ['repository', 'logs', 'lock']) mkdirSync(join(home, name));
+    await shell(['chown', 'postgres:', ...['repository', 'logs', 'lock'].map((name) => join(home, name))]);
+    const named = { secrets: `REPOSITORY=${password}` };
+    const selfhostSecrets = await api.createCredential('pair secrets', 'selfhostSecrets', named);
+    const configFile = join(home, 'pgbackrest.conf');
+    const asked = { stanza: 'immich', member: 'eva', options: { configFile } };
+    const kept = { kind: 'folder', path: join(home, 'repository'), retentionFull: 2 };
+    const configure = {
+      ...asked,
+      repositories: JSON.stringify([{ ...kept, cipherPassword: 'credential:REPOSITORY' }]),
+      options: {
+        ...{ configFile, allowRestart: true },
+        settings: {
+          pairs: ['log', 'lock'].map((one) => ({ key: `${one}-path`, value: join(home, one.replace('log', 'logs')) })),
+        },
+      },
+    };
+    const backrest = (name: string, operation: string, parameters: JsonObject = asked): NodeUnderTest => ({
+      ...node(name, 'pgBackRest', operation, parameters),
+      credentials: { ...ours, selfhostSecrets },
+    });
+    const { runs, error, stored } = await run(
+      backrest('Plan', 'configure', { ...configure, dryRun: true }),
+      backrest('Configure', 'configure', { ...configure, planHash: '={{ $json.hash }}' }),
+      backrest('Stanza', 'createStanza'),
+      backrest('Back up', 'backup', { ...asked, type: 'full' }),
+      backrest('Check', 'check', { ...asked, seconds: 30 }),
+      backrest('Info', 'info'),
+      backrest('Look', 'restoreScratch', { ...asked, folder: join(home, 'copy'), target: 'newest' }),
+      backrest('Put away', 'removeScratch', { ...asked, folder: '={{ $json.folder }}' }),
+      backrest('Agree to nothing', 'restore', { ...asked, target: 'newest', dryRun: true }),
+    );
+    expect(error?.message).toContain('its standby bruno still follows it');
+    expect(runs['Info']?.[0]?.outputs[0]).toEqual([
+      expect.objectContaining({
+        verdict: 'ok',
+        reasons: [],
+        repositories: [expect.objectContaining({ status: 'ok' })],
+      }),
+    ]);
+    expect(runs['Put away']?.[0]?.outputs[0]).toEqual([expect.objectContaining({ changed: true })]);
+    expect(readFileSync(configFile, 'utf8')).toContain(password);
+    expect(stored + readLog()).not.toContain(password);
+  }, 120_000);
 
   /** Lost or hung → fail over → point the name at whoever is the primary now. */
   function failoverWorkflow() {

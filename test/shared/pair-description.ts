@@ -1,6 +1,7 @@
 import { labCredential } from '../../lab/estate';
 import type { PostgresPair } from '../../lab/postgres-pair';
 import type { JsonObject } from '../../lib/json';
+import type { Runtime } from '../../lib/postgres/replication/cluster';
 
 /** A pair of the lab as a user describes it to the node. */
 export function describePair(pair: PostgresPair): JsonObject {
@@ -8,9 +9,13 @@ export function describePair(pair: PostgresPair): JsonObject {
     name: pair.cluster.name,
     members: pair.cluster.members.map(({ name, address, port, runtime, programs, dataFolder, socketFolder }) => ({
       ...{ name, address, port, programs, dataFolder, socketFolder },
-      ...(runtime.kind === 'plain' && { runtime: 'plain', log: runtime.log }),
+      ...described(runtime),
     })),
   };
+}
+
+function described({ kind, ...rest }: Runtime): JsonObject {
+  return { runtime: kind, ...rest };
 }
 
 /** The credentials that the node needs for it, by their types. */

@@ -133,6 +133,8 @@ export interface ExpiryWish {
   readonly repository?: number;
   /** This one backup and what depends on it, whatever retention says. */
   readonly set?: string;
+  /** Throws when this is not what somebody agreed to. */
+  readonly agree?: (found: Pick<Expiry, 'backups' | 'archives'>) => void;
 }
 
 /** Removes what retention no longer keeps; a preview says what that would be. */
@@ -142,13 +144,14 @@ export async function expire(stanza: Stanza, wish: ExpiryWish, task: Task): Prom
   const list = [
     'expire',
     '--log-level-console=info',
-    ...(dryRun ? ['--dry-run'] : []),
     ...(repository === undefined ? [] : [`--repo=${repository}`]),
     ...(set === undefined ? [] : [`--set=${set}`]),
     ...stanzaOptions(stanza),
   ];
-  const { stdout } = await runPgbackrest(stanza, list, { timeoutMs: 3_600_000 }, task);
-  const found = parseExpiry(stdout);
+  const run = async (...more: readonly string[]) =>
+    parseExpiry((await runPgbackrest(stanza, [...list, ...more], { timeoutMs: 3_600_000 }, task)).stdout);
+  if (!dryRun && wish.agree !== undefined) wish.agree(await run('--dry-run'));
+  const found = await run(...(dryRun ? ['--dry-run'] : []));
   return { dryRun, changed: !dryRun && found.backups.length + found.archives.length > 0, ...found };
 }
 

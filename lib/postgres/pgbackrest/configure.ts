@@ -1,7 +1,7 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { dataFolderInside, describeMember, portInside } from '../replication/cluster';
-import { runOnMember } from '../replication/member-script';
+import { dataFolderInside, describeMember, portInside, type Member } from '../replication/cluster';
+import { runOnMember, withClusterLocks } from '../replication/member-script';
 import { STANDBY_FOLDER } from '../replication/standby-folder';
 import { readFeatures, refuseWithoutSftp } from './features';
 import { checkStanza, describeStanza, type Stanza } from './stanza';
@@ -120,7 +120,10 @@ function checkLines(stanza: Stanza, wish: ConfigurationWish, lines: readonly Lin
   const problem =
     wish.repositories.length === 0
       ? 'it has no repository'
-      : (wish.repositories.map(problemOf).find((one) => one !== undefined) ??
+      : (Object.keys(wish.options ?? {})
+          .filter((name) => SECRET_OPTION.test(name))
+          .map((name) => `option ${name} is a secret, and belongs into its repository`)[0] ??
+        wish.repositories.map(problemOf).find((one) => one !== undefined) ??
         lines
           .map(([name, value]) =>
             !/^[a-z][a-z0-9-]*$/.test(name)
@@ -139,6 +142,9 @@ function checkLines(stanza: Stanza, wish: ConfigurationWish, lines: readonly Lin
   });
 }
 
+// What a plan shows of them is their value.
+const SECRET_OPTION = /(?:-pass|-passphrase|-key|-key-secret|-password|-token)$/;
+
 function problemOf({ path, retentionFull, cipherPassword }: Repository): string | undefined {
   if (!path.startsWith('/')) return `"${path}" is no absolute path`;
   if (!Number.isInteger(retentionFull) || retentionFull < 1) return 'it would keep no full backup';
@@ -154,9 +160,22 @@ function fileOf(stanza: Stanza, lines: readonly Line[]): string {
   return `# Written by the n8n node Postgres Replication; changes are overwritten by its Configure.\n[${stanza.name}]\n${text}`;
 }
 
+/** What is written elsewhere in a container is gone with it; its data folder stays, and goes to the standby as well. */
+function refusePathInImage(stanza: Stanza): void {
+  const inside = dataFolderInside(stanza.member);
+  if (stanza.member.runtime.kind !== 'docker' || stanza.config?.startsWith(`${inside}/`) === true) return;
+  throw new Failure({
+    code: 'config_needed',
+    subject: describeStanza(stanza),
+    message: `${describeStanza(stanza)}: in a container its configuration has to lie in the data folder, where it outlives the container`,
+    nextStep: `Set Configuration File to ${inside}/selfhost-pgbackrest.conf, here and for every other operation of this stanza.`,
+  });
+}
+
 // The file comes on standard input and goes nowhere but into the comparison.
 const LOOK = `
-if [ -e "$1" ] && cmp -s -- - "$1"; then echo 'file same'
+host_path "$1"
+if [ -e "$REPLY" ] && cmp -s -- - "$REPLY"; then echo 'file same'
 else echo 'file differs'; cat > /dev/null; fi
 sql <<'SQL' | sed 's/^/mode /'
 show archive_mode
@@ -173,6 +192,7 @@ export async function planConfiguration(
   task: Task,
 ): Promise<ConfigurationPlan> {
   checkStanza(stanza);
+  refusePathInImage(stanza);
   const lines = linesOf(stanza, wish);
   checkLines(stanza, wish, lines);
   if (wish.repositories.some(({ kind }) => kind === 'sftp')) {
@@ -217,9 +237,11 @@ function archiveCommandOf({ name, config }: Stanza): string {
 }
 
 const WRITE = `${STANDBY_FOLDER}
-folder=\${1%/*}
+host_path "$1"
+file=$REPLY
+folder=\${file%/*}
 [ -d "$folder" ] || { mkdir -p -m 755 -- "$folder" && chmod 755 -- "$folder"; } || stop_with config_unwritable "$folder cannot be made"
-owned_file "$1" 600
+owned_file "$file" 600
 `;
 
 const SET = `
@@ -234,32 +256,46 @@ stop_server_cleanly 120 || stop_with server_not_stopped "PostgreSQL did not stop
 start_server
 `;
 
+export interface ConfigureWish extends ConfigurationWish {
+  readonly allowRestart: boolean;
+  /** The other members of the cluster: while this one is restarted none of them may be promoted. */
+  readonly others?: readonly Member[];
+  /** Throws when these lines are not what somebody agreed to. */
+  readonly agree?: (lines: readonly string[]) => void;
+}
+
 /** Writes pgBackRest's configuration and has PostgreSQL archive. Run twice it changes nothing. */
 export async function configureStanza(
   stanza: Stanza,
-  wish: ConfigurationWish & { readonly allowRestart: boolean },
+  wish: ConfigureWish,
   task: Task,
 ): Promise<{ readonly changed: boolean; readonly lines: readonly string[] }> {
-  const plan = await planConfiguration(stanza, wish, task);
-  if (plan.lines.length === 0) return { changed: false, lines: [] };
   const { cluster, member } = stanza;
-  if (plan.restart && !wish.allowRestart) {
-    throw new Failure({
-      code: 'restart_needed',
-      subject: describeMember(cluster, member),
-      message: `${describeMember(cluster, member)} has to be restarted before it archives; nothing was changed`,
-      nextStep: 'Allow the restart (clients are cut off for some seconds), at a time that suits.',
-      details: { changes: plan.lines },
-    });
-  }
-  const run = (script: string, list: readonly string[], input?: string) =>
-    runOnMember(cluster, member, { script, arguments: list, input, timeoutMs: 300_000 }, task);
-  if (plan.writeFile) await run(WRITE, [plan.path], fileOf(stanza, linesOf(stanza, wish)));
-  if (plan.archiveMode) await run(SET, ['archive_mode', 'on']);
-  if (plan.archiveCommand !== null) await run(SET, ['archive_command', plan.archiveCommand]);
-  if (plan.restart) {
-    task.progress({ message: `Restarting ${describeMember(cluster, member)}` });
-    await run(RESTART, []);
-  }
-  return { changed: true, lines: plan.lines };
+  const members = [member, ...(wish.others ?? [])];
+  return withClusterLocks(cluster, members, { waitMs: 10_000 }, task, async (inner) => {
+    const plan = await planConfiguration(stanza, wish, inner);
+    wish.agree?.(plan.lines);
+    if (plan.lines.length === 0) return { changed: false, lines: [] };
+    if (plan.restart && !wish.allowRestart) throw restartNeeded(stanza, plan);
+    const run = (script: string, list: readonly string[], input?: string) =>
+      runOnMember(cluster, member, { script, arguments: list, input, timeoutMs: 300_000 }, inner);
+    if (plan.writeFile) await run(WRITE, [plan.path], fileOf(stanza, linesOf(stanza, wish)));
+    if (plan.archiveMode) await run(SET, ['archive_mode', 'on']);
+    if (plan.archiveCommand !== null) await run(SET, ['archive_command', plan.archiveCommand]);
+    if (plan.restart) {
+      inner.progress({ message: `Restarting ${describeMember(cluster, member)}` });
+      await run(RESTART, []);
+    }
+    return { changed: true, lines: plan.lines };
+  });
+}
+
+function restartNeeded({ cluster, member }: Stanza, { lines }: ConfigurationPlan): Failure {
+  return new Failure({
+    code: 'restart_needed',
+    subject: describeMember(cluster, member),
+    message: `${describeMember(cluster, member)} has to be restarted before it archives; nothing was changed`,
+    nextStep: 'Allow the restart (clients are cut off for some seconds), at a time that suits.',
+    details: { changes: lines },
+  });
 }

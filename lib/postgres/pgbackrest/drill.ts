@@ -50,6 +50,8 @@ export interface DrillResult {
 // One row, so that it costs nothing; every restore shows the one that was true at its target.
 const BEAT = `
 sql -v by="$1" <<'SQL'
+-- A standby that is away must not keep a drill from beginning.
+set synchronous_commit = local;
 create schema if not exists selfhost;
 create table if not exists selfhost.heartbeat (
   writer text primary key, at timestamptz not null, epoch bigint not null, beats bigint not null);

@@ -42,6 +42,8 @@ function meaningOf(number: number, said: string): Meaning | undefined {
         'Look at the free space of the place it names. For a repository: expire old backups (preview first), or give it more room; nothing of the last good backup is lost.',
     };
   }
+  // The file of `--config` is absent, which has the same number as a repository that is away.
+  if (number === 55 && /missing file '[^']*\.conf' for read/.test(said)) return MEANINGS[37];
   return MEANINGS[number];
 }
 

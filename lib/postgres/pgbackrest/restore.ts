@@ -1,16 +1,14 @@
-import { canonicalJson } from '../../canonical-json';
 import { Failure, isFailure, messageOf } from '../../failure';
-import { withLock } from '../../host/locks/lock';
 import type { Json } from '../../json';
-import { makePlan, refuseDrift, verifyPlan, type Plan } from '../../plan/plan';
 import type { Task } from '../../task';
+import { hashOfLines, refuseOther } from '../replication/agreed';
 import { describeMember, type Member } from '../replication/cluster';
-import { lockNameOf, runOnMember } from '../replication/member-script';
+import { runOnMember, withClusterLock, withClusterLocks } from '../replication/member-script';
 import { CONFIGURATION } from '../replication/replica';
 import { STANDBY_FOLDER } from '../replication/standby-folder';
 import { readStatus } from '../replication/status';
 import { prepareRestore, refuseContainer } from './scratch';
-import { describeStanza, PGBACKREST, type Stanza } from './stanza';
+import { PGBACKREST, type Stanza } from './stanza';
 import { describeTarget, type RestoreTarget } from './target';
 import { runWork } from './work';
 
@@ -28,41 +26,32 @@ export interface RestoreWish {
   readonly others: readonly Member[];
 }
 
-const ENGINE = 'pgbackrest restore';
-const ENGINE_VERSION = '1';
-const PLAN_MS = 3_600_000;
-const DAY_MS = 24 * PLAN_MS;
+/** What would be done, and a name for exactly that. */
+export interface RestorePlan {
+  readonly lines: readonly string[];
+  readonly hash: string;
+}
+
+const DAY_MS = 24 * 3_600_000;
 
 const LOOK = `
 printf 'system %s\\n' "$(control_field 'Database system identifier' 2>/dev/null || :)"
+printf 'timeline %s\\n' "$(control_field "Latest checkpoint's TimeLineID" 2>/dev/null || :)"
 printf 'standby %s\\n' "$(is_standby_folder && echo yes || echo no)"
 printf 'mount %s\\n' "$(mountpoint -q -- "$data" && echo yes || echo no)"
 printf 'before %s\\n' "$([ -e "$data.selfhost-before" ] && [ ! -e "$dir/restoring" ] && echo yes || echo no)"
 printf 'free %s\\n' "$(df --output=avail -B1 -- "\${data%/*}" | tail -n 1 | tr -d ' ')"
 `;
 
-interface Sight {
-  readonly observed: Json;
+interface Sight extends RestorePlan {
   readonly options: readonly string[];
   readonly bytes: number;
-  readonly changes: readonly string[];
 }
 
 /** What would be restored over the real server, and what would become of it. Nothing is changed. */
-export async function planRestore(stanza: Stanza, wish: RestoreWish, key: string, task: Task): Promise<Plan> {
-  const { observed, changes } = await look(stanza, wish, task);
-  return makePlan(
-    {
-      engine: ENGINE,
-      engineVersion: ENGINE_VERSION,
-      target: describeStanza(stanza),
-      desired: desiredOf(stanza, wish),
-      observed,
-      changes,
-      expiresAt: new Date(Date.now() + PLAN_MS).toISOString(),
-    },
-    key,
-  );
+export async function planRestore(stanza: Stanza, wish: RestoreWish, task: Task): Promise<RestorePlan> {
+  const { lines, hash } = await look(stanza, wish, task);
+  return { lines, hash };
 }
 
 function desiredOf(stanza: Stanza, wish: RestoreWish): Json {
@@ -112,21 +101,20 @@ async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sigh
       'Make room, or allow the restore to replace only what differs (delta), for which no copy is kept.',
     );
   }
-  return {
-    options,
-    bytes,
-    // Of a database that lives everything changes all the time; these must not.
-    observed: { system: after('system') || null, backup: backup.label, stoppedAt: backup.stoppedAt },
-    changes: [
-      `PostgreSQL on ${member.name} is stopped; clients are cut off until it is restored`,
-      aside
-        ? `${member.dataFolder} is put aside as ${member.dataFolder}.selfhost-before`
-        : `${member.dataFolder} becomes what the backup says; what differs is lost`,
-      `backup ${backup.label} of ${backup.stoppedAt} is restored from repository ${backup.repository}`,
-      `WAL is played back up to: ${describeTarget(wish.target)}; every commit after that is gone from this server`,
-      'it waits for no standby any more; standbys have to be made anew',
-    ],
-  };
+  const lines = [
+    `PostgreSQL on ${member.name} is stopped; clients are cut off until it is restored`,
+    aside
+      ? `${member.dataFolder} is put aside as ${member.dataFolder}.selfhost-before`
+      : `${member.dataFolder} becomes what the backup says; what differs is lost`,
+    `backup ${backup.label} of ${backup.stoppedAt} is restored from repository ${backup.repository}`,
+    `WAL is played back up to: ${describeTarget(wish.target)}; every commit after that is gone from this server`,
+    'it waits for no standby any more; standbys have to be made anew',
+  ];
+  // Of a database that lives everything changes all the time; these must not. A restore begins a new timeline, so that
+  // no plan is carried out twice.
+  const observed = { system: after('system') || null, timeline: after('timeline') || null };
+  const wanted = { stanza: stanza.name, wish: desiredOf(stanza, wish), observed };
+  return { options, bytes, lines, hash: hashOfLines(cluster.name, 'restore', wanted, lines) };
 }
 
 /** A standby that could be promoted would bring back what was to be undone. */
@@ -250,12 +238,14 @@ echo back
 const FORGET = `
 before=$data.selfhost-before
 [ -e "$before" ] || { echo absent; exit 0; }
+# Then it is all there is of what was there before.
+[ ! -e "$dir/restoring" ] || stop_with restore_open "the restore that has put $before aside was never finished"
 [ -z "$(data=$before server_pids)" ] || stop_with folder_in_use "a server runs in $before"
 rm -rf -- "$before"
 echo gone
 `;
 
-export interface RestoreResult {
+export interface RestoreResult extends RestorePlan {
   readonly changed: true;
   readonly timeline: number;
   readonly target: string;
@@ -266,25 +256,30 @@ export interface RestoreResult {
   readonly nextStep: string;
 }
 
-/** Applies exactly what the plan says. When it fails and the former folder is aside, that is put back and started again. */
+/**
+ * Does exactly what was planned, or nothing. When it fails and the former folder is aside, that is put back and started
+ * again.
+ */
 export async function applyRestore(
   stanza: Stanza,
   wish: RestoreWish,
-  {
-    plan: given,
-    key,
-    timeoutMs = DAY_MS,
-  }: { readonly plan: unknown; readonly key: string; readonly timeoutMs?: number },
+  { agreed, timeoutMs = DAY_MS }: { readonly agreed: string; readonly timeoutMs?: number },
   task: Task,
 ): Promise<RestoreResult> {
-  const plan = verifyPlan(given, key, { engine: ENGINE, engineVersion: ENGINE_VERSION, now: Date.now() });
-  refuseOther(stanza, plan, wish);
+  if (agreed === '') {
+    throw refused(
+      stanza,
+      'plan_needed',
+      'nobody has agreed to a plan',
+      'Run it as a dry run, read its lines, and give its hash as Plan Hash.',
+    );
+  }
   const begin = performance.now();
   const { cluster, member } = stanza;
-  const request = { owner: task.owner, waitMs: 30_000 };
-  return withLock(member.host, lockNameOf(cluster), request, task, async (_lock, inner) => {
+  const members = [member, ...wish.others];
+  return withClusterLocks(cluster, members, { waitMs: 30_000 }, task, async (inner) => {
     const sight = await look(stanza, wish, inner);
-    refuseDrift(plan, sight.observed);
+    refuseOther(cluster.name, agreed, sight.hash, sight.lines);
     try {
       const list = [wish.method, String(sight.bytes), ...sight.options];
       const work = { name: 'Restore', intent: 'over the server', script: RESTORE, arguments: list, timeoutMs };
@@ -293,7 +288,7 @@ export async function applyRestore(
       const ask = { script: START, arguments: [String(Math.floor(timeoutMs / 1000))], timeoutMs: timeoutMs + 60_000 };
       const { stdout } = await runOnMember(cluster, member, ask, inner);
       return {
-        changed: true,
+        ...{ changed: true, lines: sight.lines, hash: sight.hash },
         timeline: Number(/^timeline (\d+)$/m.exec(stdout)?.[1] ?? 0),
         target: describeTarget(wish.target),
         keptAside: wish.method === 'aside' ? `${member.dataFolder}.selfhost-before` : null,
@@ -305,17 +300,6 @@ export async function applyRestore(
       if (task.signal.aborted || inner.signal.aborted || wish.method === 'delta') throw error;
       throw await backAgain(stanza, error, inner);
     }
-  });
-}
-
-function refuseOther(stanza: Stanza, plan: Plan, wish: RestoreWish): void {
-  const wanted = canonicalJson(desiredOf(stanza, wish));
-  if (plan.target === describeStanza(stanza) && canonicalJson(plan.desired) === wanted) return;
-  throw new Failure({
-    code: 'plan_of_another_wish',
-    subject: `plan for ${plan.target}`,
-    message: `The plan for ${plan.target} is for another stanza, target or way of restoring than what is asked for now`,
-    nextStep: 'Make a new plan with these values.',
   });
 }
 
@@ -348,25 +332,41 @@ async function backAgain(stanza: Stanza, error: unknown, task: Task): Promise<Fa
 }
 
 /** Undoes a restore whose former data folder is still beside: every commit since then is gone with it. */
-export async function undoRestore(stanza: Stanza, task: Task): Promise<{ readonly changed: boolean }> {
-  return aside(stanza, GIVE_BACK, task);
+export async function undoRestore(stanza: Stanza, wish: AsideWish, task: Task): Promise<{ readonly changed: boolean }> {
+  return aside(stanza, GIVE_BACK, wish, task);
 }
 
 /** Takes away what a restore has put aside. */
-export async function forgetFormerData(stanza: Stanza, task: Task): Promise<{ readonly changed: boolean }> {
-  return aside(stanza, FORGET, task);
+export async function forgetFormerData(
+  stanza: Stanza,
+  wish: AsideWish,
+  task: Task,
+): Promise<{ readonly changed: boolean }> {
+  return aside(stanza, FORGET, wish, task);
 }
 
-async function aside({ cluster, member }: Stanza, script: string, task: Task): Promise<{ readonly changed: boolean }> {
-  const request = { owner: task.owner, waitMs: 30_000 };
-  return withLock(member.host, lockNameOf(cluster), request, task, async (lock, inner) => {
-    const { stdout } = await runOnMember(
-      cluster,
-      member,
-      { script, arguments: ['asked'], timeoutMs: 600_000 },
-      inner,
-      lock,
-    );
+export interface AsideWish {
+  /** Only says whether there is anything aside. */
+  readonly dryRun: boolean;
+}
+
+const IS_ASIDE = `
+if [ -e "$data.selfhost-before" ]; then echo there; else echo absent; fi
+`;
+
+async function aside(
+  { cluster, member }: Stanza,
+  script: string,
+  { dryRun }: AsideWish,
+  task: Task,
+): Promise<{ readonly changed: boolean }> {
+  if (dryRun) {
+    const { stdout } = await runOnMember(cluster, member, { script: IS_ASIDE }, task);
+    return { changed: !stdout.startsWith('absent') };
+  }
+  return withClusterLock(cluster, member, { waitMs: 30_000 }, task, async (lock, inner) => {
+    const ask = { script, arguments: ['asked'], timeoutMs: 600_000 };
+    const { stdout } = await runOnMember(cluster, member, ask, inner, lock);
     return { changed: !stdout.startsWith('absent') };
   });
 }

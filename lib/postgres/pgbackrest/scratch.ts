@@ -58,7 +58,8 @@ await_scratch() {
   while ((tries-- > 0)); do
     if [ "$(echo 'select pg_is_in_recovery()' | scratch_sql 2>/dev/null)" = f ]; then return 0; fi
     if ((tries % 5 == 0)) && [ -z "$(data=$scratch/data server_pids)" ]; then
-      why=$(grep -E 'FATAL|PANIC' "$scratch/log" | tail -n 1 | sed 's/^.*\\(FATAL\\|PANIC\\): *//')
+      # What our own looks were answered meanwhile is no reason.
+      why=$(grep -E 'FATAL|PANIC' "$scratch/log" | grep -v 'FATAL: *the database system is' | tail -n 1 | sed 's/^.*\\(FATAL\\|PANIC\\): *//')
       case $why in
         *'before configured recovery target was reached'*)
           stop_with target_not_reached "the WAL ended before the target; the last commit in it was at $(last_commit)" ;;
@@ -126,7 +127,7 @@ const REMOVE = `${SCRATCH}
 scratch=$1
 [ -e "$scratch" ] || { echo absent; exit 0; }
 [ -e "$scratch/selfhost-scratch" ] || stop_with folder_not_scratch "$scratch is not a scratch folder of ours"
-remove_scratch
+[ "$2" = yes ] || remove_scratch
 echo removed
 `;
 
@@ -240,10 +241,10 @@ export function commitTime(text: string): string | null {
 /** Ends the server in a scratch folder and takes the folder away. Only one that we have made. */
 export async function removeScratch(
   stanza: Stanza,
-  folder: string,
+  { folder, dryRun }: { readonly folder: string; readonly dryRun: boolean },
   task: Task,
 ): Promise<{ readonly changed: boolean }> {
-  const ask = { script: REMOVE, arguments: [folder], timeoutMs: 600_000 };
+  const ask = { script: REMOVE, arguments: [folder, dryRun ? 'yes' : 'no'], timeoutMs: 600_000 };
   const { stdout } = await runOnMember(stanza.cluster, stanza.member, ask, task);
   return { changed: stdout.startsWith('removed') };
 }

@@ -1,21 +1,44 @@
 import type { Task } from '../../task';
+import { runOnMember } from '../replication/member-script';
 import { readBackups } from './info';
 import { runPgbackrest } from './run';
 import { stanzaOptions, type Stanza } from './stanza';
 
 const LONG_MS = 600_000;
 
+export interface StanzaWish {
+  /** Only says whether something would be changed. */
+  readonly dryRun: boolean;
+}
+
+const SYSTEM = `
+control_field 'Database system identifier'
+`;
+
 /** Begins the stanza in every repository that has not got it. Run twice it changes nothing. */
-export async function createStanza(stanza: Stanza, task: Task): Promise<{ readonly changed: boolean }> {
+export async function createStanza(
+  stanza: Stanza,
+  { dryRun }: StanzaWish,
+  task: Task,
+): Promise<{ readonly changed: boolean }> {
   const before = await readBackups(stanza, task);
+  if (dryRun) return { changed: before.repositories.some(({ status }) => status === 'no stanza') };
   // It says nothing of what it found there already, so that is looked at first. It is run all the same: it compares.
   await runPgbackrest(stanza, ['stanza-create', ...stanzaOptions(stanza)], { timeoutMs: LONG_MS }, task);
   return { changed: before.repositories.some(({ status }) => status === 'no stanza') };
 }
 
 /** After an upgrade of PostgreSQL: the stanza goes on with the new system, and its old backups stay. */
-export async function upgradeStanza(stanza: Stanza, task: Task): Promise<{ readonly changed: boolean }> {
+export async function upgradeStanza(
+  stanza: Stanza,
+  { dryRun }: StanzaWish,
+  task: Task,
+): Promise<{ readonly changed: boolean }> {
   const before = await readBackups(stanza, task);
+  if (dryRun) {
+    const { stdout } = await runOnMember(stanza.cluster, stanza.member, { script: SYSTEM }, task);
+    return { changed: before.systemIdentifier !== null && before.systemIdentifier !== stdout.trim() };
+  }
   await runPgbackrest(stanza, ['stanza-upgrade', ...stanzaOptions(stanza)], { timeoutMs: LONG_MS }, task);
   const after = await readBackups(stanza, task);
   return { changed: before.systemIdentifier !== after.systemIdentifier };

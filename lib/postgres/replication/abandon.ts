@@ -1,10 +1,9 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, memberOf, type Cluster, type Member } from './cluster';
 import { abandon } from './failover';
 import { isOpen, isPastReturn } from './journal';
-import { lockNameOf } from './member-script';
+import { withClusterLock } from './member-script';
 import { readStatus } from './status';
 
 export interface Abandoned {
@@ -23,8 +22,7 @@ export async function abandonPromotion(
   task: Task,
 ): Promise<Abandoned> {
   checkCluster(cluster);
-  const request = { owner: task.owner, waitMs: 5_000 };
-  return withLock(to.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  return withClusterLock(cluster, to, { waitMs: 5_000 }, task, async (lock, inner) => {
     const { journal, folder, record } = await readStatus(cluster, to, {}, inner);
     if (!isOpen(journal)) {
       return {

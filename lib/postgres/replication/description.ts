@@ -14,9 +14,12 @@ export interface MemberDescription extends Omit<Member, 'host'> {
   readonly host: string;
 }
 
+const OF_CONTAINERS = ['container', 'dataInside', 'portInside', 'dockerSocket'];
+
 const FIELDS = new Set([
   ...['name', 'host', 'address', 'port', 'runtime', 'version', 'cluster', 'unit', 'log', 'programs', 'dataFolder'],
   ...['configFile', 'socketFolder', 'systemUser', 'superuser'],
+  ...OF_CONTAINERS,
 ]);
 
 /** Where Debian's packages keep a cluster is known; what is kept otherwise has to say it. */
@@ -43,16 +46,20 @@ function parseMember(value: unknown, index: number): MemberDescription {
     if (typeof found === 'string' && found.trim() !== '') return found.trim();
     throw unusable(`${who} needs "${field}"`);
   };
-  const port = value.port ?? 5432;
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw unusable(`"port" of ${who} is no port`);
-  }
+  const port = (field: string): number => {
+    const found = value[field] ?? 5432;
+    if (typeof found === 'number' && Number.isInteger(found) && found >= 1 && found <= 65_535) return found;
+    throw unusable(`"${field}" of ${who} is no port`);
+  };
+  const place = runtimeOf(text, port);
+  const [stray] = OF_CONTAINERS.filter((field) => value[field] !== undefined && place.runtime.kind !== 'docker');
+  if (stray !== undefined) throw unusable(`"${stray}" of ${who} is for the runtime docker only`);
   return {
     name,
     host: text('host', name),
     address: text('address'),
-    port,
-    ...runtimeOf(text),
+    port: port('port'),
+    ...place,
     socketFolder: text('socketFolder', '/var/run/postgresql'),
     systemUser: text('systemUser', 'postgres'),
     superuser: text('superuser', 'postgres'),
@@ -62,7 +69,7 @@ function parseMember(value: unknown, index: number): MemberDescription {
 
 type Place = Pick<Member, 'runtime' | 'programs' | 'dataFolder' | 'configFile'>;
 
-function runtimeOf(text: (field: string, usual?: string) => string): Place {
+function runtimeOf(text: (field: string, usual?: string) => string, port: (field: string) => number): Place {
   const kind = text('runtime', 'debian');
   switch (kind) {
     case 'debian': {
@@ -81,12 +88,28 @@ function runtimeOf(text: (field: string, usual?: string) => string): Place {
       return { runtime: { kind, unit: text('unit') }, programs: text('programs'), dataFolder: text('dataFolder') };
     case 'plain':
       return { runtime: { kind, log: text('log') }, programs: text('programs'), dataFolder: text('dataFolder') };
+    case 'docker': {
+      const dockerSocket = text('dockerSocket', '-');
+      // As the images of PostgreSQL that are made from Debian have them, Immich's among them.
+      const usual = `/usr/lib/postgresql/${text('version', '-')}/bin`;
+      return {
+        runtime: {
+          kind,
+          container: text('container'),
+          dataInside: text('dataInside', '/var/lib/postgresql/data'),
+          portInside: port('portInside'),
+          ...(dockerSocket !== '-' && { dockerSocket }),
+        },
+        programs: usual.includes('/-/') ? text('programs') : text('programs', usual),
+        dataFolder: text('dataFolder'),
+      };
+    }
     default:
       throw unusable(`the runtime "${kind}" is none of ${KINDS.join(', ')}`);
   }
 }
 
-const KINDS: readonly Runtime['kind'][] = ['debian', 'systemd', 'plain'];
+const KINDS: readonly Runtime['kind'][] = ['debian', 'systemd', 'plain', 'docker'];
 
 /** The cluster, with the hosts that its names stand for. What is lost has to be noticed soon on every one of them. */
 export function clusterOf(

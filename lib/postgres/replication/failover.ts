@@ -1,10 +1,9 @@
 import { Failure, isFailure, messageOf } from '../../failure';
 import type { Task } from '../../task';
 import { refuseWhenHeld } from '../../host/hold';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, memberOf, type Cluster, type Member } from './cluster';
 import { isOpen, isPastReturn } from './journal';
-import { lockNameOf } from './member-script';
+import { withClusterLock } from './member-script';
 import {
   abandonOnCandidate,
   claimPromotion,
@@ -88,8 +87,7 @@ export async function failover(cluster: Cluster, wish: FailoverWish, task: Task)
   memberOf(cluster, from.name);
   memberOf(cluster, to.name);
   if (wish.automatic) await refuseWhenHeld(to.host, task);
-  const request = { owner: task.owner, waitMs: 5_000 };
-  return withLock(to.host, lockNameOf(cluster), request, task, (lock, inner) =>
+  return withClusterLock(cluster, to, { waitMs: 5_000 }, task, (lock, inner) =>
     underLock({ cluster, member: to, lock }, wish, inner),
   );
 }

@@ -89,9 +89,10 @@ export function commandFence(host: Host, script: string, from: Member): OutsideF
   };
 }
 
-// Before addresses are translated, so that ports which a container engine publishes are covered as well; and whatever
+// The port that others know: a container's own may be another. Before addresses are translated, so that ports which a container engine publishes are covered as well; and whatever
 // state a connection is in, so that those which are open hear nothing more.
 const CLOSE = `
+port=$1
 if command -v nft > /dev/null; then
   printf 'add table inet selfhost_fence\\ndelete table inet selfhost_fence\\ntable inet selfhost_fence {\\n  chain before {\\n    type filter hook prerouting priority -310; policy accept;\\n    tcp dport %s drop\\n  }\\n}\\n' "$port" | nft -f - ||
     stop_with firewall_failed "nft refuses the rule"
@@ -105,6 +106,7 @@ else stop_with firewall_missing "neither nft nor iptables is installed there"; f
 `;
 
 const OPEN = `
+port=$1
 if command -v nft > /dev/null; then nft delete table inet selfhost_fence 2>/dev/null || :; fi
 for tool in iptables ip6tables; do
   command -v "$tool" > /dev/null || continue
@@ -120,7 +122,7 @@ export function firewallFence(cluster: Cluster, from: Member, to: Member): Outsi
   return {
     name: `firewall on the host of ${from.name}`,
     silence: async (task) => {
-      await runOnMember(cluster, from, { script: CLOSE }, task);
+      await runOnMember(cluster, from, { script: CLOSE, arguments: [String(from.port)] }, task);
       if (await answersFrom(cluster, to, connectionOf(cluster, to, from), 2, task)) {
         throw new Failure({
           code: 'still_answers',
@@ -136,8 +138,10 @@ export function firewallFence(cluster: Cluster, from: Member, to: Member): Outsi
 
 /** Takes the rule away again; without one nothing happens. What goes wrong is told and stops nobody. */
 export async function liftFirewall(cluster: Cluster, member: Member, task: Task): Promise<void> {
-  await runOnMember(cluster, member, { script: OPEN }, task).catch((error: unknown) => {
-    if (task.signal.aborted) throw error;
-    task.progress({ message: `The firewall of ${member.name} could not be opened: ${messageOf(error)}` });
-  });
+  await runOnMember(cluster, member, { script: OPEN, arguments: [String(member.port)] }, task).catch(
+    (error: unknown) => {
+      if (task.signal.aborted) throw error;
+      task.progress({ message: `The firewall of ${member.name} could not be opened: ${messageOf(error)}` });
+    },
+  );
 }

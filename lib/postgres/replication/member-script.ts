@@ -1,15 +1,40 @@
 import { Failure, isFailure } from '../../failure';
 import type { Task } from '../../task';
 import type { CommandResult } from '../../host/command';
-import type { HeldLock } from '../../host/locks/lock';
+import { withLock, type HeldLock } from '../../host/locks/lock';
 import { stepUnderLock } from '../../host/locks/step';
 import { runCommand } from '../../host/run';
 import { fileNameFor, STATE_FOLDER } from '../../host/state-folder';
 import { dataFolderInside, describeMember, portInside, type Member, type NamedCluster, type Runtime } from './cluster';
 
-/** The lock under which a cluster is changed. It lies on the host of the member that is, or becomes, the standby. */
-export function lockNameOf(cluster: NamedCluster): string {
-  return `postgres/${cluster.name}`;
+/**
+ * Does the work under the lock of the cluster, which everything that changes it takes first. It lies on the host of the
+ * member that is, or becomes, the standby.
+ */
+export function withClusterLock<T>(
+  cluster: NamedCluster,
+  { host }: Pick<Member, 'host'>,
+  { waitMs }: { readonly waitMs: number },
+  task: Task,
+  work: (lock: HeldLock, task: Task) => Promise<T>,
+): Promise<T> {
+  return withLock(host, `postgres/${cluster.name}`, { owner: task.owner, waitMs }, task, work);
+}
+
+/** The same on the hosts of several members: whichever of them somebody would promote meanwhile, that one waits. */
+export async function withClusterLocks<T>(
+  cluster: NamedCluster,
+  members: readonly Member[],
+  request: { readonly waitMs: number },
+  task: Task,
+  work: (task: Task) => Promise<T>,
+): Promise<T> {
+  // Always in the same order, so that two of them cannot wait for each other.
+  const [first, ...rest] = members.toSorted((one, other) => one.name.localeCompare(other.name));
+  if (first === undefined) return work(task);
+  return withClusterLock(cluster, first, request, task, (_, inner) =>
+    withClusterLocks(cluster, rest, request, inner, work),
+  );
 }
 
 /**
@@ -393,6 +418,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   not_allowed: 'Give the Host credential a sudo mode, or log in as that user.',
   folder_missing:
     'Look at that host: a disk may be gone. What cannot be seen cannot be proven silent; switch the host off.',
+  restore_open: 'Undo the restore, or make a new plan and restore again.',
   server_not_started: 'Read the log of PostgreSQL on that host.',
   epoch_taken: 'Somebody else has begun a promotion since. Read the topology, then begin again.',
   journal_open: 'Resume it by running the failover again, or abandon it.',

@@ -1,8 +1,7 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, slotOf, type Cluster } from './cluster';
-import { lockNameOf, runOnMember } from './member-script';
+import { runOnMember, withClusterLock } from './member-script';
 import { planRemoval, dropSlot, type RemovalPlan, type RemovalWish } from './remove';
 import { awaitStreaming, createReplica } from './replica';
 import { readStatus } from './status';
@@ -42,8 +41,7 @@ export async function rebuildReplica(cluster: Cluster, wish: RebuildWish, task: 
   checkCluster(cluster);
   const { primary, standby, synchronous, timeoutMs } = wish;
   const clock = stopwatch(task);
-  const request = { owner: task.owner, waitMs: 10_000 };
-  return withLock(standby.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  return withClusterLock(cluster, standby, { waitMs: 10_000 }, task, async (lock, inner) => {
     const plan = await clock.step('Looking', () => planRemoval(cluster, wish, inner));
     wish.agree?.(linesOf(wish, plan));
     const { epoch, systemIdentifier } = plan;

@@ -3,10 +3,10 @@ import type { Task } from '../../task';
 import { awaitJob } from '../../host/jobs/await';
 import { jobLogs } from '../../host/jobs/logs';
 import { startJob } from '../../host/jobs/start';
-import { withLock, type HeldLock } from '../../host/locks/lock';
+import type { HeldLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, slotOf, type Cluster, type Member } from './cluster';
 import { isOpen } from './journal';
-import { lockNameOf, memberCommand, runOnMember } from './member-script';
+import { memberCommand, runOnMember, withClusterLock } from './member-script';
 import { awaitStreaming, COPY_FOLDER, ensureSlot } from './replica';
 import { fenceByProcess } from './silence';
 import { connectionOf, passwordLine, standbySettings } from './standby-folder';
@@ -66,18 +66,25 @@ else
   printf '%s\\n' "$epoch" | put "$dir/rewinding"
   # What crashed has to be recovered first, which is done for a primary's folder only.
   open_gate
-  if as_owner "$bin/pg_rewind" -D "$inside" --source-server="$connection dbname=postgres passfile='$REPLY'" \\
-      "\${with_config[@]}" < /dev/null; then
+  # Of a server that is gone, as was proven. In a container its number is that of the very program that recovers it.
+  rm -f -- "$data/postmaster.pid"
+  if said=$(as_owner "$bin/pg_rewind" -D "$inside" --source-server="$connection dbname=postgres passfile='$REPLY'" \\
+      "\${with_config[@]}" < /dev/null 2>&1); then
+    printf '%s\\n' "$said"
     restore_configuration "$epoch" "$data"
     # Its own slots are of the time when it was the primary.
     rm -rf -- "$data/pg_replslot/"*
     become_standby "$data" "$password_line" "$settings"
     rm -f -- "$dir/rewinding"
-  else method=copied; fi
+  else
+    method=copied
+    printf '%s\\n' "$said" >&2
+    why=" ($(printf '%s\\n' "$said" | grep -E 'FATAL|PANIC|error:' | head -n 1 | cut -c 1-300))"
+  fi
   rm -f -- "$lent"
 fi
 if [ "$method" = copied ]; then
-  [ "$copy" = yes ] || stop_with copy_needed "it cannot be rewound and has to be copied whole, which was not allowed"
+  [ "$copy" = yes ] || stop_with copy_needed "it cannot be rewound\${why:-} and has to be copied whole, which was not allowed"
   copy_folder "$connection" "$slot" "$settings" "$password_line" "$epoch"
   rm -f -- "$dir/rewinding"
 fi
@@ -89,8 +96,7 @@ echo "method $method"
 export async function rejoin(cluster: Cluster, wish: RejoinWish, task: Task): Promise<RejoinResult> {
   checkCluster(cluster);
   const { standby } = wish;
-  const request = { owner: task.owner, waitMs: 30_000 };
-  return withLock(standby.host, lockNameOf(cluster), request, task, (lock, inner) =>
+  return withClusterLock(cluster, standby, { waitMs: 30_000 }, task, (lock, inner) =>
     underLock(cluster, wish, inner, lock),
   );
 }

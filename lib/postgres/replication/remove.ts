@@ -1,9 +1,8 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, slotOf, type Cluster, type Member } from './cluster';
 import { isOpen } from './journal';
-import { lockNameOf, runOnMember } from './member-script';
+import { runOnMember, withClusterLock } from './member-script';
 import { readStatus, type MemberStatus, type ServerView } from './status';
 import { disableSynchronous, namesOf } from './synchronous';
 
@@ -101,8 +100,7 @@ export async function removeReplica(
 ): Promise<{ readonly changed: boolean; readonly lines: readonly string[] }> {
   checkCluster(cluster);
   const { primary, standby } = wish;
-  const request = { owner: task.owner, waitMs: 10_000 };
-  return withLock(standby.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  return withClusterLock(cluster, standby, { waitMs: 10_000 }, task, async (lock, inner) => {
     const plan = await planRemoval(cluster, wish, inner);
     wish.agree?.(plan.lines);
     if (plan.lines.length === 0) return { changed: false, lines: [] };

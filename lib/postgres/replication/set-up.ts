@@ -1,9 +1,8 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, type Cluster, type Member } from './cluster';
 import { isOpen } from './journal';
-import { lockNameOf, runOnMember } from './member-script';
+import { runOnMember, withClusterLock } from './member-script';
 import { applyPreparation, planPreparation, PRIMARY_NEEDS, type Preparation, type PrimaryNeeds } from './prepare';
 import { awaitStreaming, createReplica, ensureSlot } from './replica';
 import { readStatus, type MemberStatus } from './status';
@@ -166,8 +165,7 @@ export async function setUpReplication(
 ): Promise<{ readonly changed: boolean; readonly lines: readonly string[] }> {
   checkCluster(cluster);
   const { primary, standby } = wish;
-  const request = { owner: task.owner, waitMs: 10_000 };
-  return withLock(standby.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  return withClusterLock(cluster, standby, { waitMs: 10_000 }, task, async (lock, inner) => {
     const plan = await planSetUp(cluster, wish, inner);
     wish.agree?.(plan.lines);
     if (plan.lines.length === 0) return { changed: false, lines: [] };

@@ -1,7 +1,6 @@
 import type { Task } from '../../task';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, type Cluster } from './cluster';
-import { lockNameOf } from './member-script';
+import { withClusterLock } from './member-script';
 import { primaryOf, type RemovalWish } from './remove';
 import { readStatus } from './status';
 import { disableSynchronous, enableSynchronous, namesOf } from './synchronous';
@@ -27,8 +26,7 @@ export async function switchSynchronous(
 ): Promise<readonly string[]> {
   checkCluster(cluster);
   const { primary, standby, on } = wish;
-  const request = { owner: task.owner, waitMs: 10_000 };
-  return withLock(standby.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  return withClusterLock(cluster, standby, { waitMs: 10_000 }, task, async (lock, inner) => {
     const { lines, facts } = await look(cluster, wish, inner);
     wish.agree?.(lines);
     if (lines.length === 0) return lines;

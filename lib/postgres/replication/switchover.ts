@@ -1,10 +1,9 @@
 import { Failure, isFailure } from '../../failure';
 import type { Task } from '../../task';
-import { withLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, type Cluster, type Member } from './cluster';
 import { abandon } from './failover';
 import { isOpen } from './journal';
-import { lockNameOf } from './member-script';
+import { withClusterLock } from './member-script';
 import { claimPromotion, cutOff, promote, verifyPromotion, type Candidate, type Promotion } from './promotion';
 import { rejoin, type RejoinResult } from './rejoin';
 import { stopForSwitchover } from './silence';
@@ -37,8 +36,7 @@ export async function switchover(cluster: Cluster, wish: SwitchoverWish, task: T
   checkCluster(cluster);
   const { from, to, synchronous } = wish;
   const clock = stopwatch(task);
-  const request = { owner: task.owner, waitMs: 10_000 };
-  const done = await withLock(to.host, lockNameOf(cluster), request, task, async (lock, inner) => {
+  const done = await withClusterLock(cluster, to, { waitMs: 10_000 }, task, async (lock, inner) => {
     const [one, other] = await clock.step('Looking', () =>
       Promise.all([readStatus(cluster, from, {}, inner), readStatus(cluster, to, {}, inner)]),
     );

@@ -1,21 +1,17 @@
-import type {
-  ICredentialDataDecryptedObject,
-  ICredentialTestFunctions,
-  IDataObject,
-  IExecuteFunctions,
-} from 'n8n-workflow';
+import type { ICredentialDataDecryptedObject, ICredentialTestFunctions, IDataObject } from 'n8n-workflow';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
 import { until } from '../../../lab/hosts/waiting';
+import { approveRequest } from '../../../lib/plan/calls';
 import { commandFence, firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
 import { refuseOwnDatabase } from '../../../lib/postgres/replication/own-database';
-import { schema } from '../../../nodes/declaration';
+import { parseStateCredential } from '../../../lib/state/credential';
+import { postgresState } from '../../../lib/state/postgres';
 import { postgresCredentialTest } from '../../../nodes/PostgresReplication/methods/postgresCredentialTest';
-import { PostgresReplication } from '../../../nodes/PostgresReplication/PostgresReplication.node';
-import { credentialsOfPair, describePair } from '../../shared/pair-description';
+import { credentialsOfPair } from '../../shared/pair-description';
+import { nodeOn, type RunNode } from '../../shared/pair-node';
 import { quietTask } from '../../shared/task';
-import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
 import { describeAsRoot } from '../lab/as-root';
 
 describeAsRoot('the Postgres Replication node on a real pair', () => {
@@ -25,25 +21,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
   }, 120_000);
   afterAll(() => pair.stop());
 
-  const operations = PostgresReplication.declaration.resources.flatMap(({ operations: all }) => all);
-
-  async function run(key: string, parameters: IDataObject = {}): Promise<IDataObject> {
-    const [resource, operation] = key.split(' ');
-    const { execute } = fakeExecute({
-      parameters: [{ resource, operation, cluster: describePair(pair), ...parameters }],
-      continueOnFail: true,
-    });
-    const whole = Object.assign(execute as object, {
-      getCredentials: (type: string) => Promise.resolve(credentialsOfPair(pair)[type]),
-    }) as unknown as IExecuteFunctions;
-    const output = await new PostgresReplication().execute.call(whole);
-    const json = Array.isArray(output) ? output[0]?.[0]?.json : undefined;
-    const declared = operations.find((one) => `${one.resource} ${one.name}` === key);
-    if (json === undefined || declared === undefined) throw new Error(`${key} gave nothing`);
-    if (json.details !== undefined) return json.details as IDataObject;
-    schema.assertMatches(declared.output, json);
-    return json;
-  }
+  const run: RunNode = (key, parameters) => nodeOn(pair)(key, parameters);
   const verdict = async () => {
     const { verdict: found, primary, reasons } = await run('topology get');
     return { verdict: found, primary, reasons };
@@ -133,6 +111,44 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     });
     expect(await run('replica synchronous', { synchronous: true })).toMatchObject({ changed: true });
   });
+
+  test('calls a setting by its name that would let a crash lose what was acknowledged', async () => {
+    await pair.sql('bruno', 'alter system set full_page_writes = off');
+    await pair.sql('bruno', 'select pg_reload_conf()');
+    await until('the topology shows it', 10_000, async () =>
+      JSON.stringify((await verdict()).reasons).includes('full_page_writes is off') ? true : undefined,
+    );
+    expect(await verdict()).toMatchObject({ verdict: 'at risk' });
+    await pair.sql('bruno', 'alter system reset full_page_writes');
+    await pair.sql('bruno', 'select pg_reload_conf()');
+    await until('it is well again', 10_000, async () => ((await verdict()).verdict === 'healthy' ? true : undefined));
+  }, 60_000);
+
+  test('does for an agent what a person has approved, exactly that and once', async () => {
+    const { address } = pair.member('bruno');
+    const database = { host: address, port: 5432, ...pair.app, encrypt: false };
+    const controls = { selfhostState: database, selfhostPlanKey: { secretKey: 'planted-plan-key-'.repeat(3) } };
+    const agent = nodeOn(pair, controls, { tool: true });
+    const off = { synchronous: false };
+    const refused = await agent('replica synchronous', off);
+    expect(refused).toMatchObject({ code: 'approval_needed', request: expect.any(String) });
+    const store = postgresState(parseStateCredential(database), quietTask());
+    const decision = { by: 'daniel', now: Date.now(), validMs: 60_000 };
+    const id = refused.request as string;
+    const { token, request } = await approveRequest(store, id, controls.selfhostPlanKey.secretKey, decision);
+    expect(request.preview).toMatchObject([
+      { lines: ['synchronous_standby_names of bruno: FIRST 1 ("eva") -> empty'], dryRun: true },
+    ]);
+    const other = { synchronous: true, approvalToken: token };
+    expect(await agent('replica synchronous', other)).toMatchObject({ code: expect.stringMatching(/^approval/) });
+    expect(await pair.sql('bruno', 'show synchronous_standby_names')).toBe('FIRST 1 ("eva")');
+    const call = { ...off, approvalToken: token };
+    expect(await agent('replica synchronous', call)).toMatchObject({ changed: true, hash: expect.any(String) });
+    // It would do something else by now, so the token fits no more.
+    expect(await agent('replica synchronous', call)).toMatchObject({ code: expect.stringMatching(/^approval/) });
+    expect(await agent('topology get')).toMatchObject({ verdict: 'degraded' });
+    expect(await run('replica synchronous', { synchronous: true })).toMatchObject({ changed: true });
+  }, 60_000);
 
   test('tells without touching anything whether a failover would succeed, and what else a power off would end', async () => {
     const asked = { dryRun: true, commitFence: true };

@@ -50,8 +50,8 @@ describeAsRoot('pgBackRest as Debian has it, beside a real PostgreSQL', () => {
     const configure = () => configureStanza(stanza, { ...wish, allowRestart: true }, quietTask());
     expect(await configure()).toMatchObject({ changed: true });
     expect(await configure()).toEqual({ changed: false, lines: [] });
-    expect(await createStanza(stanza, quietTask())).toEqual({ changed: true });
-    expect(await createStanza(stanza, quietTask())).toEqual({ changed: false });
+    expect(await createStanza(stanza, { dryRun: false }, quietTask())).toEqual({ changed: true });
+    expect(await createStanza(stanza, { dryRun: false }, quietTask())).toEqual({ changed: false });
     expect(await checkArchiving(stanza, 20, quietTask())).toMatchObject({
       archived: expect.stringMatching(/^[0-9A-F]{24}$/),
     });

@@ -17,8 +17,6 @@ import { startStanzaLab, type StanzaLab } from '../../../shared/stanza';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../../integration/lab/as-root';
 
-const KEY = 'a key for plans, of the lab';
-
 describeAsRoot('point-in-time recovery with pgBackRest', () => {
   let lab: StanzaLab;
   const sql = (text: string) => lab.pair.sql('bruno', text);
@@ -31,7 +29,7 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     lab = await startStanzaLab();
     const { stanza, wish } = lab;
     await configureStanza(stanza, { ...wish, allowRestart: true }, quietTask());
-    await createStanza(stanza, quietTask());
+    await createStanza(stanza, { dryRun: false }, quietTask());
     await takeBackup(stanza, { type: 'full' }, quietTask());
     await sql('create table kept (id int); insert into kept select generate_series(1, 1000)');
     await takeBackup(stanza, { type: 'diff' }, quietTask());
@@ -65,9 +63,9 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
       // Somebody may still look at it.
       const again = restoreToScratch(stanza, { folder, target }, quietTask());
       expect(await lab.failureOf(again)).toMatchObject({ code: 'folder_in_use' });
-      expect(await removeScratch(stanza, folder, quietTask())).toEqual({ changed: true });
+      expect(await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask())).toEqual({ changed: true });
     }
-    expect(await removeScratch(stanza, folder, quietTask())).toEqual({ changed: false });
+    expect(await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask())).toEqual({ changed: false });
   }, 180_000);
 
   test('a drill restores the newest and a random moment, and finds the heartbeat of that moment', async () => {
@@ -106,28 +104,30 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     await sql('drop table kept');
     await archived();
     const wanted = { target: { kind: 'name', name: 'before the drop' }, method: 'aside', others: [] } as const;
-    const plan = await planRestore(stanza, wanted, KEY, quietTask());
-    expect(plan.changes).toHaveLength(5);
+    const plan = await planRestore(stanza, wanted, quietTask());
+    expect(plan.lines).toHaveLength(5);
     const other = { ...wanted, target: { kind: 'newest' } } as const;
-    const mixed = applyRestore(stanza, other, { plan, key: KEY }, quietTask());
-    expect(await lab.failureOf(mixed)).toMatchObject({ code: 'plan_of_another_wish' });
+    const mixed = applyRestore(stanza, other, { agreed: plan.hash }, quietTask());
+    expect(await lab.failureOf(mixed)).toMatchObject({ code: 'plan_drifted' });
+    const unread = applyRestore(stanza, wanted, { agreed: '' }, quietTask());
+    expect(await lab.failureOf(unread)).toMatchObject({ code: 'plan_needed' });
     const nowhere = { ...wanted, target: { kind: 'name', name: 'never made' } } as const;
-    const hopeless = await planRestore(stanza, nowhere, KEY, quietTask());
-    const failed = await lab.failureOf(applyRestore(stanza, nowhere, { plan: hopeless, key: KEY }, quietTask()));
+    const hopeless = await planRestore(stanza, nowhere, quietTask());
+    const failed = await lab.failureOf(applyRestore(stanza, nowhere, { agreed: hopeless.hash }, quietTask()));
     expect(failed).toMatchObject({
       code: 'restored_not_started',
       read: expect.stringContaining('What was there before is in its place again, and runs'),
     });
     expect(await sql("select to_regclass('kept')")).toBe('');
-    const result = await applyRestore(stanza, wanted, { plan, key: KEY }, quietTask());
+    const result = await applyRestore(stanza, wanted, { agreed: plan.hash }, quietTask());
     expect(result).toMatchObject({ changed: true, timeline: 2, keptAside: `${home}/data.selfhost-before` });
     expect(await sql('select count(*) from kept')).toBe('1');
-    expect(await lab.failureOf(planRestore(stanza, wanted, KEY, quietTask()))).toMatchObject({
+    expect(await lab.failureOf(planRestore(stanza, wanted, quietTask()))).toMatchObject({
       code: 'before_is_there',
     });
-    expect(await undoRestore(stanza, quietTask())).toEqual({ changed: true });
+    expect(await undoRestore(stanza, { dryRun: false }, quietTask())).toEqual({ changed: true });
     expect(await sql("select to_regclass('kept')")).toBe('');
-    expect(await forgetFormerData(stanza, quietTask())).toEqual({ changed: false });
+    expect(await forgetFormerData(stanza, { dryRun: false }, quietTask())).toEqual({ changed: false });
     expect(await readInfo(stanza, {}, quietTask())).toMatchObject({ verdict: 'ok' });
   }, 180_000);
 
@@ -146,10 +146,10 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     const target = { kind: 'time', time } as const;
     const copy = await restoreToScratch(stanza, { folder, target }, quietTask());
     expect(await inCopy(copy.socketFolder, 'select count(*) from photos')).toBe('100805');
-    await removeScratch(stanza, folder, quietTask());
+    await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask());
     // 4: a standby that follows, or could be promoted, is in the way.
     const wanted = { target, method: 'aside', others: [eva] } as const;
-    expect(await lab.failureOf(planRestore(stanza, wanted, KEY, quietTask()))).toMatchObject({
+    expect(await lab.failureOf(planRestore(stanza, wanted, quietTask()))).toMatchObject({
       code: 'standby_in_the_way',
     });
     await setUpReplication(pair.cluster, { ...both, synchronous: false }, quietTask());
@@ -157,16 +157,16 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     const asPostgres = ['setpriv', '--reuid=postgres', '--clear-groups'] as const;
     await runCommand(eva.host, { argv: [...asPostgres, ...stop] }, {}, quietTask());
     // 5 and 6: plan, apply.
-    const plan = await planRestore(stanza, wanted, KEY, quietTask());
-    await applyRestore(stanza, wanted, { plan, key: KEY }, quietTask());
+    const plan = await planRestore(stanza, wanted, quietTask());
+    await applyRestore(stanza, wanted, { agreed: plan.hash }, quietTask());
     expect(await sql('select count(*) from photos')).toBe('100805');
     // 7: a full backup of the new history, the standby anew, and what was put aside goes.
     await takeBackup(stanza, { type: 'full' }, quietTask());
-    const back = { primary: bruno, standby: eva, synchronous: true, allowCopy: true };
+    const back = { primary: bruno, standby: eva, synchronous: true, allowCopy: false };
     expect(await rejoin(pair.cluster, back, quietTask())).toMatchObject({ changed: true, method: 'rewound' });
     expect(await readTopology(pair.cluster, {}, quietTask())).toMatchObject({ verdict: 'healthy', primary: 'bruno' });
     expect(await pair.sql('eva', 'select count(*) from photos')).toBe('100805');
-    expect(await forgetFormerData(stanza, quietTask())).toEqual({ changed: true });
+    expect(await forgetFormerData(stanza, { dryRun: false }, quietTask())).toEqual({ changed: true });
   }, 300_000);
 
   test('reads its failures aloud: each says what is wrong and what to do', async () => {
@@ -188,7 +188,7 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     // The newest WAL was written a moment after the last commit in it.
     const xid = { kind: 'xid', xid: '4000000000' } as const;
     expect(await hear('a target that is never met', scratch(xid))).toBe('target_not_reached');
-    await removeScratch(stanza, folder, quietTask());
+    await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask());
     await mkdir(join(home, 'small'));
     const mount = ['mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', join(home, 'small')] as const;
     await runCommand(stanza.member.host, { argv: mount }, {}, quietTask());
@@ -207,7 +207,7 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     await mkdir(join(home, 'repo'));
     const tiny = ['mount', '-t', 'tmpfs', '-o', `size=2m,uid=${await uid()}`, 'tmpfs', join(home, 'repo')] as const;
     await runCommand(stanza.member.host, { argv: tiny }, {}, quietTask());
-    await createStanza(stanza, quietTask());
+    await createStanza(stanza, { dryRun: false }, quietTask());
     expect(await hear('a full repository', takeBackup(stanza, full, quietTask()))).toBe('disk_full');
     await runCommand(stanza.member.host, { argv: ['umount', join(home, 'repo')] }, {}, quietTask());
     await rm(join(home, 'repo'), { recursive: true });

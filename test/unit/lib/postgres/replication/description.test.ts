@@ -41,6 +41,27 @@ test('a cluster of Debian needs a name, addresses and a version; the rest is whe
   ]);
 });
 
+test('a container needs its name and where its data lies on the host; the rest is as in the usual images', () => {
+  const member = { name: 'bruno', address: '10.0.0.2', runtime: 'docker', container: 'immich_postgres', version: 14 };
+  const parsed = (more: object) =>
+    parseDescription({ name: 'immich', members: [{ ...member, dataFolder: '/srv/immich/pgdata', ...more }] })
+      .members[0];
+  expect(parsed({})).toEqual({
+    ...{ name: 'bruno', host: 'bruno', address: '10.0.0.2', port: 5432 },
+    runtime: {
+      ...{ kind: 'docker', container: 'immich_postgres' },
+      ...{ dataInside: '/var/lib/postgresql/data', portInside: 5432 },
+    },
+    ...{ programs: '/usr/lib/postgresql/14/bin', dataFolder: '/srv/immich/pgdata' },
+    ...{ socketFolder: '/var/run/postgresql', systemUser: 'postgres', superuser: 'postgres' },
+  });
+  const own = { dataInside: '/data', portInside: 5433, dockerSocket: '/run/user/1000/docker.sock' };
+  expect(parsed({ ...own, port: 15_432, programs: '/usr/local/bin' })).toMatchObject({
+    ...{ port: 15_432, programs: '/usr/local/bin' },
+    runtime: { ...own, kind: 'docker', container: 'immich_postgres' },
+  });
+});
+
 test.each([
   ['text', 'it must be an object with "name" and "members"'],
   [{ name: 'immich', members: [], owner: 'x' }, '"owner" is not known'],
@@ -49,7 +70,15 @@ test.each([
   [{ name: 'immich', members: [{ name: 'bruno', address: 'a', adress: 'b' }] }, '"adress" of bruno is not known'],
   [
     { name: 'immich', members: [{ name: 'bruno', address: 'a', runtime: 'windows' }] },
-    'the runtime "windows" is none of debian, systemd, plain',
+    'the runtime "windows" is none of debian, systemd, plain, docker',
+  ],
+  [
+    { name: 'immich', members: [{ name: 'bruno', address: 'a', version: 15, container: 'db' }] },
+    '"container" of bruno is for the runtime docker only',
+  ],
+  [
+    { name: 'immich', members: [{ name: 'bruno', address: 'a', runtime: 'docker', container: 'db' }] },
+    'bruno needs "programs"',
   ],
   [
     { name: 'immich', members: [{ name: 'bruno', address: 'a', version: '15; rm -rf /' }] },
