@@ -4,6 +4,7 @@ import { path } from '../../http/path';
 import type { Task } from '../../task';
 import { inspectContainer } from './containers';
 import type { Engine } from './engine';
+import { cutOnHost } from './host-logs';
 import { oneFrame, splitFrames, type Frame } from './frames';
 import type { Readable } from 'node:stream';
 
@@ -79,6 +80,9 @@ async function* batches(body: Readable, terminal: boolean): AsyncGenerator<reado
   }
 }
 
+/** So few lines are here before a shell on the host has begun. */
+const FEW_LINES = 1_000;
+
 /** The logs up to now as text; of more than `maxBytes` the beginning and the end. `grep` keeps lines that match. */
 export async function readLogs(
   engine: Engine,
@@ -86,8 +90,13 @@ export async function readLogs(
   wish: LogWish & { readonly maxBytes?: number; readonly grep?: string },
   task: Task,
 ): Promise<LogText> {
-  const kept = keepOutput(wish.maxBytes ?? 256 * 1024);
+  const maxBytes = wish.maxBytes ?? 256 * 1024;
+  const kept = keepOutput(maxBytes);
   const wanted = wish.grep === undefined || wish.grep === '' ? undefined : pattern(wish.grep);
+  if (wish.tail === undefined || wish.tail > FEW_LINES) {
+    const cut = await cutOnHost(engine, container, { ...wish, maxBytes }, task);
+    if (cut !== undefined) return cut;
+  }
   let lines = 0;
   const open = { stdout: false, stderr: false };
   const rest = { stdout: '', stderr: '' };
@@ -114,7 +123,7 @@ export async function readLogs(
     }
   };
   for await (const batch of logBatches(engine, container, { ...wish, follow: false }, task)) batch.forEach(read);
-  for (const left of [rest.stdout, rest.stderr]) if (left !== '') take(bytesToText(left));
+  for (const left of [rest.stdout, rest.stderr]) if (left !== '') take(`${bytesToText(left)}\n`);
   lines += Number(open.stdout) + Number(open.stderr);
   return { text: kept.text(), bytes: kept.bytes, lines, truncated: kept.truncated };
 }

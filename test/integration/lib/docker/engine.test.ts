@@ -144,6 +144,27 @@ describeAsRoot('the engine of Docker, over SSH', () => {
     expect(flood.text.endsWith('last\n')).toBe(true);
     expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024);
 
+    // The host cuts and searches it to the same text, and nothing of it comes over the wire.
+    const wired = { ...engine, way: { kind: 'direct' as const } };
+    const silent = { ...engine, stream: () => Promise.reject(new Error('The logs were asked of the engine')) };
+    const wishes = [
+      {},
+      { maxBytes: 64 * 1024 },
+      { maxBytes: 64 * 1024, tail: 20_000 },
+      { stdout: false },
+      { stderr: false, maxBytes: 1_001 },
+      { grep: 'grün|to (err)' },
+      { grep: 'grün|err|la', timestamps: true },
+      { grep: 'cdef', maxBytes: 1_000 },
+      { grep: 'nowhere' },
+      { since: from },
+      { until: from, tail: 5_000 },
+    ].map((wish) => ({ maxBytes: 1024 * 1024, ...wish }));
+    for (const wish of wishes) {
+      const plain = wish.grep?.includes('(') !== true;
+      expect(await readLogs(plain ? silent : engine, id, wish, task)).toEqual(await readLogs(wired, id, wish, task));
+    }
+
     const stop = new AbortController();
     const seen: string[] = [];
     const following = (async () => {
