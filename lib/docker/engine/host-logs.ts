@@ -26,7 +26,6 @@ said() {
     both) docker logs "\${options[@]}" -- "$container" 2>&1 ;;
     stdout) docker logs "\${options[@]}" -- "$container" 2>/dev/null ;;
     stderr) docker logs "\${options[@]}" -- "$container" 2>&1 >/dev/null ;;
-    *) : ;;
   esac
 }
 chosen() {
@@ -61,10 +60,10 @@ export async function cutOnHost(
   const texts = wish.grep === undefined || wish.grep === '' ? [] : textsOf(wish.grep);
   const times = [wish.since ?? '', wish.until ?? ''];
   if (!('host' in access) || way.kind === 'direct' || texts === undefined) return undefined;
+  if (wish.stdout === false && wish.stderr === false) return undefined;
   // Docker's client knows more ways to write a time than the engine does.
   if (!times.every((time) => /^(\d+(\.\d+)?)?$/.test(time))) return undefined;
-  const streams =
-    wish.stdout === false ? (wish.stderr === false ? 'none' : 'stderr') : wish.stderr === false ? 'stdout' : 'both';
+  const streams = wish.stdout === false ? 'stderr' : wish.stderr === false ? 'stdout' : 'both';
   const { head, end } = shares(wish.maxBytes);
   const chunks: Buffer[] = [];
   try {
