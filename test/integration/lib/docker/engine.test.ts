@@ -276,7 +276,9 @@ describeAsRoot('the engine of Docker, over SSH', () => {
   test('waiting for health ends when it comes, and says what the check said where it never does', async () => {
     const start = async (name: string, ...options: string[]) => {
       await machine.docker.docker('run', '-d', '--name', name, ...options, 'tiny:1');
-      onTestEnd.push(async () => void (await removeContainer(engine, name, { force: true }, task)));
+      onTestEnd.push(async () => {
+        await removeContainer(engine, name, { force: true }, task);
+      });
     };
     const check = (command: string) => [
       ...['--health-cmd', command, '--health-interval', '200ms', '--health-retries', '2'],
