@@ -35,6 +35,8 @@ export interface DockerHost {
   /** Another image made of the same files, with these settings (`CMD […]`, `LABEL …`). */
   readonly makeImage: (name: string, ...changes: readonly string[]) => Promise<string>;
   readonly log: () => Promise<string>;
+  /** Ends dockerd, and with it its containers, does what is given meanwhile, and starts it again. */
+  readonly restart: (meanwhile?: () => Promise<void>) => Promise<void>;
   /** Everything it made is gone after this. */
   readonly stop: () => Promise<void>;
 }
@@ -87,16 +89,18 @@ async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost
   await writeFile(config, JSON.stringify(daemonSettings));
 
   const namespace = `/run/netns/${namespaceOf(ledger)}`;
-  const daemon = startInBackground(ledger, {
-    name: 'dockerd',
-    argv: [
-      ...(['nsenter', `--net=${namespace}`, 'unshare', '--mount', '--propagation', 'slave'] as const),
-      ...['dockerd', '--config-file', config],
-    ],
-    log: logFile,
-    folder: '/',
-    environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  });
+  const launch = () =>
+    startInBackground(ledger, {
+      name: 'dockerd',
+      argv: [
+        ...(['nsenter', `--net=${namespace}`, 'unshare', '--mount', '--propagation', 'slave'] as const),
+        ...['dockerd', '--config-file', config],
+      ],
+      log: logFile,
+      folder: '/',
+      environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    });
+  let daemon = launch();
 
   const readLog = async () => await readFile(logFile, 'utf8').catch(() => '');
   const client =
@@ -106,13 +110,19 @@ async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost
     )) ?? 'docker';
   const docker = (...argv: readonly string[]) =>
     run([client, '--host', `unix://${socket}`, ...argv], { environment: { HOME: home } });
-  await until('dockerd answers', 30_000, async () => {
-    await daemon.mustRun();
-    return await docker('version').then(
-      () => true,
-      () => undefined,
-    );
-  });
+  const answers = () =>
+    until('dockerd answers', 30_000, async () => {
+      await daemon.mustRun();
+      return await docker('version').then(
+        () => true,
+        () => undefined,
+      );
+    });
+  await answers();
+  const end = async () => {
+    if (daemon.pid !== undefined && !daemon.hasEnded()) process.kill(daemon.pid, 'SIGTERM');
+    await until('dockerd has ended', 20_000, () => (daemon.hasEnded() ? true : undefined));
+  };
   const archive = await tinyRoot(home);
   const makeImage = async (name: string, ...changes: readonly string[]) => {
     await docker('import', ...changes.flatMap((change) => ['--change', change]), archive, name);
@@ -136,10 +146,15 @@ async function start(ledger: Ledger, options: DockerOptions): Promise<DockerHost
       await chmod(join(plugins, 'docker-compose'), 0o755);
     },
     log: readLog,
+    restart: async (meanwhile) => {
+      await end();
+      await meanwhile?.();
+      daemon = launch();
+      await answers();
+    },
     stop: async () => {
       await removeContainers(docker);
-      if (daemon.pid !== undefined && !daemon.hasEnded()) process.kill(daemon.pid, 'SIGTERM');
-      await until('dockerd has ended', 20_000, () => (daemon.hasEnded() ? true : undefined)).catch(() => undefined);
+      await end().catch(() => undefined);
       await ledger.clear();
     },
   };

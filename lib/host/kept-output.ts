@@ -5,10 +5,21 @@ export interface KeptOutput {
   readonly truncated: boolean;
 }
 
+/** How much of a limit is the beginning's and how much the end's. */
+export function shares(limit: number): { readonly head: number; readonly end: number } {
+  const head = Math.floor(limit / 2);
+  return { head, end: limit - head };
+}
+
+/** The kept parts as one text, which says how much is missing between them. */
+export function joinKept(head: readonly Buffer[], dropped: number, end: Buffer): string {
+  const gap = dropped > 0 ? Buffer.from(`\n[... ${dropped} bytes left out ...]\n`) : Buffer.alloc(0);
+  return Buffer.concat([...head, gap, end]).toString('utf8');
+}
+
 /** Keeps the beginning and the end of a stream within a limit and counts all of it. */
 export function keepOutput(limit: number): KeptOutput {
-  const headLimit = Math.floor(limit / 2);
-  const tailLimit = limit - headLimit;
+  const { head: headLimit, end: tailLimit } = shares(limit);
   const head: Buffer[] = [];
   let headBytes = 0;
   let tail: Buffer[] = [];
@@ -35,9 +46,7 @@ export function keepOutput(limit: number): KeptOutput {
     },
     text() {
       const end = lastOf(Buffer.concat(tail), tailLimit);
-      const dropped = bytes - headBytes - end.length;
-      const gap = dropped > 0 ? Buffer.from(`\n[... ${dropped} bytes left out ...]\n`) : Buffer.alloc(0);
-      return Buffer.concat([...head, gap, end]).toString('utf8');
+      return joinKept(head, bytes - headBytes - end.length, end);
     },
     get bytes() {
       return bytes;

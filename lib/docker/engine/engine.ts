@@ -16,6 +16,7 @@ const DAY_MS = 86_400_000;
 
 export interface Engine {
   readonly access: DockerPlace;
+  readonly way: Way;
   /** What is spoken: the newest that both sides know. */
   readonly apiVersion: string;
   readonly serverVersion: string;
@@ -32,7 +33,7 @@ export async function connectEngine(access: DockerPlace, task: Task): Promise<En
   const { body } = await first.request({ method: 'GET', path: path('/version') }, task);
   const apiVersion = agree(access, textAt(body, 'ApiVersion'), textAt(body, 'MinAPIVersion'));
   const client = clientFor(access, way, `/v${apiVersion}`, task);
-  return { access, apiVersion, serverVersion: textAt(body, 'Version'), ...client };
+  return { access, way, apiVersion, serverVersion: textAt(body, 'Version'), ...client };
 }
 
 /** The newest version of both, or a refusal that says which side is too old. */

@@ -4,6 +4,7 @@ import { path } from '../../http/path';
 import type { Task } from '../../task';
 import { inspectContainer } from './containers';
 import type { Engine } from './engine';
+import { cutOnHost } from './host-logs';
 import { oneFrame, splitFrames, type Frame } from './frames';
 import type { Readable } from 'node:stream';
 
@@ -79,6 +80,9 @@ async function* batches(body: Readable, terminal: boolean): AsyncGenerator<reado
   }
 }
 
+/** So few lines are here before a shell on the host has begun. */
+const FEW_LINES = 1_000;
+
 /** The logs up to now as text; of more than `maxBytes` the beginning and the end. `grep` keeps lines that match. */
 export async function readLogs(
   engine: Engine,
@@ -86,15 +90,20 @@ export async function readLogs(
   wish: LogWish & { readonly maxBytes?: number; readonly grep?: string },
   task: Task,
 ): Promise<LogText> {
-  const kept = keepOutput(wish.maxBytes ?? 256 * 1024);
+  const maxBytes = wish.maxBytes ?? 256 * 1024;
+  const kept = keepOutput(maxBytes);
   const wanted = wish.grep === undefined || wish.grep === '' ? undefined : pattern(wish.grep);
+  if (wish.tail === undefined || wish.tail > FEW_LINES) {
+    const cut = await cutOnHost(engine, container, { ...wish, maxBytes }, task);
+    if (cut !== undefined) return cut;
+  }
   let lines = 0;
   const open = { stdout: false, stderr: false };
-  const rest = { stdout: '', stderr: '' };
-  const take = (line: string) => {
-    if (wanted?.test(line.replace(/\r?\n$/, '')) !== true) return;
+  const rest = { stdout: NOTHING, stderr: NOTHING };
+  const take = (line: string, end = '\n') => {
+    if (wanted?.test(line.endsWith('\r') ? line.slice(0, -1) : line) !== true) return;
     lines += 1;
-    kept.add(Buffer.from(line));
+    kept.add(Buffer.from(line + end));
   };
   const read = ({ stream, data }: Frame) => {
     if (wanted === undefined) {
@@ -104,33 +113,34 @@ export async function readLogs(
       open[stream] = data.at(-1) !== LINE_END;
       return;
     }
-    // The two streams are woven line by line, as they came.
-    const parts = (rest[stream] + data.toString('latin1')).split('\n');
-    rest[stream] = parts.pop() ?? '';
-    for (const part of parts) take(bytesToText(`${part}\n`));
+    // The two streams are woven line by line, as they came. Only whole lines become text, all of a piece at once.
+    const end = data.lastIndexOf(LINE_END);
+    if (end !== -1) {
+      const whole = data.subarray(0, end);
+      const text = (rest[stream].length === 0 ? whole : Buffer.concat([rest[stream], whole])).toString();
+      for (const line of text.split('\n')) take(line);
+      rest[stream] = NOTHING;
+    }
+    if (end + 1 < data.length) rest[stream] = Buffer.concat([rest[stream], data.subarray(end + 1)]);
     if (rest[stream].length > LONGEST_LINE) {
-      take(bytesToText(rest[stream]));
-      rest[stream] = '';
+      take(rest[stream].toString(), '');
+      rest[stream] = NOTHING;
     }
   };
   for await (const batch of logBatches(engine, container, { ...wish, follow: false }, task)) batch.forEach(read);
-  for (const left of [rest.stdout, rest.stderr]) if (left !== '') take(bytesToText(left));
+  for (const left of [rest.stdout, rest.stderr]) if (left.length > 0) take(left.toString());
   lines += Number(open.stdout) + Number(open.stderr);
   return { text: kept.text(), bytes: kept.bytes, lines, truncated: kept.truncated };
 }
 
 const LONGEST_LINE = 256 * 1024;
 const LINE_END = 0x0a;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 function lineEnds(data: Buffer): number {
   let count = 0;
   for (let at = data.indexOf(LINE_END); at !== -1; at = data.indexOf(LINE_END, at + 1)) count += 1;
   return count;
-}
-
-/** Read as latin1, a character that is split between two pieces stays whole. */
-function bytesToText(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString();
 }
 
 function pattern(text: string): RegExp {

@@ -7,7 +7,18 @@ import { connectEngine, type Engine } from '../engine/engine';
 import { readLogs } from '../engine/logs';
 import { textAt } from '../engine/read';
 import { events, type DockerEvent } from '../engine/system';
-import { cursorAsJson, freshCursor, keyOf, openLedger, parseCursor, sinceOf, type Cursor, type Ledger } from './cursor';
+import {
+  cursorAsJson,
+  freshCursor,
+  keyOf,
+  openLedger,
+  parseCursor,
+  secondsOf,
+  sinceOf,
+  type Cursor,
+  type Ledger,
+} from './cursor';
+import { forgottenEvents, lookAtContainers } from './gap';
 import { isWanted, splitAction, type EventFilter } from './filter';
 import { groupLoops, type ToldEvent } from './loops';
 
@@ -55,7 +66,8 @@ const WITH_LOG = ['die', 'oom', 'health_status', 'restart_loop', 'kill', 'stop']
 
 /**
  * Hands on every wanted event of one Docker once, until it is stopped. It remembers on the host how far it came. Docker
- * itself remembers its last 256 events: where that was too few, or it was restarted, this is told as a `gap`.
+ * itself remembers its last 256 events: where that was too few, or it was restarted, this is told as a `gap`, and what
+ * the containers themselves show of that time is told behind it.
  */
 export async function watchEvents(access: DockerAccess, watch: EventWatch, task: Task): Promise<void> {
   const subject = `watching ${describeDocker(access)}`;
@@ -100,7 +112,7 @@ async function begin(engine: Engine, access: DockerAccess, watch: EventWatch, ta
 
   const ledger = openLedger(cursor);
   const loops = groupLoops(watch.groupSeconds * 1000);
-  const current = { engine };
+  const current = { engine, recalled: false };
   const saving = saver(ledger, save);
   const hand = (told: ToldEvent) => {
     const closes = told.isLoop ? loopOf(told) : [told.event];
@@ -150,38 +162,73 @@ async function begin(engine: Engine, access: DockerAccess, watch: EventWatch, ta
       await last.update(key, () => cursorAsJson(ledger.cursor())).catch(() => undefined);
     },
     follow: async (connected) => {
-      const { upTo, seen } = ledger.cursor();
-      let joined = seen === null;
-      for await (const event of events(connected, { since: sinceOf(upTo) }, task)) {
-        if (!joined) {
-          joined = true;
-          // What was seen last has to come again; if it does not, what came behind it may be forgotten as well.
-          if (seen !== null && BigInt(event.timeNano) > seen) handGap(seen, event);
-        }
+      if (await hasForgotten(connected)) await recall(connected);
+      for await (const event of events(connected, { since: sinceOf(ledger.cursor().upTo) }, task)) {
         if (ledger.knows(event)) continue;
-        if (!isWanted(watch.filter, event)) {
-          ledger.close(event);
-          continue;
-        }
         ledger.open(event);
-        if (event.type === 'container') inLoop.set(event.id, [...(inLoop.get(event.id) ?? []), event]);
-        settle(loops.take(event, performance.now()));
+        take(event);
       }
     },
   };
 
-  function handGap(from: bigint, event: DockerEvent): void {
-    const gap: DockerEvent = {
-      ...event,
-      type: 'daemon',
-      action: 'gap',
-      id: '',
-      name: '',
-      attributes: { from: new Date(Number(from / 1_000_000n)).toISOString(), to: event.time },
-    };
-    ledger.open(gap);
-    hand({ event: gap, count: 1, isLoop: false, first: gap, exitCodes: [] });
+  function take(event: DockerEvent): void {
+    if (!isWanted(watch.filter, event)) {
+      ledger.close(event);
+      return;
+    }
+    if (event.type === 'container') inLoop.set(event.id, [...(inLoop.get(event.id) ?? []), event]);
+    settle(loops.take(event, performance.now()));
   }
+
+  /** What was seen last has to be remembered; if it is not, what came behind it may be forgotten as well. */
+  async function hasForgotten(connected: Engine): Promise<boolean> {
+    const { seen } = ledger.cursor();
+    if (seen === null) return known !== undefined || current.recalled;
+    const [first] = await remembered(connected);
+    return first === undefined || BigInt(first.timeNano) > seen;
+  }
+
+  async function remembered(connected: Engine): Promise<readonly DockerEvent[]> {
+    const now = await nowOf(connected, task);
+    const found: DockerEvent[] = [];
+    const wish = { since: sinceOf(ledger.cursor().upTo), until: secondsOf(now) };
+    for await (const event of events(connected, wish, task)) found.push(event);
+    return found;
+  }
+
+  /** Tells that there is a gap, and what the containers show of it. */
+  async function recall(connected: Engine): Promise<void> {
+    const { seen, upTo, begun } = ledger.cursor();
+    const now = await nowOf(connected, task);
+    const containers = await lookAtContainers(connected, task);
+    const still = await remembered(connected);
+    const [first] = still;
+    const to = first === undefined ? now : BigInt(first.timeNano) - 1n;
+    const gap = seen === null ? undefined : gapOf(seen, to);
+    const from = (seen !== null && seen < upTo ? seen : upTo) - MARGIN_NS;
+    const found = forgottenEvents(containers, still, {
+      lastOf: ledger.lastOf,
+      since: from > begun ? from : begun,
+    });
+    ledger.forget(gap, to);
+    current.recalled = true;
+    if (gap !== undefined && ledger.recall(gap))
+      hand({ event: gap, count: 1, isLoop: false, first: gap, exitCodes: [] });
+    for (const event of found) if (ledger.recall(event)) take(event);
+  }
+}
+
+/** Some events are stamped a moment after what they tell, and those of one moment may have changed places. */
+const MARGIN_NS = 10_000_000_000n;
+
+function gapOf(seen: bigint, to: bigint): DockerEvent {
+  const [from, time] = [seen, to].map((nano) => new Date(Number(nano / 1_000_000n)).toISOString());
+  return {
+    ...{ type: 'daemon', action: 'gap', id: '', name: '', time: time ?? '' },
+    // The same for as long as it is the same gap.
+    timeNano: String(seen + 1n),
+    attributes: { from: from ?? '', to: time ?? '' },
+  };
 }
 
 /** Hands on until it is taken care of, ever more rarely. */

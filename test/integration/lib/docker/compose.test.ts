@@ -1,8 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   composeConfig,
+  composeChanges,
   composeDown,
+  composeImages,
   composeLogs,
   composeProcesses,
   composePull,
@@ -11,11 +13,15 @@ import {
   composeVersion,
   type Project,
 } from '../../../../lib/docker/compose/compose';
+import { describeDocker } from '../../../../lib/docker/engine/access';
+import { listContainers } from '../../../../lib/docker/engine/containers';
+import { connectEngine } from '../../../../lib/docker/engine/engine';
+import { runCommand } from '../../../../lib/host/run';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const FILE = `
 services:
@@ -72,6 +78,66 @@ describeAsRoot('Compose, over SSH', () => {
     expect(await composeProcesses(machine.access, project, task)).toEqual([]);
   });
 
+  test('only what is named is brought up, built before, made anew or taken away, and what has changed is told', async () => {
+    const { access, docker } = machine;
+    const directory = join(docker.folder, 'built');
+    await mkdir(directory);
+    const file = (web: string, more = '') =>
+      `services:\n  web: { build: ., image: "built:1", command: ${web}, stop_grace_period: 0s }\n  job: { image: "tiny:1", command: sleep 600, stop_grace_period: 0s, volumes: ["kept:/kept"] }\n${more}volumes: { kept: {} }\n`;
+    const write = (compose: string, page: string) =>
+      Promise.all([
+        writeFile(join(directory, 'compose.yml'), compose),
+        writeFile(join(directory, 'Dockerfile'), 'FROM tiny:1\nCOPY page.html /www/index.html\n'),
+        writeFile(join(directory, 'page.html'), `${page}\n`),
+      ]);
+    const built = { directory, files: ['compose.yml'] };
+    const up = (wish: Parameters<typeof composeUp>[2]) => composeUp(access, built, { waitSeconds: 20, ...wish }, task);
+    const served = () => docker.docker('exec', 'built-web-1', 'cat', '/www/index.html');
+    const changes = async () => {
+      const config = await composeConfig(access, built, task);
+      const engine = await connectEngine(access, task);
+      const containers = await listContainers(engine, { all: true }, task);
+      const found = await composeChanges(access, built, config, containers, task);
+      return found.map(({ service, change }) => `${service} ${change}`).sort();
+    };
+
+    await write(file('sleep 600', '  extra: { image: "tiny:1", command: sleep 600, stop_grace_period: 0s }\n'), 'one');
+    expect(await changes()).toEqual(['extra new', 'job new', 'web new']);
+    expect(await up({ services: ['web', 'extra'], build: true })).toMatchObject({ changed: true });
+    expect((await composeProcesses(access, built, task)).map(({ service }) => service).sort()).toEqual([
+      'extra',
+      'web',
+    ]);
+    expect(await served()).toBe('one\n');
+
+    await write(file('sleep 600'), 'two');
+    expect(await changes()).toEqual(['extra gone', 'job new', 'web unchanged']);
+    expect(await up({ services: ['web'] })).toMatchObject({ changed: false });
+    expect(await served()).toBe('one\n');
+    expect(await up({ services: ['web'], build: true })).toMatchObject({ changed: true });
+    expect(await served()).toBe('two\n');
+    const idOf = async (of: string) =>
+      (await composeProcesses(access, built, task)).find(({ service }) => service === of)?.id;
+    const before = await idOf('web');
+    expect(await up({ services: ['web'], recreate: true })).toMatchObject({ changed: true });
+    expect(await idOf('web')).not.toBe(before);
+
+    await write(file('sleep 601'), 'two');
+    expect(await changes()).toEqual(['extra gone', 'job new', 'web changed']);
+    expect(await up({ removeOrphans: true })).toMatchObject({ changed: true });
+    expect(await changes()).toEqual(['job unchanged', 'web unchanged']);
+    expect((await composeImages(access, built, task)).map(({ name, tag }) => `${name}:${tag}`).sort()).toEqual([
+      'built:1',
+      'tiny:1',
+    ]);
+    const volumes = async () => (await docker.docker('volume', 'ls', '--quiet')).trim();
+    expect(await volumes()).toBe('built_kept');
+    expect((await composeDown(access, built, {}, task)).removed.toSorted()).toEqual(['built-job-1', 'built-web-1']);
+    expect(await volumes()).toBe('built_kept');
+    await composeDown(access, built, { removeVolumes: true }, task);
+    expect(await volumes()).toBe('');
+  });
+
   test('what is wrong is said in the words of Compose', async () => {
     await writeFile(join(project.directory, 'broken.yml'), 'services: { web: { imag: x } }\n');
     await expect(composeConfig(machine.access, { ...project, files: ['broken.yml'] }, task)).rejects.toMatchObject({
@@ -83,6 +149,27 @@ describeAsRoot('Compose, over SSH', () => {
       code: 'compose_failed',
       message: expect.stringContaining('connection refused'),
     });
+  });
+
+  test('Compose v1 alone is refused, and told what to install', async () => {
+    const plugins = join(machine.home, '.docker/cli-plugins');
+    await rename(join(plugins, 'docker-compose'), join(plugins, 'away'));
+    // In front of one that the machine may have for all users.
+    await writeFile(join(plugins, 'docker-compose'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    const bin = join(machine.docker.folder, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'docker-compose'), '#!/bin/sh\necho docker-compose version 1.29.2\n', { mode: 0o755 });
+    // In the machine's own mounts only.
+    await runCommand(machine.access.host, { argv: ['mount', '--bind', bin, '/usr/local/sbin'] }, {}, task);
+    const refusal = {
+      code: 'compose_missing',
+      message: `${describeDocker(machine.access)} has no Compose v2: it has only Compose v1 (docker-compose), which has had no updates since 2023`,
+      nextStep: 'Install the plugin docker-compose-plugin (Docker) or docker-compose-v2 (Ubuntu) on that host.',
+    };
+    await expect(composeVersion(machine.access, task)).rejects.toMatchObject(refusal);
+    await expect(composeUp(machine.access, project, {}, task)).rejects.toMatchObject(refusal);
+    await rename(join(plugins, 'away'), join(plugins, 'docker-compose'));
+    expect(await composeVersion(machine.access, task)).toMatch(/^2\.26/);
   });
 
   test('a Compose that is too old is refused, and told what to install', async () => {

@@ -25,16 +25,23 @@ import {
   removeImage,
   tagImage,
 } from '../../../../lib/docker/engine/images';
-import { followLogs, readLogs } from '../../../../lib/docker/engine/logs';
+import { followLogs, readLogs, type LogWish } from '../../../../lib/docker/engine/logs';
 import { createNetwork, inspectNetwork, removeNetwork } from '../../../../lib/docker/engine/networks';
-import { containerStats, diskUsage, events, prune, systemInfo } from '../../../../lib/docker/engine/system';
+import {
+  containerStats,
+  diskUsage,
+  events,
+  prune,
+  systemInfo,
+  type Prunable,
+} from '../../../../lib/docker/engine/system';
 import { createVolume, inspectVolume, removeVolume } from '../../../../lib/docker/engine/volumes';
 import { hostOf } from '../../../../lab/hosts/as-host';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 describeAsRoot('the engine of Docker, over SSH', () => {
   let machine: DockerMachine;
@@ -157,6 +164,43 @@ describeAsRoot('the engine of Docker, over SSH', () => {
     await removeContainer(engine, id, { force: true }, task);
   });
 
+  test('logs are cut and searched on the host to the same text, and nothing else of them crosses the wire', async () => {
+    const script = `echo to out; echo to err >&2; echo grün; yes ${'0123456789abcdef'.repeat(32)} | head -c 300000; echo; echo -n last`;
+    const { id } = await createContainer(engine, { name: 'orator', image: 'tiny:1', argv: ['sh', '-c', script] }, task);
+    await changePower(engine, id, { action: 'start' }, task);
+    const { finishedAt } = await awaitContainer(engine, id, { state: 'exited', timeoutMs: 30_000 }, task);
+    const after = String(Date.parse(finishedAt ?? '') / 1000 + 60);
+    const wired = { ...engine, way: { kind: 'direct' as const } };
+    const silent = { ...engine, stream: () => Promise.reject(new Error('The logs were asked of the engine')) };
+    const wishes: readonly (LogWish & { maxBytes?: number; grep?: string })[] = [
+      {},
+      { maxBytes: 64 * 1024 },
+      { maxBytes: 1_001, tail: 5_000 },
+      { stdout: false },
+      { stderr: false, maxBytes: 1_001, timestamps: true },
+      { grep: 'grün|to err', timestamps: true },
+      { grep: 'cdef|last', maxBytes: 1_000 },
+      { grep: 'nowhere' },
+      { since: after },
+      { until: after, maxBytes: 10_000 },
+    ];
+    for (const wish of wishes) {
+      const cut = await readLogs(silent, id, wish, task);
+      expect([wish, cut]).toEqual([wish, await readLogs(wired, id, wish, task)]);
+    }
+    // Only we know these expressions, and what the host cannot say it is not asked.
+    await expect(readLogs(silent, id, { grep: '^to' }, task)).rejects.toThrow('asked of the engine');
+    expect(await readLogs(engine, id, { grep: '^to (out|err)$' }, task)).toMatchObject({
+      text: 'to out\nto err\n',
+      lines: 2,
+    });
+    await removeContainer(engine, id, {}, task);
+    await expect(readLogs(engine, 'orator', {}, task)).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('No such container: orator'),
+    });
+  });
+
   test('a program in a container gives its output and exit code, and Stop and time end it in there', async () => {
     const { id } = await createContainer(engine, { name: 'worker', image: 'tiny:1' }, task);
     await changePower(engine, id, { action: 'start' }, task);
@@ -227,6 +271,83 @@ describeAsRoot('the engine of Docker, over SSH', () => {
       message: expect.stringContaining('has exited with code 4'),
     });
     await removeContainer(engine, id, {}, task);
+  });
+
+  test('waiting for health ends when it comes, and says what the check said where it never does', async () => {
+    const start = async (name: string, ...options: string[]) => {
+      await machine.docker.docker('run', '-d', '--name', name, ...options, 'tiny:1');
+      onTestEnd.push(async () => {
+        await removeContainer(engine, name, { force: true }, task);
+      });
+    };
+    const check = (command: string) => [
+      ...['--health-cmd', command, '--health-interval', '200ms', '--health-retries', '2'],
+    ];
+    await start('well', ...check('test -f /tmp/ready'));
+    const waiting = awaitContainer(engine, 'well', { state: 'healthy', timeoutMs: 60_000 }, task);
+    await machine.docker.docker('exec', 'well', 'touch', '/tmp/ready');
+    expect(await waiting).toMatchObject({ name: 'well', state: 'running', health: 'healthy' });
+    await start('never', ...check('echo the database is away; exit 1'));
+    await until('it is unhealthy', 30_000, async () =>
+      (await inspectContainer(engine, 'never', task)).health === 'unhealthy' ? true : undefined,
+    );
+    await expect(awaitContainer(engine, 'never', { state: 'healthy', timeoutMs: 700 }, task)).rejects.toMatchObject({
+      code: 'timeout',
+      message: 'Container never is running and unhealthy after 0.7 s, and not healthy',
+      details: { health: 'unhealthy', healthOutput: 'the database is away\n' },
+    });
+    await start('unchecked');
+    await expect(
+      awaitContainer(engine, 'unchecked', { state: 'healthy', timeoutMs: 60_000 }, task),
+    ).rejects.toMatchObject({
+      code: 'container_not_ready',
+      message: 'Container unchecked has no health check, and not healthy',
+    });
+  });
+
+  test('pruning takes what nothing uses, and leaves the rest', async () => {
+    const { docker } = machine;
+    await docker.docker('run', '-d', '--name', 'in-use', '--network', 'bridge', '-v', 'used:/used', 'tiny:1');
+    await docker.docker('run', '--name', 'ended', '--label', 'team=lab', 'tiny:1', 'true');
+    await docker.docker('run', '--name', 'kept', 'tiny:1', 'true');
+    const prunes = async (what: Prunable, more: object = {}) => {
+      const wish = { what, ...more };
+      const preview = await prune(engine, { ...wish, dryRun: true }, task);
+      const made = await prune(engine, wish, task);
+      expect(preview.changed).toBe(true);
+      return { preview: preview.removed, made: made.removed, again: (await prune(engine, wish, task)).changed };
+    };
+    const names = async (...list: string[]) => (await docker.docker(...list)).trim().split('\n').sort();
+    const containers = await prunes('containers', { labels: ['team=lab'] });
+    expect(containers).toMatchObject({
+      preview: ['ended'],
+      made: [expect.stringMatching(/^[0-9a-f]{64}$/)],
+      again: false,
+    });
+    expect(await names('ps', '--all', '--format', '{{.Names}}')).toEqual(['in-use', 'kept']);
+    await removeContainer(engine, 'kept', {}, task);
+
+    await docker.docker('volume', 'create', 'unused');
+    expect(await prunes('volumes', { all: true })).toEqual({ preview: ['unused'], made: ['unused'], again: false });
+    expect(await names('volume', 'ls', '--quiet')).toEqual(['used']);
+
+    await docker.docker('network', 'create', 'nobody');
+    expect(await prunes('networks')).toEqual({ preview: ['nobody'], made: ['nobody'], again: false });
+    expect(await names('network', 'ls', '--format', '{{.Name}}')).toEqual(['bridge', 'host', 'none']);
+
+    await docker.makeImage('other:1', 'LABEL other=1');
+    const nameless = (await inspectImage(engine, 'other:1', task)).id;
+    await docker.makeImage('other:1', 'LABEL other=2');
+    const images = await prunes('images');
+    expect(images).toMatchObject({ preview: [nameless], again: false });
+    expect(images.made).toContain(nameless);
+    expect(await names('images', '--format', '{{.Repository}}:{{.Tag}}')).toEqual(['other:1', 'tiny:1']);
+    const unused = await prunes('images', { all: true });
+    expect(unused).toMatchObject({ preview: ['other:1'], again: false });
+    expect(unused.made).toContain('other:1');
+    expect(await names('images', '--format', '{{.Repository}}:{{.Tag}}')).toEqual(['tiny:1']);
+    await removeContainer(engine, 'in-use', { force: true }, task);
+    await removeVolume(engine, 'used', {}, task);
   });
 
   test('images are listed, tagged, told the history of, and removed; a pull that fails says why', async () => {

@@ -7,7 +7,7 @@ import { startDockerMachine, type DockerMachine } from '../../../shared/docker-m
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const NOTHING = { types: [], actions: [], containers: [], labels: [] };
 
@@ -183,26 +183,53 @@ describeAsRoot('events of Docker', () => {
     await Promise.all([watcher.end(), marks.end()]);
   });
 
-  test('that Docker has forgotten meanwhile are told as a gap, and not passed over', async () => {
-    const one = begin('gap');
+  test('that Docker has forgotten meanwhile are told as a gap, and what containers still show of it once', async () => {
+    const wish = { filter: { ...NOTHING, types: ['container'], actions: ['die', 'start', 'oom'] } };
+    const one = begin('gap', wish);
     await until('it has begun', 20_000, async () => {
       await runs('before-gap');
-      await docker('rm', 'before-gap');
-      return one.items.length > 0 || undefined;
+      return one.told().includes('die before-gap') || undefined;
     });
+    await docker('run', '-d', '--name', 'stays', 'tiny:1');
+    await until('the one that stays is told', 20_000, () => one.told().includes('start stays') || undefined);
     await one.end();
+    await runs('in-gap', 'echo what happened; exit 7');
+    await docker('restart', '--time', '0', 'stays');
     // Docker keeps the last 256.
-    for (let count = 0; count < 200; count += 1) {
+    for (let count = 0; count < 140; count += 1) {
       await tagImage(engine, 'tiny:1', 'lab.example/noise:1', task);
       await removeImage(engine, 'lab.example/noise:1', {}, task);
     }
-    const other = begin('gap', { filter: { ...NOTHING, types: ['container'] } });
-    await until('the gap is told', 20_000, () => other.items.find(({ action }) => action === 'gap'));
+    const other = begin('gap', wish);
+    await caughtUp(other, 'mark-7');
+    // A death brings its last lines with it, and may be overtaken meanwhile.
+    const told = (watcher: typeof other) => watcher.told().sort();
+    expect(told(other)).toEqual([
+      ...['die in-gap', 'die mark-7', 'die stays', 'gap ', 'start in-gap', 'start mark-7', 'start stays'],
+    ]);
+    const deathOf = (watcher: typeof other, of: string) =>
+      watcher.items.find(({ action, name }) => action === 'die' && name === of);
+    const death = { attributes: { derived: 'true', exitCode: '7', of: 'in-gap' }, log: 'what happened\n' };
     expect(other.items.find(({ action }) => action === 'gap')).toMatchObject({
       type: 'daemon',
       attributes: { from: expect.any(String), to: expect.any(String) },
     });
+    expect(deathOf(other, 'in-gap')).toMatchObject({ exitCodes: [7], image: 'tiny:1', ...death });
+    expect(deathOf(other, 'stays')).toMatchObject({ exitCodes: [], attributes: { derived: 'true' } });
+
+    // A Docker that was restarted remembers nothing, and its containers have died with it.
     await other.end();
+    await machine.docker.restart();
+    const third = begin('gap', wish);
+    await until('the death is told', 20_000, () => third.told().includes('die stays') || undefined);
+    machine.cut();
+    await caughtUp(third, 'mark-8');
+    expect(told(third)).toEqual(['die mark-8', 'die stays', 'gap ', 'start mark-8']);
+    await third.end();
+    const fourth = begin('gap', wish);
+    await caughtUp(fourth, 'mark-9');
+    expect(told(fourth)).toEqual(['die mark-9', 'start mark-9']);
+    await docker('rm', '--force', 'stays', 'before-gap', 'in-gap');
   });
 
   test('for trying a workflow out, the newest one is taken', async () => {

@@ -9,6 +9,7 @@ import { startInOrder } from '../../../../lib/docker/deploy/start-order';
 import { connectEngine, type Engine } from '../../../../lib/docker/engine/engine';
 import { inspectImage, pullImage, pushImage, registryDigest, removeImage } from '../../../../lib/docker/engine/images';
 import { runCommand } from '../../../../lib/host/run';
+import { compareVulnerabilities, findScanner } from '../../../../lib/docker/update/scanner';
 import { updateStack, type UpdateWish } from '../../../../lib/docker/update/update';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
 import { quietTask } from '../../../shared/task';
@@ -189,6 +190,26 @@ printf ']}]}'
     });
     expect(await textOf('estate-web-1')).toBe('web-1.2');
     await rm(join(bin, 'trivy'));
+
+    const compare = async () =>
+      compareVulnerabilities(
+        machine.access,
+        await findScanner(machine.access, task),
+        { before: 'old:1', after: 'new:1' },
+        task,
+      );
+    const match = (id: string) => `{"vulnerability":{"id":"${id}","severity":"Critical"}}`;
+    const grype = `#!/bin/sh\ncase "$*" in *old:1) echo '{"matches":[${match('CVE-7')}]}' ;; *) echo '{"matches":[]}' ;; esac\n`;
+    await writeFile(join(bin, 'grype'), grype, { mode: 0o755 });
+    expect(await compare()).toEqual({
+      ...{ kind: 'compared', scanner: 'grype', before: { critical: 1 }, after: {}, fixed: ['CVE-7'], added: [] },
+    });
+    await writeFile(join(bin, 'grype'), '#!/bin/sh\necho the database is too old >&2; exit 1\n', { mode: 0o755 });
+    expect(await compare()).toMatchObject({
+      ...{ kind: 'failed', scanner: 'grype', why: expect.stringContaining('the database is too old') },
+    });
+    await rm(join(bin, 'grype'));
+    expect(await compare()).toEqual({ kind: 'no scanner' });
   });
 
   test('a deploy that does not know an update is refused', async () => {
