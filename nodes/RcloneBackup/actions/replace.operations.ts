@@ -89,6 +89,12 @@ export const previewReplaceOperation = operation({
       backupAgeHours: schema.number(),
       bytes: schema.integer('Of the live database'),
       connections: schema.integer('That would be cut'),
+      neededBytes: schema.integer('What the backup will take on the disk of the server, about'),
+      freeBytes: schema.nullable(schema.integer('On that disk; null where it is not known')),
+      leftovers: schema.array(
+        schema.object({ name: schema.string(), bytes: schema.integer() }),
+        'Databases left of replacements that were broken off; Replace takes them away first',
+      ),
       differences: schema.nullable(
         schema.array(
           schema.object({
