@@ -97,10 +97,22 @@ export function parseDescribed(value: unknown, vault: Vault, homeHost: string): 
     ),
   };
   checkPlan(plan);
-  const rules = destinations.flatMap(({ name, keep: own = common }) =>
+  return { plan, keep: rulesOf(destinations, common), everyHours };
+}
+
+/** The common rule is for all but those that the uploading credentials cannot delete from; such a one needs its own. */
+export function rulesOf<Rule>(
+  destinations: readonly {
+    readonly name: string;
+    readonly undeletable?: boolean | undefined;
+    readonly keep?: Rule | undefined;
+  }[],
+  common: Rule | undefined,
+): ReadonlyMap<string, Rule> {
+  const rules = destinations.flatMap(({ name, undeletable, keep: own = undeletable === true ? undefined : common }) =>
     own === undefined ? [] : [[name, own] as const],
   );
-  return { plan, keep: new Map(rules), everyHours };
+  return new Map(rules);
 }
 
 /** The plan with what its references stand for. Only who starts a dump needs it. */
