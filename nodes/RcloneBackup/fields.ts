@@ -47,7 +47,7 @@ export const treePlanField = json({
   required: true,
   default: TREE_EXAMPLE,
   description:
-    'Which folder is copied where, as JSON. Password is a reference (credential:NAME) to that of its repositories, which belongs into the recovery kit, too.',
+    'Which folder or bucket is copied where, as JSON. Password is a reference (credential:NAME) to that of its repositories, which belongs into the recovery kit, too.',
   parse: (value) => value,
 });
 

@@ -1,6 +1,6 @@
-import { chooseBackup, destinationNamed, sourceNamed } from '../../../lib/backup/inventory/choose';
+import { chooseBackup, destinationNamed } from '../../../lib/backup/inventory/choose';
 import type { PostgresSource } from '../../../lib/backup/plan';
-import { withSecrets } from '../../../lib/backup/described/described';
+import { resolvedSource, withSecrets } from '../../../lib/backup/described/described';
 import { applyReplace, previewReplace, type ReplaceRequest } from '../../../lib/backup/replace';
 import { Failure } from '../../../lib/failure';
 import type { Task } from '../../../lib/task';
@@ -49,11 +49,13 @@ async function requested(
   input: Wanted,
   { host, describe, secret, task }: Pick<BackupContext, 'host' | 'describe' | 'secret'> & { readonly task: Task },
 ): Promise<ReplaceRequest> {
-  const plan = await withSecrets(describe(input.plan).plan, secret);
-  const source = sourceNamed(plan, input.source);
-  if (source.kind !== 'postgres' || source.database !== input.database) throw another(input.database, source.name);
+  const described = describe(input.plan);
+  const plan = await withSecrets(described.plan, secret);
   const among = input.destination === '' ? plan.destinations : [destinationNamed(plan, input.destination)];
-  const { backup, at } = await chooseBackup(host, plan, { source, which: input.backup, among }, task);
+  const wanted = { source: input.source, which: input.backup, among };
+  const { source: found, backup, at } = await chooseBackup(host, described, wanted, task);
+  const source = await resolvedSource(found, secret);
+  if (source.kind !== 'postgres' || source.database !== input.database) throw another(input.database, source.name);
   const own: PostgresSource = source;
   return { plan, source: own, name: backup.name, from: at[0], safety: input.safety };
 }

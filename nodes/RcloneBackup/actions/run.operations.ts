@@ -1,7 +1,8 @@
 import { fillDestination } from '../../../lib/backup/fill';
-import { chooseBackup, destinationNamed, sourceNamed } from '../../../lib/backup/inventory/choose';
+import { chooseBackup, destinationNamed } from '../../../lib/backup/inventory/choose';
 import { awaitBackup, readBackup, retryBackup, startBackup, type BackupRun } from '../../../lib/backup/scatter';
 import { withSecrets } from '../../../lib/backup/described/described';
+import { livePlan } from '../../../lib/backup/described/groups';
 import type { BackupPlan } from '../../../lib/backup/plan';
 import { Failure } from '../../../lib/failure';
 import { listJobs, readJob } from '../../../lib/host/jobs/read';
@@ -81,8 +82,7 @@ export const scatterOperation = operation({
   },
   output: outcome,
   run: async ({ input, host, hostName, describe, secret, task }) => {
-    const { plan: written } = describe(input.plan);
-    const plan = await withSecrets(written, secret);
+    const plan = await livePlan(host, describe(input.plan), secret, task);
     if (input.dryRun) {
       const { sources, destinations } = plan;
       return {
@@ -139,13 +139,14 @@ export const fillOperation = operation({
     copy: schema.oneOf(['proven', 'unproven']),
   }),
   run: async ({ input, host, describe, task }) => {
-    const { plan } = describe(input.plan);
+    const described = describe(input.plan);
+    const { plan } = described;
     const to = destinationNamed(plan, input.to);
     const { from: named = '', timeoutHours: hours = 12 } = input.options;
     const given = named === '' ? undefined : destinationNamed(plan, named);
     const among = given === undefined ? plan.destinations.filter(({ name }) => name !== to.name) : [given];
-    const wanted = { source: sourceNamed(plan, input.source), which: input.backup, among };
-    const { backup, at } = await chooseBackup(host, plan, wanted, task);
+    const wanted = { source: input.source, which: input.backup, among };
+    const { backup, at } = await chooseBackup(host, described, wanted, task);
     const [from] = at;
     const request = { vault: plan.vault, backup, from, to, timeoutMs: hours * 3_600_000 };
     const filled = await fillDestination(host, request, task);

@@ -25,7 +25,7 @@ export const copyTreeOperation = operation({
   name: 'copy',
   action: 'Copy a tree',
   description:
-    'Copies what is new in a folder to every destination, encrypted, as a version of its own, and proves it there',
+    'Copies what is new in a folder or bucket to every destination, encrypted, as a version of its own, and proves it there',
   effect: 'creates',
   input: {
     host: hostField,

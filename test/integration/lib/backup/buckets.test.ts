@@ -19,6 +19,9 @@ const CANARY = 'CANARY-IN-A-BUCKET';
 const PASSWORD = 'the word of the repositories';
 const task = taskOf('bucket test');
 
+// Each test is a dozen starts of real programs, one after the other.
+jest.setTimeout(240_000);
+
 describeAsRoot('buckets', () => {
   let estate: Estate;
   let storage: BucketStorage;
@@ -71,7 +74,7 @@ describeAsRoot('buckets', () => {
 
     test('a key that cannot delete is all that an upload needs, and its copies are proven', async () => {
       for (let round = 0; round < 2; round++) {
-        const report = await estate.backUp(plan);
+        const report = await estate.backUp(plan, 200_000);
         expect(report).toMatchObject({
           status: 'ok',
           undeletableCopy: true,
@@ -93,7 +96,7 @@ describeAsRoot('buckets', () => {
       // A copy that has not come is none that is safe, whatever the plan says of its place.
       const nowhere = s3({ name: 'b2', remote: 's3:nowhere/x', provider: 'b2', undeletable: true, attempts: 1 });
       const destinations = [s3({ remote: 's3:copies/other' }), nowhere] as const;
-      expect(await estate.backUp({ ...plan, set: 'deletable', vault: keepers, destinations })).toMatchObject({
+      expect(await estate.backUp({ ...plan, set: 'deletable', vault: keepers, destinations }, 200_000)).toMatchObject({
         status: 'degraded',
         undeletableCopy: false,
         sources: [{ copies: [{ copy: 'proven' }, { copy: 'missing' }] }],
@@ -166,7 +169,7 @@ describeAsRoot('buckets', () => {
     const copyTree = async (change: Partial<TreePlan> = {}): Promise<BackupReport> => {
       const wanted = { ...plan, ...change };
       const started = await startTree(estate.machine.host, wanted, {}, task);
-      return await awaitTree(estate.machine.host, wanted, started, { timeoutMs: 55_000 }, task);
+      return await awaitTree(estate.machine.host, wanted, started, { timeoutMs: 200_000 }, task);
     };
     const read = () => storage.asked.filter((each) => each.startsWith('GET media/'));
 

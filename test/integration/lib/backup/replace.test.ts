@@ -16,6 +16,8 @@ import { filesBelow, startEstate, type Estate } from './estate';
 
 const task = taskOf('replace test');
 
+jest.setTimeout(240_000);
+
 describeAsRoot('a backup in the place of the live database', () => {
   let estate: Estate;
   let wanted: BackupPlan;
