@@ -88,6 +88,18 @@ export const backupField = text({
   description: 'Latest, random, a name from the inventory, or a time: the newest backup that had begun by then',
 });
 
+export const destinationField = text({
+  label: 'Destination',
+  placeholder: 'eva',
+  description: 'Its name in the plan. Empty: the first that has it complete.',
+});
+
+/** Where a drill restores to. */
+export const throwawayFolder = text({
+  default: '/var/tmp',
+  description: 'Where the throwaway is made. The data stands there in plain until the drill is over.',
+});
+
 export const options = { hostKeys: hostOptions.hostKeys };
 
 export const timeoutHours = number({

@@ -6,14 +6,17 @@ import type { DatabaseAccess, Source } from '../../../lib/backup/plan';
 import { drillRestore, restoreBackup, type RestoreTarget } from '../../../lib/backup/restore';
 import { verifyBackup, type VerifyDepth } from '../../../lib/backup/verify';
 import { choice, list, number, optional, schema, text, when } from '../../declaration';
-import { backupField, hostField, options, planField, sourceField, timeoutHours } from '../fields';
+import {
+  backupField,
+  destinationField,
+  hostField,
+  options,
+  planField,
+  sourceField,
+  throwawayFolder,
+  timeoutHours,
+} from '../fields';
 import { operation, type BackupContext } from '../operation';
-
-const destinationField = text({
-  label: 'Destination',
-  placeholder: 'eva',
-  description: 'Its name in the plan. Empty: the first that has it complete.',
-});
 
 export const verifyOperation = operation({
   resource: 'backup',
@@ -112,10 +115,7 @@ export const drillOperation = operation({
     options: optional({
       ...options,
       timeoutHours,
-      folder: text({
-        default: '/var/tmp',
-        description: 'Where the throwaway is made. The data stands there in plain until the drill is over.',
-      }),
+      folder: throwawayFolder,
       image: text({
         label: 'Docker Image',
         placeholder: 'ghcr.io/immich-app/postgres:16-vectorchord0.4.3',

@@ -5,7 +5,7 @@ import { applyReplace, previewReplace, type ReplaceRequest } from '../../../lib/
 import { Failure } from '../../../lib/failure';
 import type { Task } from '../../../lib/task';
 import { choice, optional, schema, text } from '../../declaration';
-import { backupField, hostField, options, planField, sourceField, timeoutHours } from '../fields';
+import { backupField, destinationField, hostField, options, planField, sourceField, timeoutHours } from '../fields';
 import { operation, type BackupContext } from '../operation';
 
 const fields = {
@@ -13,11 +13,7 @@ const fields = {
   plan: planField,
   source: sourceField,
   backup: backupField,
-  destination: text({
-    label: 'Destination',
-    placeholder: 'eva',
-    description: 'Its name in the plan. Empty: the first that has it complete.',
-  }),
+  destination: destinationField,
   database: text({
     label: 'Live Database',
     required: true,
