@@ -96,6 +96,7 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'zstd', purpose: 'compresses backups', neededBy: 'tests' },
   { name: 'sqlite3', purpose: 'a source of backups', neededBy: 'tests' },
   { name: 'restic', purpose: 'keeps the versions of trees', neededBy: 'tests' },
+  { name: 'fuse3', purpose: 'mounts buckets, to be read as trees', neededBy: 'tests' },
   { name: 'age', purpose: 'closes the recovery kit, and opens it as a human would', neededBy: 'tests' },
 ];
 

@@ -52,6 +52,7 @@ export async function fillDestination(
         'source.0.id': manifest.source,
         'leg.0.bandwidth': to.bandwidth,
         'leg.0.proof': to.proof,
+        'leg.0.undeletable': to.undeletable === true ? 'yes' : undefined,
         'leg.0.attempts': to.attempts,
         'leg.0.pause': to.pauseSeconds,
         'leg.0.idle': to.idleSeconds,

@@ -168,7 +168,7 @@ export interface BackupPlan {
   /** `nightly`. Runs of one set exclude each other. */
   readonly set: string;
   readonly vault: Vault;
-  readonly sources: readonly [Source, ...Source[]];
+  readonly sources: readonly Source[];
   readonly destinations: readonly [Destination, ...Destination[]];
   /** Where the sources are: its name, as in `host` of a destination, and its provider. */
   readonly home: { readonly host: string; readonly provider: string };
@@ -196,7 +196,6 @@ export function checkPlan(plan: BackupPlan): void {
       nextStep: 'Correct the description. Nothing was started.',
     });
   if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(plan.set)) throw bad(`"${plan.set}" is no name for a set; use a-z, 0-9 and -`);
-  if (plan.sources.length === 0) throw bad('it has no sources');
   if (plan.destinations.length === 0) throw bad('it has no destinations');
   for (const { name } of [...plan.sources, ...plan.destinations]) {
     if (!/^[A-Za-z0-9][A-Za-z0-9._/@ -]{0,99}$/.test(name))

@@ -3,6 +3,7 @@ import { canonicalJson } from '../canonical-json';
 import { Failure, messageOf } from '../failure';
 import type { Host } from '../host/host';
 import { refuseWhenHeld } from '../host/hold';
+import { listJobs } from '../host/jobs/read';
 import { isObject } from '../json';
 import type { Manifest } from '../manifest/manifest';
 import { backupTime } from '../manifest/names';
@@ -39,6 +40,11 @@ export interface TableLoss {
   readonly inBackup: number | null;
 }
 
+export interface Leftover {
+  readonly name: string;
+  readonly bytes: number;
+}
+
 export interface ReplacePlan {
   /** Of what is replaced by what. Rows may change until it is applied; the database and the backup may not. */
   readonly hash: string;
@@ -48,6 +54,12 @@ export interface ReplacePlan {
   readonly backupAgeHours: number;
   readonly bytes: number;
   readonly connections: number;
+  /** What the backup will take on the disk of the server, about. */
+  readonly neededBytes: number;
+  /** What is free there. Null where it is not known: on a server that is not on this host. */
+  readonly freeBytes: number | null;
+  /** Databases that replacements have left behind which were broken off. They are taken away first. */
+  readonly leftovers: readonly Leftover[];
   /** Tables whose rows are others than those of the backup. Null when they could not be counted. */
   readonly differences: readonly TableLoss[] | null;
   readonly warnings: readonly string[];
@@ -80,6 +92,13 @@ export async function previewReplace(host: Host, request: ReplaceRequest, task: 
       : [
           `${live.slots} logical replication slots belong to the old database and stay with it: subscribers have to be set up anew`,
         ]),
+    ...live.leftovers.map(
+      ({ name }) => `${name} is left of a replacement that was broken off, and is taken away first`,
+    ),
+    ...(live.room === null
+      ? ['Whether the disk of the server has room for the backup beside the database is not known']
+      : []),
+    ...(isFull(live, manifest) ? [`It would be refused: ${noRoom(live, manifest)}`] : []),
     ...(request.safety === 'aside' ? ['No backup of it is taken first. It only stays on this server'] : []),
   ];
   const lost =
@@ -100,6 +119,9 @@ export async function previewReplace(host: Host, request: ReplaceRequest, task: 
     backupAgeHours,
     bytes: live.bytes,
     connections: live.connections,
+    neededBytes: neededBytes(live, manifest),
+    freeBytes: live.room,
+    leftovers: live.leftovers,
     differences,
     warnings,
     sentence: `Database ${source.database} on ${host.target.name} would be replaced by its backup ${request.name}, which is ${backupAgeHours} h old: ${lost}. ${first}. ${live.connections} connections would be cut`,
@@ -118,6 +140,8 @@ export async function applyReplace(
   const { database } = source;
   const [manifest, live] = await Promise.all([theBackup(host, request, task), look(host, request, false, task)]);
   if (hashOf(request, manifest, live) !== request.hash) throw changed(database);
+  await takeAwayLeftovers(host, request, live.leftovers, task);
+  if (isFull(live, manifest)) throw refused(request, noRoom(live, manifest));
   const safetyBackup = request.safety === 'dump' ? await dumpFirst(host, request, timeoutMs, task) : null;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:T]/g, '');
   const next = `${database.slice(0, 40)}_next_${stamp}`;
@@ -152,6 +176,45 @@ export async function applyReplace(
   };
 }
 
+/** Who restored them is gone, or another replacement is going on, and then this one waits. */
+async function takeAwayLeftovers(
+  host: Host,
+  request: ReplaceRequest,
+  leftovers: readonly Leftover[],
+  task: Task,
+): Promise<void> {
+  if (leftovers.length === 0) return;
+  const jobs = await listJobs(host, { name: 'Restore' }, task);
+  const going = jobs.find(
+    ({ state, intent }) =>
+      (state.kind === 'running' || (state.kind === 'lost' && state.why === 'runner killed' && state.stillRunning)) &&
+      intent.startsWith(`${request.source.name} `),
+  );
+  if (going !== undefined)
+    throw refused(
+      request,
+      `a restore of ${request.source.name} is going on, as job ${going.id}; wait for it, or stop it`,
+    );
+  for (const { name } of leftovers) {
+    task.progress({ message: `Taking away ${name}, which a replacement has left that was broken off` });
+    await dropNext(host, request, name, task);
+  }
+}
+
+/** A copy of the database takes what the database takes, or more where the backup holds more; and a tenth to work in. */
+function neededBytes({ bytes }: Live, { facts }: Manifest): number {
+  return Math.ceil(1.1 * Math.max(bytes, typeof facts.plainBytes === 'number' ? facts.plainBytes : 0));
+}
+
+function isFull(live: Live, manifest: Manifest): boolean {
+  const freed = live.leftovers.reduce((sum, { bytes }) => sum + bytes, 0);
+  return live.room !== null && live.room + freed < neededBytes(live, manifest);
+}
+
+function noRoom(live: Live, manifest: Manifest): string {
+  return `its server has ${live.room ?? 0} bytes free, and the backup beside it will take about ${neededBytes(live, manifest)}`;
+}
+
 async function dumpFirst(host: Host, request: ReplaceRequest, timeoutMs: number, task: Task): Promise<string> {
   const { plan, source } = request;
   task.progress({ message: `Backing up ${source.database} as it is` });
@@ -168,15 +231,17 @@ interface Live {
   readonly bytes: number;
   readonly connections: number;
   readonly slots: number;
+  readonly room: number | null;
+  readonly leftovers: readonly Leftover[];
   readonly tables: readonly TableCount[] | undefined;
   readonly uncounted: string | null;
 }
 
 async function look(host: Host, request: ReplaceRequest, count: boolean, task: Task): Promise<Live> {
   const answer = await onServer(host, request, LOOK_AT_DATABASE, { count: count ? 'yes' : undefined }, task);
-  const { database: facts, uncounted = null, tables } = isObject(answer) ? answer : {};
+  const { database: facts, uncounted = null, tables, room = null } = isObject(answer) ? answer : {};
   if (!isObject(facts)) throw refused(request, 'what the server said about it cannot be read');
-  const { there, oid, system, standby, bytes, connections, slots, prepared } = facts;
+  const { there, oid, system, standby, bytes, connections, slots, prepared, leftovers } = facts;
   if (there !== true) throw refused(request, 'there is no such database, so a restore to a new one is what is wanted');
   if (standby === true) throw refused(request, 'this server is a standby; it has to be done on the primary');
   if (typeof prepared === 'number' && prepared > 0)
@@ -190,12 +255,19 @@ async function look(host: Host, request: ReplaceRequest, count: boolean, task: T
   )
     throw refused(request, 'what the server said about it cannot be read');
   const why = typeof uncounted === 'string' ? uncounted : null;
+  const left = (Array.isArray(leftovers) ? (leftovers as unknown[]) : []).flatMap((each): Leftover[] =>
+    isObject(each) && typeof each.name === 'string' && typeof each.bytes === 'number'
+      ? [{ name: each.name, bytes: each.bytes }]
+      : [],
+  );
   return {
     oid,
     system,
     bytes,
     connections,
     slots,
+    room: typeof room === 'number' ? room : null,
+    leftovers: left,
     tables: why === null ? parseTables(tables) : undefined,
     uncounted: why,
   };
@@ -248,8 +320,11 @@ async function dropNext(host: Host, request: ReplaceRequest, next: string, task:
   }
 }
 
-function hashOf({ source, name, from, safety }: ReplaceRequest, { runId }: Manifest, { oid, system }: Live): string {
-  const content = { source: source.name, database: source.database, name, runId, from: from.name, safety, oid, system };
+function hashOf({ source, name, from, safety }: ReplaceRequest, { runId }: Manifest, live: Live): string {
+  const { oid, system } = live;
+  const leftovers = live.leftovers.map((each) => each.name);
+  const what = { source: source.name, database: source.database, oid, system, leftovers };
+  const content = { ...what, name, runId, from: from.name, safety };
   return createHash('sha256').update('selfhost replace database\n').update(canonicalJson(content)).digest('hex');
 }
 
@@ -270,7 +345,7 @@ function changed(database: string): Failure {
   return new Failure({
     code: 'replace_plan_changed',
     subject: `database ${database}`,
-    message: `What would be replaced is not what was agreed to: ${database} is another database by now, or another backup or way was chosen`,
+    message: `What would be replaced is not what was agreed to: ${database} is another database by now, another backup or way was chosen, or more is left of a replacement that was broken off`,
     nextStep: 'Preview again, look at it, and apply with the new hash. Nothing was changed.',
   });
 }

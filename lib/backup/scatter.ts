@@ -29,6 +29,7 @@ export async function startBackup(
   task: Task,
 ): Promise<BackupRun> {
   checkPlan(plan);
+  if (plan.sources.length === 0) throw noSources(plan.set);
   await refuseWhenHeld(host, task);
   const run = `run-${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
   return await start(host, plan, run, options.intent ?? run, false, task);
@@ -111,6 +112,15 @@ export async function awaitBackup(
     message: `Backup ${plan.set} broke off: ${why}`,
     nextStep: 'Nothing unfinished has got its name at any destination. Mend the cause and run it again.',
     details: { job: ended.id, run: ended.run, log: log.slice(-2000) },
+  });
+}
+
+function noSources(set: string): Failure {
+  return new Failure({
+    code: 'backup_plan_unusable',
+    subject: `backup ${set}`,
+    message: `The backup cannot be run as it is described: it has no sources`,
+    nextStep: 'Correct the description. Nothing was started.',
   });
 }
 

@@ -47,7 +47,7 @@ export const treePlanField = json({
   required: true,
   default: TREE_EXAMPLE,
   description:
-    'Which folder is copied where, as JSON. Password is a reference (credential:NAME) to that of its repositories, which belongs into the recovery kit, too.',
+    'Which folder or bucket is copied where, as JSON. Password is a reference (credential:NAME) to that of its repositories, which belongs into the recovery kit, too.',
   parse: (value) => value,
 });
 
@@ -86,6 +86,18 @@ export const backupField = text({
   default: 'latest',
   required: true,
   description: 'Latest, random, a name from the inventory, or a time: the newest backup that had begun by then',
+});
+
+export const destinationField = text({
+  label: 'Destination',
+  placeholder: 'eva',
+  description: 'Its name in the plan. Empty: the first that has it complete.',
+});
+
+/** Where a drill restores to. */
+export const throwawayFolder = text({
+  default: '/var/tmp',
+  description: 'Where the throwaway is made. The data stands there in plain until the drill is over.',
 });
 
 export const options = { hostKeys: hostOptions.hostKeys };

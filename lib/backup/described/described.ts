@@ -1,6 +1,8 @@
 import { checkPlan, type BackupPlan, type Source, type Vault } from '../plan';
+import type { WantedSource } from '../expand';
 import type { KeepRule } from '../retention/rule';
 import { bad, flag, list, object, oneOf, optional, positive, text, wholeNumber } from './reader';
+import type { Group } from './groups';
 import { source } from './sources';
 
 /**
@@ -8,8 +10,10 @@ import { source } from './sources';
  * than a run needs: what each destination keeps, and how often there should be a backup.
  */
 export interface Described {
-  /** Passwords in it are still references. */
+  /** Passwords in it are still references. Its sources are those that are named one by one. */
   readonly plan: BackupPlan;
+  /** Those that stand for many. */
+  readonly groups: readonly Group[];
   /** By the name of the destination. One that is not in it keeps everything. */
   readonly keep: ReadonlyMap<string, KeepRule>;
   readonly everyHours: number;
@@ -90,17 +94,53 @@ export function parseDescribed(value: unknown, vault: Vault, homeHost: string): 
     vault,
     quorum: quorum ?? 1,
     home: { host: home.host ?? homeHost, provider: home.provider },
-    sources: some(sources, 'sources'),
+    sources: some(sources, 'sources').filter((each): each is Source => !isGroup(each)),
     destinations: some(
       destinations.map(({ keep: _, ...each }) => each),
       'destinations',
     ),
   };
-  checkPlan(plan);
-  const rules = destinations.flatMap(({ name, keep: own = common }) =>
+  const groups = sources.filter(isGroup);
+  checkGroups(plan, groups);
+  return { plan, groups, keep: rulesOf(destinations, common), everyHours };
+}
+
+function isGroup(source: WantedSource): source is Group {
+  return source.kind === 'every-postgres' || source.kind === 'every-mysql' || source.kind === 'every-sqlite';
+}
+
+/** What holds for one source holds for each of a group: names, paths and containers. */
+function checkGroups(plan: BackupPlan, groups: readonly Group[]): void {
+  const sources = groups.map((group): Source => {
+    const { name } = group;
+    if (group.kind === 'every-sqlite') return { kind: 'sqlite', name, path: group.path };
+    return { kind: 'postgres-globals', name, ...(group.container !== undefined && { container: group.container }) };
+  });
+  checkPlan({ ...plan, sources: [...plan.sources, ...sources] });
+}
+
+/** The common rule is for all but those that the uploading credentials cannot delete from; such a one needs its own. */
+export function rulesOf<Rule>(
+  destinations: readonly {
+    readonly name: string;
+    readonly undeletable?: boolean | undefined;
+    readonly keep?: Rule | undefined;
+  }[],
+  common: Rule | undefined,
+): ReadonlyMap<string, Rule> {
+  const rules = destinations.flatMap(({ name, undeletable, keep: own = undeletable === true ? undefined : common }) =>
     own === undefined ? [] : [[name, own] as const],
   );
-  return { plan, keep: new Map(rules), everyHours };
+  return new Map(rules);
+}
+
+export async function resolvedSource<Wanted extends WantedSource>(
+  source: Wanted,
+  resolve: (reference: string) => Promise<string>,
+): Promise<Wanted> {
+  return 'password' in source && source.password !== undefined
+    ? { ...source, password: await resolve(source.password) }
+    : source;
 }
 
 /** The plan with what its references stand for. Only who starts a dump needs it. */
@@ -108,14 +148,11 @@ export async function withSecrets(
   plan: BackupPlan,
   resolve: (reference: string) => Promise<string>,
 ): Promise<BackupPlan> {
-  const resolved = async (each: Source): Promise<Source> =>
-    'password' in each && each.password !== undefined ? { ...each, password: await resolve(each.password) } : each;
-  const [first, ...others] = plan.sources;
   const address = async (given: string | undefined) =>
     given === undefined || /^https?:\/\//.test(given) ? given : await resolve(given);
   return {
     ...plan,
-    sources: [await resolved(first), ...(await Promise.all(others.map(resolved)))],
+    sources: await Promise.all(plan.sources.map((each) => resolvedSource(each, resolve))),
     ...(plan.notices !== undefined && {
       notices: { pushgateway: await address(plan.notices.pushgateway), deadMan: await address(plan.notices.deadMan) },
     }),

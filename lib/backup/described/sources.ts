@@ -1,4 +1,4 @@
-import type { Source } from '../plan';
+import type { WantedSource } from '../expand';
 import { bad, flag, list, object, oneOf, optional, reference, text, wholeNumber, type Reader } from './reader';
 import { isObject } from '../../json';
 
@@ -23,13 +23,24 @@ const files = {
   tolerateChanges: optional(flag),
 };
 
+const except = optional(list(text));
+
 /** Every kind of source, as it stands in a plan. */
-const SOURCES: { readonly [Kind in Source['kind']]: Reader<Extract<Source, { kind: Kind }>> } = {
+const SOURCES: { readonly [Kind in WantedSource['kind']]: Reader<Extract<WantedSource, { kind: Kind }>> } = {
   postgres: object({ kind: oneOf('postgres'), ...server, database: text }),
   'postgres-globals': object({ kind: oneOf('postgres-globals'), ...server }),
   mysql: object({ kind: oneOf('mysql'), ...server, database: text }),
   'mysql-accounts': object({ kind: oneOf('mysql-accounts'), ...server }),
   sqlite: object({ kind: oneOf('sqlite'), name: text, path: text, scratch: optional(oneOf('beside', 'memory')) }),
+  'every-postgres': object({ kind: oneOf('every-postgres'), ...server, except }),
+  'every-mysql': object({ kind: oneOf('every-mysql'), ...server, except }),
+  'every-sqlite': object({
+    kind: oneOf('every-sqlite'),
+    name: text,
+    path: text,
+    scratch: optional(oneOf('beside', 'memory')),
+    except,
+  }),
   redis: object({
     kind: oneOf('redis'),
     name: text,
@@ -45,7 +56,7 @@ const SOURCES: { readonly [Kind in Source['kind']]: Reader<Extract<Source, { kin
   command: object({ kind: oneOf('command'), name: text, argv: words, runAs: optional(text) }),
 };
 
-export const source: Reader<Source> = (value, at) => {
+export const source: Reader<WantedSource> = (value, at) => {
   const kind = isObject(value) ? value['kind'] : undefined;
   const read = Object.entries(SOURCES).find(([name]) => name === kind)?.[1];
   if (read === undefined) throw bad(`${at}.kind`, `must be ${Object.keys(SOURCES).join(', ')}`);

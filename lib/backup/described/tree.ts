@@ -1,7 +1,7 @@
 import type { Vault } from '../plan';
 import type { PeriodRule } from '../retention/rule';
 import { checkTreePlan, type TreePlan } from '../tree/plan';
-import { destinationFields, periodFields, runFields, some } from './described';
+import { destinationFields, periodFields, rulesOf, runFields, some } from './described';
 import { flag, list, object, optional, reference, text } from './reader';
 
 /** The plan of a tree as people keep it. The password of its repositories is still a reference. */
@@ -17,7 +17,8 @@ const description = object({
   ...runFields,
   tree: object({
     name: text,
-    path: text,
+    path: optional(text),
+    remote: optional(text),
     marker: optional(text),
     excludes: optional(list(text)),
     oneFileSystem: optional(flag),
@@ -41,8 +42,5 @@ export function parseDescribedTree(value: unknown, vault: Vault, homeHost: strin
     ),
   };
   checkTreePlan(plan);
-  const rules = destinations.flatMap(({ name, keep: own = common }) =>
-    own === undefined ? [] : [[name, own] as const],
-  );
-  return { plan, keep: new Map(rules) };
+  return { plan, keep: rulesOf(destinations, common) };
 }

@@ -2,6 +2,8 @@ import { Failure } from '../../failure';
 import type { Host } from '../../host/host';
 import { backupTime } from '../../manifest/names';
 import type { Task } from '../../task';
+import type { Described } from '../described/described';
+import { storedPlan } from '../described/groups';
 import { folderOf, type BackupPlan, type Destination, type Source } from '../plan';
 import type { BackupId } from '../stored';
 import { listStored, type Listing } from './listing';
@@ -18,7 +20,7 @@ export interface Chosen {
 /** The source of the plan with this name; the only one where none is given. */
 export function sourceNamed(plan: BackupPlan, name: string): Source {
   const [first, ...others] = plan.sources;
-  if (name === '' && others.length === 0) return first;
+  if (name === '' && first !== undefined && others.length === 0) return first;
   const found = plan.sources.find((each) => each.name === name);
   if (found !== undefined) return found;
   throw unknownName(
@@ -41,15 +43,18 @@ export function destinationNamed<D extends Destination>(
   );
 }
 
-/** Finds one backup that is complete at one of these destinations; by default all of the plan. */
+/** Finds one backup of a source, by its name, that is complete at one of these destinations; by default all of the plan. */
 export async function chooseBackup(
   host: Host,
-  plan: BackupPlan,
-  wanted: { readonly source: Source; readonly which: Which; readonly among?: readonly Destination[] },
+  described: Described,
+  wanted: { readonly source: string; readonly which: Which; readonly among?: readonly Destination[] },
   task: Task,
-): Promise<Chosen> {
-  const { source, which, among = plan.destinations } = wanted;
-  return chooseFrom(await listStored(host, plan.vault, among, task), source, which, among);
+): Promise<Chosen & { readonly source: Source }> {
+  const { vault, destinations } = described.plan;
+  const { which, among = destinations } = wanted;
+  const listings = await listStored(host, vault, among, task);
+  const source = sourceNamed(storedPlan(described, listings), wanted.source);
+  return { source, ...chooseFrom(listings, source, which, among) };
 }
 
 export function chooseFrom(

@@ -1,6 +1,7 @@
 import type { Host } from '../../host/host';
 import type { Task } from '../../task';
 import type { Described } from '../described/described';
+import { storedPlan } from '../described/groups';
 import { folderOf } from '../plan';
 import { verifyBackup, type VerifiedCopy } from '../verify';
 import { listStored, sourceOf, type Listing, type StoredBackup } from './listing';
@@ -89,7 +90,7 @@ export async function takeInventory(
   const at = options.now ?? new Date();
   return {
     at,
-    holdings: describeHoldings(described, listings, copies, at),
+    holdings: describeHoldings({ ...described, plan: storedPlan(described, listings) }, listings, copies, at),
     listings,
     damaged: new Set([...copies].flatMap(([place, { status }]) => (isBad(status) ? [place] : []))),
   };
@@ -128,7 +129,7 @@ export function byFolder(backups: readonly StoredBackup[]): Map<string, StoredBa
 
 /** Pure: what the listings and the comparisons say. */
 export function describeHoldings(
-  { plan, everyHours }: Described,
+  { plan, everyHours }: Pick<Described, 'plan' | 'everyHours'>,
   listings: readonly Listing[],
   copies: ReadonlyMap<string, Pick<VerifiedCopy, 'status' | 'sentence'>>,
   now: Date,

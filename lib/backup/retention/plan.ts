@@ -101,10 +101,14 @@ export function planRetention({ plan, keep }: Described, inventory: Inventory): 
   return { hash, removals, kept, untouched };
 }
 
+/** Only a rule of its own says that somebody comes with other credentials than those that upload. */
+export const KEPT_APART =
+  'its copies cannot be deleted with the credentials that upload, and it has no rule of its own';
+
 function untouchable(listing: Listing, rule: KeepRule | undefined, undeletable: boolean): string | undefined {
   if (listing.kind === 'unreachable') return `it could not be read: ${listing.why}`;
-  if (undeletable) return 'its copies cannot be deleted with these credentials';
-  return rule === undefined ? 'no rule says what it keeps, so it keeps everything' : undefined;
+  if (rule !== undefined) return undefined;
+  return undeletable ? KEPT_APART : 'no rule says what it keeps, so it keeps everything';
 }
 
 /** A file beside those of the manifest, which somebody else must have put there. A manifest nobody can read vouches for nothing. */

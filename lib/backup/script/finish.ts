@@ -3,9 +3,9 @@ export const FINISH = `
 # Failure domains: a copy on the source's own host is none, and copies with one provider fall together.
 finish() {
   local n i status=ok sentence sources= legs= proof type domains copies whole outside good
-  local verdicts=() worst=0 metrics=
+  local worst=0 metrics= apart undeletable=yes
   for ((i = 0; i < source_count; i++)); do
-    domains=' ' copies=0 whole=0 outside=no good=
+    domains=' ' copies=0 whole=0 outside=no good= apart=no
     for ((n = 0; n < leg_count; n++)); do
       proof=missing
       while read -r number proof_of type; do [ "$number" != "$i" ] || proof=$proof_of; done 2>/dev/null < "$work/legs/$n.committed" || :
@@ -14,10 +14,12 @@ finish() {
       [ "$proof" = missing ] || copies=$((copies + 1))
       [ "$proof" = proven ] || continue
       whole=$((whole + 1))
+      [ -z "\${P[leg.$n.undeletable]-}" ] || apart=yes
       [ "\${P[leg.$n.host]}" != "\${P[host]}" ] || continue
       case $domains in *" \${P[leg.$n.provider]} "*) ;; *) domains+="\${P[leg.$n.provider]} " ;; esac
       [ "\${P[leg.$n.provider]}" = "\${P[provider]}" ] || outside=yes
     done
+    [ "$apart" = yes ] || undeletable=no
     set -- $domains
     if [ -e "$work/failed.$i" ]; then
       status=failed sentence=$(cat -- "$work/failed.$i")
@@ -61,8 +63,7 @@ finish() {
   metric duration_seconds '' "$((EPOCHSECONDS - begun_at))"
   metric finished_timestamp_seconds '' "$EPOCHSECONDS"
   [ "$status" = failed ] || metric success_timestamp_seconds '' "$EPOCHSECONDS"
-  local undeletable=no retry=false
-  for ((n = 0; n < leg_count; n++)); do [ -z "\${P[leg.$n.undeletable]-}" ] || undeletable=yes; done
+  [ "$undeletable" = yes ] || say 'not every source has a copy that is safe from the credentials of this run'
   now
   local report="{\\"destinations\\":[$legs],\\"finishedAt\\":\\"$REPLY\\",\\"run\\":\\"$run\\",\\"sources\\":[$sources],\\"startedAt\\":\\"$began\\",\\"status\\":\\"$status\\",\\"undeletableCopy\\":$([ "$undeletable" = yes ] && echo true || echo false)"
   # Only good dumps are worth keeping for the destinations that have not got them.

@@ -2,6 +2,8 @@
  * One leg carries the queue to one destination, with its own retries, pace and end; nothing it does or fails to do is
  * felt by the others. Parts and the manifest, which is not called that yet, go to `<name>.uploading`; it becomes `<name>`
  * in one move when the dump is known to be good; then the manifest gets its name, and only that makes the run a backup.
+ * To move is to delete, at a remote without folders. So where nothing can be deleted parts go to their names at once, and
+ * the manifest follows when all is good.
  * Everything may be repeated. Every start of rclone is a login at the remote, so as few as possible; and while one batch
  * is compared with the hashes of the remote the next is on its way already, unless two logins at a time could take away
  * each other's token.
@@ -47,6 +49,7 @@ leg() {
 carry() {
   local n=$1 line kind i path rest queue at=0 batch batch_source name folder
   local remote=\${P[leg.$n.remote]} leg_idle=\${P[leg.$n.idle]-60}s leg_deadline=$((SECONDS + \${P[leg.$n.deadline]-86400}))
+  local final_at_once=\${P[leg.$n.undeletable]-}
   local sent= turn=0 leg_errors=$work/legs/$n.errors leg_flags=() type=none proof attempts=\${P[leg.$n.attempts]-4} pause=\${P[leg.$n.pause]-10}
   trap - EXIT
   [ -z "\${P[leg.$n.bandwidth]-}" ] || leg_flags+=(--bwlimit "\${P[leg.$n.bandwidth]}")
@@ -68,6 +71,11 @@ carry() {
     case $kind in
       part | manifest)
         [ "$kind$apart" != manifestyes ] || send_batch || return
+        if [ "$kind$final_at_once" = manifestyes ]; then
+          send_batch && await_check || return
+          at=$((at + 1))
+          continue
+        fi
         batch+=("$line")
         [ "\${#batch[@]}" -lt 16 ] || send_batch || return
         continue
@@ -77,7 +85,7 @@ carry() {
     at=$((at + 1))
     case $kind in
       commit) patiently commit_source "$i" || { leg_failed "source \${P[source.$i.id]} could not be finished: $REPLY"; return; } ;;
-      abandon) place_of "$i" && [ "$sent" = "$i" ] && far purge "$uploading" || : ;;
+      abandon) place_of "$i" && [ "$sent$final_at_once" = "$i" ] && far purge "$uploading" || : ;;
       end) break ;;
     esac
     printf '%s\\n' "$at" > "$work/legs/$n.at"
@@ -165,12 +173,15 @@ place_of() {
   beneath "$remote" "$other"; uploading=$REPLY
 }
 
+# Where nothing can be deleted nothing can be moved either.
+where_to_send() { [ -z "$final_at_once" ] || uploading=$final; }
+
 # Where the remote has hashes of its own, a batch counts only when they have been compared; the next need not wait for it.
 send_batch() {
   [ "\${#batch[@]}" -gt 0 ] || return 0
   local here final uploading manifest again=()
   read -r _ i _ <<< "\${batch[0]}"
-  place_of "$i"
+  place_of "$i" && where_to_send
   list_batch
   if [ -e "$work/failed.$i" ] || { [ -n "\${P[retry]-}" ] && in_place "$final"; }; then
     await_check || return 1
@@ -200,7 +211,7 @@ await_check() {
   local i here final uploading manifest again=(--ignore-times)
   read -r _ i _ <<< "\${batch[0]}"
   if ! wait "$pid" && [ ! -e "$work/failed.$i" ]; then
-    place_of "$i"
+    place_of "$i" && where_to_send
     list_batch
     if ! patiently upload; then leg_failed "a part could not be uploaded: $REPLY"; return 1; fi
   fi
@@ -276,7 +287,10 @@ in_place() {
 commit_source() {
   local i=$1 here final uploading manifest staged
   place_of "$i"
-  if [ "$sent" = "$i" ]; then
+  if [ -n "$final_at_once" ]; then
+    send_manifest || return 1
+    sent=
+  elif [ "$sent" = "$i" ]; then
     # One move of the folder where it is new; where parts lie there already, each that was sent takes its place.
     far moveto --ignore-times "$uploading" "$final" || return 1
     sent=
@@ -286,6 +300,16 @@ commit_source() {
   case $type in none) proof=unproven ;; *) proof=proven ;; esac
   printf '%s %s %s\\n' "$i" "$proof" "$type" >> "$work/legs/$n.committed"
   say "\${P[leg.$n.name]}: \${P[source.$i.id]} is complete and $proof"
+}
+
+# Under its own name, to where all of its parts have been compared.
+send_manifest() {
+  local line path
+  line=$(grep "^manifest $i " "$work/queue") || return 1
+  local batch=("$line")
+  read -r _ _ path _ <<< "$line"
+  list_batch
+  far copyto --ignore-times "$work/ready/$path" "$final/$manifest" && in_place "$final"
 }
 
 # all_there SOURCE FOLDER: whether it holds all of the source with its size. In staged what its manifest is still called.

@@ -122,6 +122,9 @@ reason() {
 
 now() { local at=$EPOCHREALTIME ms; ms=\${at#*.}; printf -v REPLY '%(%Y-%m-%dT%H:%M:%S)T.%sZ' "\${at%.*}" "\${ms:0:3}"; }
 
+# nap SECONDS: without a process; the bell is a fifo that nobody rings, and that every script which naps has opened.
+nap() { read -r -t "$1" -u "$bell" _ || :; }
+
 # as USER PROGRAM...: as that user when we are root, otherwise as ourselves.
 as() {
   local user=$1; shift

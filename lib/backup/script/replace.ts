@@ -29,14 +29,16 @@ complaint() { REPLY=$(grep -v '^NOTICE' "$work/errors" | tail -n 3 | tr -cd '\\n
 export const LOOK_AT_DATABASE = privately(`${OPENING}
 main() {
   begin
-  local facts tables= uncounted=null
+  local facts tables= uncounted=null room=null
   facts=$(ask postgres <<'SQL'
 SELECT json_build_object(
   'there', d.oid IS NOT NULL, 'oid', d.oid::bigint, 'standby', pg_is_in_recovery(), 'system', (SELECT system_identifier::text FROM pg_control_system()),
   'bytes', pg_database_size(d.oid), 'owner', pg_get_userbyid(d.datdba),
   'connections', (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type = 'client backend'),
   'slots', (SELECT count(*) FROM pg_replication_slots s WHERE s.database = d.datname),
-  'prepared', (SELECT count(*) FROM pg_prepared_xacts x WHERE x.database = d.datname))
+  'prepared', (SELECT count(*) FROM pg_prepared_xacts x WHERE x.database = d.datname),
+  'leftovers', (SELECT coalesce(json_agg(json_build_object('name', o.datname, 'bytes', pg_database_size(o.oid)) ORDER BY o.datname), '[]') FROM pg_database o
+    WHERE left(o.datname, -14) = left(:'live', 40) || '_next_' AND right(o.datname, 14) ~ '^[0-9]{14}$'))
 FROM (SELECT 1) one LEFT JOIN pg_database d ON d.datname = :'live' AND NOT d.datistemplate;
 SQL
 ) || { complaint; refuse "the server could not be asked about $database: $REPLY"; }
@@ -49,7 +51,21 @@ SQL
     else complaint; json "\${REPLY:-no reason was given}"; uncounted=$REPLY
     fi
   fi
-  printf 'report {"database":%s,"tables":[%s],"uncounted":%s}\\n' "$facts" "$tables" "$uncounted"
+  look_for_room
+  printf 'report {"database":%s,"tables":[%s],"uncounted":%s,"room":%s}\\n' "$facts" "$tables" "$uncounted" "$room"
+}
+
+# room: the bytes that are free where a copy of the database would lie; null where it is not known, as for a server elsewhere.
+look_for_room() {
+  local place
+  [ -n "\${P[source.0.container]-}" ] || case \${P[source.0.address]-} in '' | /*) ;; *) return ;; esac
+  place=$(ask postgres <<'SQL'
+SELECT coalesce(nullif(pg_tablespace_location(d.dattablespace), ''), CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END) FROM pg_database d WHERE d.datname = :'live';
+SQL
+) && [ -n "$place" ] || return
+  postgres_reach 0 postgres
+  place=$(alone 0 df -Pk -- "$place" 2>/dev/null | awk 'NR == 2 { for (k = 2; k <= NF; k++) if ($k ~ /^[0-9]+%$/) { print $(k - 1); exit } }')
+  case $place in '' | *[!0-9]*) ;; *) room=$((place * 1024)) ;; esac
 }
 main
 `);
@@ -102,11 +118,12 @@ SQL
 main
 `);
 
-/** Takes away a database that was made for this, and never another. */
+/** Takes away a database that was made for this, with whoever still fills it, and never another. */
 export const DROP_NEXT = privately(`${OPENING}
 main() {
   begin
   if ask postgres > /dev/null <<'SQL'
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = :'next' AND pid <> pg_backend_pid();
 DROP DATABASE IF EXISTS :"next";
 SQL
   then printf 'report "gone"\\n'

@@ -53,8 +53,6 @@ wait_for_room() {
   done
 }
 
-nap() { read -r -t "$1" -u "$bell" _ || :; }
-
 # progress: for every leg that is still going the lines of the queue it has done, as "lines leg", fewest first, in legs.
 progress() {
   local n at

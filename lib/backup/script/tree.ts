@@ -67,7 +67,8 @@ main() {
   prepare
   need zstd flock find awk sort comm sha256sum
   run=\${P[run]} log=\${P[log]-} set_folder=\${P[spool]}/\${P[set]} work=$private/tree
-  source_count=1 leg_count=\${P[legs]} quorum=\${P[quorum]} folder=\${P[source.0.folder]} path=\${P[source.0.path]}
+  source_count=1 leg_count=\${P[legs]} quorum=\${P[quorum]} folder=\${P[source.0.folder]} path=\${P[source.0.path]-} mounted=
+  place=\${P[source.0.remote]-$path}
   mkdir -p -- "$set_folder" && [ -O "$set_folder" ] || refuse "the spool folder $set_folder cannot be made or is not ours"
   exec {lock}>>"$set_folder/lock"
   if ! flock -n "$lock"; then
@@ -82,10 +83,10 @@ main() {
   begun_at=$EPOCHSECONDS
   name=\${began%.*}Z; name=\${name//:/}
   echo "name $name" > "$work/names.0"
-  say "start: tree $path, $leg_count destinations"
+  say "start: tree $place, $leg_count destinations"
   (trap - EXIT; notice start) & telling=$!
   local n legs=()
-  if why_not_there; then
+  if ! mount_remote || why_not_there; then
     # Nothing is said to any destination: an empty mount must not look like a tree that has become empty.
     printf '%s\\n' "$REPLY" > "$work/failed.0"
     for ((n = 0; n < leg_count; n++)); do : > "$work/legs/$n.ended"; done
@@ -107,14 +108,55 @@ stop_all() {
   exit 143
 }
 
+# A bucket is read like a folder: through a mount that only we can see, that cannot be written to, and that ends with us.
+# False, with the reason, when there is none to read; an empty folder must not be all that is seen of it. Not rclone's
+# first kind of mount: it answers whoever asks for extended attributes, as restic does, with an input/output error.
+mount_remote() {
+  [ -n "\${P[source.0.remote]-}" ] || return 0
+  local since=$SECONDS
+  path=$private/bucket
+  if ! command -v fusermount3 > /dev/null && ! command -v fusermount > /dev/null; then
+    REPLY='a bucket is read through a mount, and neither fusermount3 nor fusermount is installed on this host (package fuse3)'
+    return 1
+  fi
+  if ! timeout --foreground -k 5 120 rclone --low-level-retries 3 --retries 2 --contimeout 15s --timeout 60s --log-level ERROR lsf --max-depth 1 -- "$place" > "$work/seen" 2> "$work/errors"; then
+    reason "$work/errors"
+    REPLY="$place cannot be read: \${REPLY:-rclone gave no reason}"
+    return 1
+  fi
+  if [ ! -s "$work/seen" ]; then REPLY="$place is empty, or not there"; return 1; fi
+  mkdir -- "$path" || { REPLY="$path cannot be made"; return 1; }
+  setpriv --pdeathsig KILL -- rclone mount2 --read-only --use-server-modtime --vfs-cache-mode off --contimeout 15s --timeout 60s --low-level-retries 5 --log-level ERROR --buffer-size 4M --use-mmap -- "$place" "$path" 2>> "$work/errors" {lock}>&- {bell}>&- &
+  mounted=$!
+  trap 'unmount_remote; case $private in */selfhost-private.*) rm -rf -- "$private" ;; esac' EXIT
+  until mountpoint -q -- "$path"; do
+    if ! kill -0 "$mounted" 2>/dev/null || [ "$((SECONDS - since))" -gt 150 ]; then
+      reason "$work/errors"
+      REPLY="$place could not be mounted: \${REPLY:-rclone gave no reason}"
+      return 1
+    fi
+    nap 0.1
+  done
+  return 0
+}
+
+unmount_remote() {
+  [ -n "$mounted" ] || return 0
+  kill -TERM "$mounted" 2>/dev/null
+  wait "$mounted" 2>/dev/null
+  mounted=
+}
+
 # why_not_there: true, with the reason, when what should be copied is not there.
 why_not_there() {
-  if [ ! -d "$path" ]; then REPLY="$path is not there"; return 0; fi
+  if [ ! -d "$path" ]; then REPLY="$place is not there"; return 0; fi
   if [ -n "\${P[source.0.marker]-}" ] && [ ! -e "$path/\${P[source.0.marker]}" ]; then
-    REPLY="$path/\${P[source.0.marker]} is not there: what should be mounted at $path is not"
+    REPLY="what should be mounted at $place is not"
+    [ -z "$mounted" ] || REPLY='it is not what is meant'
+    REPLY="$place/\${P[source.0.marker]} is not there: $REPLY"
     return 0
   fi
-  if [ -z "$(find "$path" -mindepth 1 -print -quit)" ]; then REPLY="$path is empty"; return 0; fi
+  if [ -z "$(find "$path" -mindepth 1 -print -quit)" ]; then REPLY="$place is empty"; return 0; fi
   return 1
 }
 
@@ -129,7 +171,7 @@ settle() {
 
 # The part of a tree is its record, the same ciphertext for every destination; the files are in the repository.
 make_record() {
-  json "$path"; local where=$REPLY
+  json "$place"; local where=$REPLY
   crypt "$work/new"
   printf '{"engine":"restic","path":%s,"tag":"%s"}\\n' "$where" "$name" | zstd -q -c |
     rclone --ignore-checksum --log-level ERROR rcat "$REPLY$folder/$name/$name.part-00001" 2> "$work/errors" && settle || return 1
@@ -169,6 +211,12 @@ copy_tree() {
   objects > "$work/legs/$n.before" || return 1
   for ((k = 0; k < \${P[source.0.excludes]-0}; k++)); do list_args+=(--exclude "\${P[source.0.exclude.$k]}"); done
   [ -z "\${P[source.0.oneFileSystem]-}" ] || list_args+=(--one-file-system)
+  # A mount numbers its files anew each time; what has changed is told by size and time. And what has gone since the last
+  # attempt is not asked for again.
+  if [ -n "$mounted" ]; then
+    list_args+=(--ignore-inode --ignore-ctime)
+    kill -HUP "$mounted"
+  fi
   # From within the tree, so that a restore needs no path of this host.
   cd -- "$path" || return 1
   kept backup --json --host "\${P[host]}" --tag "$name" "\${list_args[@]}" . > "$work/legs/$n.said"
@@ -176,7 +224,13 @@ copy_tree() {
   cd /
   # 3: something could not be read. That is a choice of the plan, never silence.
   if [ "$status" = 3 ] && [ "\${P[source.0.tolerateChanges]-}" = yes ]; then status=0; fi
-  [ "$status" = 0 ] || { [ "$status" != 3 ] || echo 'Fatal: files could not be read' >> "$leg_errors"; return 1; }
+  if [ "$status" = 3 ]; then
+    # Nobody must take for a version what is not all of one.
+    snapshot=$(sed -n 's/.*"message_type":"summary".*"snapshot_id":"\\([0-9a-f]*\\)".*/\\1/p' "$work/legs/$n.said" | tail -n 1)
+    [ -z "$snapshot" ] || kept forget "$snapshot" > /dev/null
+    echo 'Fatal: files could not be read' >> "$leg_errors"
+  fi
+  [ "$status" = 0 ] || return 1
   objects > "$work/legs/$n.after" || return 1
   comm -13 "$work/legs/$n.before" "$work/legs/$n.after" | grep -vx config > "$work/legs/$n.new"
   snapshot=$(sed -n 's#^snapshots/##p' "$work/legs/$n.new")
@@ -213,11 +267,11 @@ prove_new() {
 }
 
 write_tree_manifest() {
-  local text sum place id where
+  local text sum kept_at id where
   json "\${P[source.0.id]}"; id=$REPLY
-  json "$path"; where=$REPLY
-  json "$repository"; place=$REPLY
-  text="\\"facts\\":{\\"addedBytes\\":\${added:-0},\\"engine\\":\\"restic\\",\\"files\\":\${files:-0},\\"hashes\\":$record_hashes,\\"kind\\":\\"tree\\",\\"newRepository\\":$fresh,\\"path\\":$where,\\"plainBytes\\":\${bytes:-0},\\"repository\\":$place,\\"snapshot\\":\\"$snapshot\\"},\\"finishedAt\\":\\"$ended_leg\\",\\"format\\":\\"selfhost-backup\\",\\"parts\\":[{\\"name\\":\\"$name.part-00001\\",\\"sha256\\":\\"$record_sum\\",\\"size\\":$record_size}],\\"producers\\":[{\\"exitCode\\":0,\\"name\\":\\"restic\\",\\"signal\\":null}],\\"runId\\":\\"$run\\",\\"source\\":$id,\\"startedAt\\":\\"$began\\",\\"version\\":1}"
+  json "$place"; where=$REPLY
+  json "$repository"; kept_at=$REPLY
+  text="\\"facts\\":{\\"addedBytes\\":\${added:-0},\\"engine\\":\\"restic\\",\\"files\\":\${files:-0},\\"hashes\\":$record_hashes,\\"kind\\":\\"tree\\",\\"newRepository\\":$fresh,\\"path\\":$where,\\"plainBytes\\":\${bytes:-0},\\"repository\\":$kept_at,\\"snapshot\\":\\"$snapshot\\"},\\"finishedAt\\":\\"$ended_leg\\",\\"format\\":\\"selfhost-backup\\",\\"parts\\":[{\\"name\\":\\"$name.part-00001\\",\\"sha256\\":\\"$record_sum\\",\\"size\\":$record_size}],\\"producers\\":[{\\"exitCode\\":0,\\"name\\":\\"restic\\",\\"signal\\":null}],\\"runId\\":\\"$run\\",\\"source\\":$id,\\"startedAt\\":\\"$began\\",\\"version\\":1}"
   sum=$(printf '{%s' "$text" | sha256sum)
   local work=$work/legs/$n.manifest settled settled_size settled_sum
   rm -rf -- "$work" && mkdir -p -- "$work/new" || return 1
@@ -305,14 +359,11 @@ main() {
 main
 `);
 
-/** Asks restic which snapshots a rule would keep, and prints its JSON as base64. Nothing is changed. */
-export const PREVIEW_TREE = privately(`${LEG}${RESTIC}
+/** All snapshots of a repository, as base64 of restic's JSON. Nothing is changed. */
+export const LIST_SNAPSHOTS = privately(`${LEG}${RESTIC}
 main() {
   one_leg
-  local words=() rule
-  for rule in last hourly daily weekly monthly yearly; do [ -z "\${P[keep.$rule]-}" ] || words+=("--keep-$rule" "\${P[keep.$rule]}"); done
-  [ "\${#words[@]}" -gt 0 ] || refuse 'no rule was given'
-  if ! kept forget --no-lock --dry-run --json --group-by '' "\${words[@]}" > "$work/said"; then told; refuse "$REPLY"; fi
+  if ! kept snapshots --no-lock --json > "$work/said"; then told; refuse "$REPLY"; fi
   printf 'report "%s"\\n' "$(grep -a '^\\[' "$work/said" | tail -n 1 | base64 -w 0)"
 }
 ${ONE_LEG}

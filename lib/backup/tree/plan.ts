@@ -12,8 +12,11 @@ export interface TreePlan extends Pick<BackupPlan, 'set' | 'vault' | 'home' | 'q
   readonly tree: {
     /** As the name of a source: `tree/photos`. */
     readonly name: string;
-    readonly path: string;
-    /** A file below the path without which it is taken for a mount that is missing. */
+    /** A folder of the host, or where something is mounted. */
+    readonly path?: string;
+    /** Instead of a path: a bucket, or a folder of any other remote, as rclone writes it: `media:kuanary`. */
+    readonly remote?: string;
+    /** A file below it without which it is taken for a mount that is missing, or another bucket. */
     readonly marker?: string;
     /** Patterns as restic takes them. */
     readonly excludes?: readonly string[];
@@ -32,7 +35,8 @@ export type TreePlace = Pick<TreePlan, 'vault' | 'password' | 'spool'> & { reado
 
 export function checkTreePlan(plan: TreePlan): void {
   const { tree, password, ...rest } = plan;
-  checkPlan({ ...rest, sources: [{ kind: 'directory', name: tree.name, path: tree.path }] });
+  const { path, remote } = tree;
+  checkPlan({ ...rest, sources: [{ kind: 'directory', name: tree.name, path: path ?? '/' }] });
   const bad = (why: string) =>
     new Failure({
       code: 'backup_plan_unusable',
@@ -42,6 +46,11 @@ export function checkTreePlan(plan: TreePlan): void {
     });
   if (password.length < 8 || /[\r\n\0]/.test(password))
     throw bad('the password of its repositories has less than 8 characters, or a line end');
+  if ((path === undefined) === (remote === undefined)) throw bad('it needs either a path or a remote');
+  if (remote !== undefined && (!remote.slice(1).includes(':') || remote.startsWith('-') || /[\n\0]/.test(remote)))
+    throw bad('its remote is not like media:bucket');
+  if (remote !== undefined && tree.tolerateChanges === true)
+    throw bad('what of a remote cannot be read is always a failure, so tolerateChanges is for a path only');
   if (tree.marker !== undefined && (tree.marker.startsWith('/') || tree.marker === ''))
     throw bad('its marker is not a path below it');
   for (const { name, repository } of plan.destinations) {
@@ -70,6 +79,7 @@ export function treePlanFields(plan: TreePlan, run: string): Fields {
     'source.0.id': `${tree.name}@${home.host}`,
     'source.0.folder': folderOf(tree),
     'source.0.path': tree.path,
+    'source.0.remote': tree.remote,
     'source.0.marker': tree.marker,
     'source.0.oneFileSystem': tree.oneFileSystem === true ? 'yes' : undefined,
     'source.0.tolerateChanges': tree.tolerateChanges === true ? 'yes' : undefined,

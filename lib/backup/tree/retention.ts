@@ -6,6 +6,7 @@ import { refuseWhenHeld } from '../../host/hold';
 import type { Json } from '../../json';
 import type { Task } from '../../task';
 import type { DescribedTree } from '../described/tree';
+import { KEPT_APART } from '../retention/plan';
 import { forgetSnapshots, previewTreeRetention, type TreeRetention } from './tree';
 
 export interface TreeRetentionPlan {
@@ -26,10 +27,8 @@ export async function planTreeRetention(
   const untouched: { destination: string; why: string }[] = [];
   for (const at of plan.destinations) {
     const rule = keep.get(at.name);
-    if (at.undeletable === true)
-      untouched.push({ destination: at.name, why: 'its copies cannot be deleted with these credentials' });
-    else if (rule === undefined)
-      untouched.push({ destination: at.name, why: 'no rule says what it keeps, so it keeps everything' });
+    const why = at.undeletable === true ? KEPT_APART : 'no rule says what it keeps, so it keeps everything';
+    if (rule === undefined) untouched.push({ destination: at.name, why });
     else places.push(await previewTreeRetention(host, { ...plan, at, keep: rule }, task));
   }
   const hash = createHash('sha256')

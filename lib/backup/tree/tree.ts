@@ -5,15 +5,18 @@ import { refuseWhenHeld } from '../../host/hold';
 import { startJob } from '../../host/jobs/start';
 import { isObject } from '../../json';
 import type { Manifest } from '../../manifest/manifest';
+import { backupTime } from '../../manifest/names';
 import { redact } from '../../secrets/redact';
 import type { Task } from '../../task';
 import { runErrand } from '../on-host';
 import { folderOf } from '../plan';
 import { renderFields } from '../plan-fields';
+import { listStored } from '../inventory/listing';
+import { decide } from '../retention/decide';
 import type { PeriodRule } from '../retention/rule';
 import { awaitBackup, type BackupRun } from '../scatter';
 import type { BackupReport } from '../report';
-import { CHECK_TREE, FORGET_TREE, PREVIEW_TREE, RESTORE_TREE, TREE } from '../script/tree';
+import { CHECK_TREE, FORGET_TREE, LIST_SNAPSHOTS, RESTORE_TREE, TREE } from '../script/tree';
 import { needManifest, readManifests, type BackupId } from '../stored';
 import {
   checkTreePlan,
@@ -249,34 +252,57 @@ export interface TreeRetention {
   readonly forgotten: readonly TreeSnapshot[];
 }
 
-/** What a rule would keep and forget at one destination. Nothing is changed. */
+/** So long a snapshot without a manifest may be one whose run is going on. */
+const INCOMPLETE_HOURS = 48;
+
+/**
+ * What a rule would keep and forget at one destination. Nothing is changed. Only snapshots that a manifest names count
+ * for the rule: what a run has left that was not complete never takes the place of a version that is.
+ */
 export async function previewTreeRetention(
   host: Host,
-  request: TreePlace & { readonly at: TreeDestination; readonly keep: PeriodRule },
+  request: TreePlace & { readonly at: TreeDestination; readonly keep: PeriodRule; readonly now?: Date },
   task: Task,
 ): Promise<TreeRetention> {
-  const { at, keep, tree } = request;
+  const { at, keep, tree, now = new Date() } = request;
   const backup = { source: tree.name, name: 'retention' };
-  const counts = Object.entries(keep).filter(([, count]) => count !== undefined);
-  if (!counts.some(([, count]) => count >= 1) || counts.some(([, count]) => !Number.isInteger(count) || count < 0))
+  const counts = Object.values(keep).filter((count) => count !== undefined);
+  if (!counts.some((count) => count >= 1) || counts.some((count) => !Number.isInteger(count) || count < 0))
     throw unusable(backup, 'its rule keeps nothing');
+  const [listing] = await listStored(host, request.vault, [at], task);
+  if (listing?.kind !== 'read')
+    throw unusable(backup, `${at.name} could not be read: ${listing?.why ?? 'the host gave no answer about it'}`);
+  const names = new Map(
+    listing.backups.flatMap(({ folder, name, state }) =>
+      folder === folderOf(tree) && state.kind === 'complete' ? [[state.manifest.facts.snapshot, name]] : [],
+    ),
+  );
   const answer = await runErrand(
     host,
     {
       name: 'Preview retention',
       subject: `${tree.name} at ${at.name}`,
-      script: PREVIEW_TREE,
-      fields: {
-        ...treeFields(request, [at]),
-        ...Object.fromEntries(counts.map(([rule, count]) => [`keep.${rule}`, count === 0 ? undefined : count])),
-      },
+      script: LIST_SNAPSHOTS,
+      fields: treeFields(request, [at]),
       secrets: treeSecrets(request),
       timeoutMs: 3_600_000,
     },
     task,
   );
   const text = typeof answer === 'string' ? Buffer.from(answer, 'base64').toString('utf8') : '';
-  return { destination: at.name, ...parseForget(text, backup) };
+  const snapshots = parseSnapshots(text, backup).map((each) => ({ ...each, name: names.get(each.snapshot) ?? null }));
+  const decisions = decide(
+    snapshots.flatMap(({ name }) => (name === null ? [] : [{ name, at: backupTime(name) ?? now, good: true }])),
+    keep,
+  );
+  const stays = new Set(decisions.flatMap((each) => (each.keep ? [each.name] : [])));
+  const isKept = ({ name, at: since }: TreeSnapshot) =>
+    name === null ? +now - Date.parse(since) < INCOMPLETE_HOURS * 3_600_000 : stays.has(name);
+  return {
+    destination: at.name,
+    kept: snapshots.filter(isKept),
+    forgotten: snapshots.filter((each) => !isKept(each)),
+  };
 }
 
 /** Forgets exactly what a preview has named. Never all of a repository's snapshots. */
@@ -288,7 +314,8 @@ export async function forgetSnapshots(
 ): Promise<void> {
   const { at, tree } = request;
   if (forgotten.length === 0) return;
-  if (kept.length === 0) throw unusable({ source: tree.name, name: 'retention' }, 'nothing of it would be kept');
+  if (!kept.some(({ name }) => name !== null))
+    throw unusable({ source: tree.name, name: 'retention' }, 'nothing of it would be kept');
   await runErrand(
     host,
     {
@@ -313,32 +340,19 @@ export async function forgetSnapshots(
   );
 }
 
-function parseForget(text: string, backup: BackupId): Pick<TreeRetention, 'kept' | 'forgotten'> {
+function parseSnapshots(text: string, backup: BackupId): Omit<TreeSnapshot, 'name'>[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw unreadable(backup);
   }
-  const [group] = Array.isArray(value) ? (value as unknown[]) : [];
-  if (!isObject(group)) throw unreadable(backup);
-  const list = (found: unknown): TreeSnapshot[] => {
-    if (found === null || found === undefined) return [];
-    if (!Array.isArray(found)) throw unreadable(backup);
-    return found.map((each: unknown) => {
-      if (
-        !isObject(each) ||
-        typeof each.id !== 'string' ||
-        !/^[0-9a-f]{64}$/.test(each.id) ||
-        typeof each.time !== 'string'
-      )
-        throw unreadable(backup);
-      const [tag] = Array.isArray(each.tags) ? (each.tags as unknown[]) : [];
-      const name = typeof tag === 'string' && /^\d{4}-\d\d-\d\dT\d{6}Z$/.test(tag) ? tag : null;
-      return { snapshot: each.id, name, at: each.time };
-    });
-  };
-  return { kept: list(group.keep), forgotten: list(group.remove) };
+  if (!Array.isArray(value)) throw unreadable(backup);
+  return value.map((each: unknown) => {
+    const known = isObject(each) && typeof each.id === 'string' && /^[0-9a-f]{64}$/.test(each.id);
+    if (!known || typeof each.time !== 'string' || Number.isNaN(Date.parse(each.time))) throw unreadable(backup);
+    return { snapshot: String(each.id), at: each.time };
+  });
 }
 
 function snapshotOf({ facts }: Manifest, backup: BackupId): string {

@@ -1,5 +1,5 @@
 import { takeCoverage } from '../../../lib/backup/coverage/coverage';
-import { withSecrets } from '../../../lib/backup/described/described';
+import { livePlan } from '../../../lib/backup/described/groups';
 import { list, optional, schema } from '../../declaration';
 import { hostField, options, planField } from '../fields';
 import { operation } from '../operation';
@@ -30,7 +30,7 @@ export const coverageOperation = operation({
     }),
   ),
   run: async ({ input, host, hostName, describe, secret, task }) => {
-    const plan = await withSecrets(describe(input.plan).plan, secret);
+    const plan = await livePlan(host, describe(input.plan), secret, task);
     const { folders, buckets, ignore } = input;
     return (await takeCoverage(host, { plan, folders, buckets, ignore }, task)).map((one) => ({
       host: hostName,

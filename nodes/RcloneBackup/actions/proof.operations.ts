@@ -1,17 +1,22 @@
+import type { Described } from '../../../lib/backup/described/described';
+import { storedPlan } from '../../../lib/backup/described/groups';
 import { chooseBackup, chooseFrom, destinationNamed, sourceNamed } from '../../../lib/backup/inventory/choose';
 import { listStored } from '../../../lib/backup/inventory/listing';
-import type { BackupPlan, DatabaseAccess, Source } from '../../../lib/backup/plan';
+import type { DatabaseAccess, Source } from '../../../lib/backup/plan';
 import { drillRestore, restoreBackup, type RestoreTarget } from '../../../lib/backup/restore';
 import { verifyBackup, type VerifyDepth } from '../../../lib/backup/verify';
 import { choice, list, number, optional, schema, text, when } from '../../declaration';
-import { backupField, hostField, options, planField, sourceField, timeoutHours } from '../fields';
+import {
+  backupField,
+  destinationField,
+  hostField,
+  options,
+  planField,
+  sourceField,
+  throwawayFolder,
+  timeoutHours,
+} from '../fields';
 import { operation, type BackupContext } from '../operation';
-
-const destinationField = text({
-  label: 'Destination',
-  placeholder: 'eva',
-  description: 'Its name in the plan. Empty: the first that has it complete.',
-});
 
 export const verifyOperation = operation({
   resource: 'backup',
@@ -55,9 +60,11 @@ export const verifyOperation = operation({
     }),
   ),
   run: async function* ({ input, host, describe, task }) {
-    const { plan } = describe(input.plan);
+    const described = describe(input.plan);
+    const { vault, destinations } = described.plan;
+    const listings = await listStored(host, vault, destinations, task);
+    const plan = storedPlan(described, listings);
     const sources = input.source === '' ? plan.sources : [sourceNamed(plan, input.source)];
-    const listings = await listStored(host, plan.vault, plan.destinations, task);
     const depth: VerifyDepth =
       input.depth === 'sample' ? { kind: 'sample', parts: input.parts ?? 3 } : { kind: input.depth };
     const timeoutMs = (input.options.timeoutHours ?? 12) * 3_600_000;
@@ -76,15 +83,16 @@ export const verifyOperation = operation({
 
 async function chosen(
   { host, task }: Pick<BackupContext, 'host'> & { readonly task: Parameters<typeof chooseBackup>[3] },
-  plan: BackupPlan,
+  described: Described,
   input: { readonly source: string; readonly backup: string; readonly destination: string },
 ) {
+  const { plan } = described;
   const random = input.destination === 'random';
   const among = input.destination === '' || random ? plan.destinations : [destinationNamed(plan, input.destination)];
-  const source = sourceNamed(plan, input.source);
-  const { backup, at } = await chooseBackup(host, plan, { source, which: input.backup, among }, task);
+  const wanted = { source: input.source, which: input.backup, among };
+  const { source, backup, at } = await chooseBackup(host, described, wanted, task);
   const [first] = at;
-  return { backup, from: random ? (at[Math.floor(Math.random() * at.length)] ?? first) : first };
+  return { source, backup, from: random ? (at[Math.floor(Math.random() * at.length)] ?? first) : first };
 }
 
 export const drillOperation = operation({
@@ -107,10 +115,14 @@ export const drillOperation = operation({
     options: optional({
       ...options,
       timeoutHours,
-      folder: text({
-        default: '/var/tmp',
-        description: 'Where the throwaway is made. The data stands there in plain until the drill is over.',
+      folder: throwawayFolder,
+      image: text({
+        label: 'Docker Image',
+        placeholder: 'ghcr.io/immich-app/postgres:16-vectorchord0.4.3',
+        description:
+          'Databases are restored into a container of this image, without a network, instead of a server of the host: for extensions and versions that the host has not',
       }),
+      dockerSocket: text({ label: 'Docker Socket', placeholder: '/var/run/docker.sock' }),
     }),
   },
   output: schema.lazy(() =>
@@ -133,11 +145,18 @@ export const drillOperation = operation({
     }),
   ),
   run: async ({ input, host, describe, task }) => {
-    const { plan } = describe(input.plan);
-    const { backup, from } = await chosen({ host, task }, plan, input);
-    const { folder, timeoutHours: hours = 12 } = input.options;
-    const place = folder === undefined || folder === '' ? {} : { folder };
-    const request = { vault: plan.vault, backup, from, timeoutMs: hours * 3_600_000, ...place };
+    const described = describe(input.plan);
+    const { backup, from } = await chosen({ host, task }, described, input);
+    const { folder = '', image = '', dockerSocket = '', timeoutHours: hours = 12 } = input.options;
+    const container = image === '' ? undefined : { image, ...(dockerSocket !== '' && { dockerSocket }) };
+    const request = {
+      vault: described.plan.vault,
+      backup,
+      from,
+      timeoutMs: hours * 3_600_000,
+      ...(folder !== '' && { folder }),
+      ...(container !== undefined && { container }),
+    };
     return { source: backup.source, backup: backup.name, ...(await drillRestore(host, request, task)) };
   },
 });
@@ -204,17 +223,16 @@ export const restoreOperation = operation({
     }),
   ),
   run: async ({ input, host, describe, secret, task }) => {
-    const { plan } = describe(input.plan);
-    const { backup, from } = await chosen({ host, task }, plan, input);
-    const target = await targetOf(input, plan, secret);
+    const described = describe(input.plan);
+    const { source, backup, from } = await chosen({ host, task }, described, input);
+    const target = await targetOf(input, source, secret);
     const timeoutMs = (input.options.timeoutHours ?? 12) * 3_600_000;
-    const restored = await restoreBackup(host, { vault: plan.vault, backup, from, target, timeoutMs }, task);
+    const restored = await restoreBackup(host, { vault: described.plan.vault, backup, from, target, timeoutMs }, task);
     return { source: backup.source, backup: backup.name, target: placeOf(target), ...restored };
   },
 });
 
 interface WantedTarget {
-  readonly source: string;
   readonly target: 'file' | 'directory' | 'dockerVolume' | 'mysql' | 'postgres';
   readonly path: string | undefined;
   readonly only: readonly string[] | undefined;
@@ -223,8 +241,8 @@ interface WantedTarget {
 }
 
 async function targetOf(
-  { source, target, path = '', only = [], volume = '', database = '' }: WantedTarget,
-  plan: BackupPlan,
+  { target, path = '', only = [], volume = '', database = '' }: WantedTarget,
+  source: Source,
   secret: BackupContext['secret'],
 ): Promise<RestoreTarget> {
   switch (target) {
@@ -236,7 +254,7 @@ async function targetOf(
       return { kind: 'docker-volume', volume };
     case 'mysql':
     case 'postgres':
-      return { kind: target, database, access: await accessOf(sourceNamed(plan, source), target, secret) };
+      return { kind: target, database, access: await accessOf(source, target, secret) };
   }
 }
 

@@ -1,11 +1,11 @@
-import { chooseBackup, destinationNamed, sourceNamed } from '../../../lib/backup/inventory/choose';
+import { chooseBackup, destinationNamed } from '../../../lib/backup/inventory/choose';
 import type { PostgresSource } from '../../../lib/backup/plan';
-import { withSecrets } from '../../../lib/backup/described/described';
+import { resolvedSource, withSecrets } from '../../../lib/backup/described/described';
 import { applyReplace, previewReplace, type ReplaceRequest } from '../../../lib/backup/replace';
 import { Failure } from '../../../lib/failure';
 import type { Task } from '../../../lib/task';
 import { choice, optional, schema, text } from '../../declaration';
-import { backupField, hostField, options, planField, sourceField, timeoutHours } from '../fields';
+import { backupField, destinationField, hostField, options, planField, sourceField, timeoutHours } from '../fields';
 import { operation, type BackupContext } from '../operation';
 
 const fields = {
@@ -13,11 +13,7 @@ const fields = {
   plan: planField,
   source: sourceField,
   backup: backupField,
-  destination: text({
-    label: 'Destination',
-    placeholder: 'eva',
-    description: 'Its name in the plan. Empty: the first that has it complete.',
-  }),
+  destination: destinationField,
   database: text({
     label: 'Live Database',
     required: true,
@@ -49,11 +45,13 @@ async function requested(
   input: Wanted,
   { host, describe, secret, task }: Pick<BackupContext, 'host' | 'describe' | 'secret'> & { readonly task: Task },
 ): Promise<ReplaceRequest> {
-  const plan = await withSecrets(describe(input.plan).plan, secret);
-  const source = sourceNamed(plan, input.source);
-  if (source.kind !== 'postgres' || source.database !== input.database) throw another(input.database, source.name);
+  const described = describe(input.plan);
+  const plan = await withSecrets(described.plan, secret);
   const among = input.destination === '' ? plan.destinations : [destinationNamed(plan, input.destination)];
-  const { backup, at } = await chooseBackup(host, plan, { source, which: input.backup, among }, task);
+  const wanted = { source: input.source, which: input.backup, among };
+  const { source: found, backup, at } = await chooseBackup(host, described, wanted, task);
+  const source = await resolvedSource(found, secret);
+  if (source.kind !== 'postgres' || source.database !== input.database) throw another(input.database, source.name);
   const own: PostgresSource = source;
   return { plan, source: own, name: backup.name, from: at[0], safety: input.safety };
 }
@@ -89,6 +87,12 @@ export const previewReplaceOperation = operation({
       backupAgeHours: schema.number(),
       bytes: schema.integer('Of the live database'),
       connections: schema.integer('That would be cut'),
+      neededBytes: schema.integer('What the backup will take on the disk of the server, about'),
+      freeBytes: schema.nullable(schema.integer('On that disk; null where it is not known')),
+      leftovers: schema.array(
+        schema.object({ name: schema.string(), bytes: schema.integer() }),
+        'Databases left of replacements that were broken off; Replace takes them away first',
+      ),
       differences: schema.nullable(
         schema.array(
           schema.object({

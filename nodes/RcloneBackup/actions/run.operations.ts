@@ -1,8 +1,10 @@
 import { fillDestination } from '../../../lib/backup/fill';
-import { chooseBackup, destinationNamed, sourceNamed } from '../../../lib/backup/inventory/choose';
+import { chooseBackup, destinationNamed } from '../../../lib/backup/inventory/choose';
 import { awaitBackup, readBackup, retryBackup, startBackup, type BackupRun } from '../../../lib/backup/scatter';
 import { withSecrets } from '../../../lib/backup/described/described';
+import { livePlan } from '../../../lib/backup/described/groups';
 import type { BackupPlan } from '../../../lib/backup/plan';
+import type { BackupReport } from '../../../lib/backup/report';
 import { Failure } from '../../../lib/failure';
 import { listJobs, readJob } from '../../../lib/host/jobs/read';
 import type { Host } from '../../../lib/host/host';
@@ -30,23 +32,30 @@ export const waitOptions = {
   }),
 };
 
-async function followed(
+/** A run that was started, of a backup or of a tree. */
+interface Followed {
+  /** `backup nightly` */
+  readonly called: string;
+  readonly plan: Pick<BackupPlan, 'set' | 'vault' | 'sources'>;
+  readonly started: BackupRun;
+  readonly awaited: (timeoutMs: number) => Promise<BackupReport>;
+}
+
+export async function followed(
   host: Host,
-  plan: BackupPlan,
-  started: BackupRun,
+  { called, plan, started, awaited }: Followed,
   wait: { readonly wait: boolean; readonly timeoutHours?: number; readonly acceptFailure?: boolean },
   task: Task,
 ) {
   const { job, run, changed } = started;
   if (!wait.wait) return reportItem(host.target.name, plan.set, job, run, changed);
-  const timeoutMs = (wait.timeoutHours ?? 12) * 3_600_000;
-  const report = await awaitBackup(host, plan, started, { timeoutMs }, task);
+  const report = await awaited((wait.timeoutHours ?? 12) * 3_600_000);
   const { job: ended } = await readBackup(host, plan, job, task);
   const item = reportItem(host.target.name, plan.set, ended, report.run, changed, report);
   if (report.status !== 'failed' || wait.acceptFailure === true) return item;
   throw new Failure({
     code: 'backup_failed',
-    subject: `backup ${plan.set} on ${host.target.name}`,
+    subject: `${called} on ${host.target.name}`,
     message: item.sentence,
     nextStep: report.retryFromSpool
       ? `Mend what it names. Retry with run ${report.run} fills the destinations that failed, without a new dump.`
@@ -57,6 +66,11 @@ async function followed(
       destinations: item.destinations.map((each) => ({ ...each })),
     },
   });
+}
+
+function ofBackup(host: Host, plan: BackupPlan, started: BackupRun, task: Task): Followed {
+  const awaited = (timeoutMs: number) => awaitBackup(host, plan, started, { timeoutMs }, task);
+  return { called: `backup ${plan.set}`, plan, started, awaited };
 }
 
 export const scatterOperation = operation({
@@ -81,8 +95,7 @@ export const scatterOperation = operation({
   },
   output: outcome,
   run: async ({ input, host, hostName, describe, secret, task }) => {
-    const { plan: written } = describe(input.plan);
-    const plan = await withSecrets(written, secret);
+    const plan = await livePlan(host, describe(input.plan), secret, task);
     if (input.dryRun) {
       const { sources, destinations } = plan;
       return {
@@ -92,7 +105,7 @@ export const scatterOperation = operation({
     }
     const { intent } = input.options;
     const started = await startBackup(host, plan, intent === undefined || intent === '' ? {} : { intent }, task);
-    return await followed(host, plan, started, { wait: input.wait, ...input.options }, task);
+    return await followed(host, ofBackup(host, plan, started, task), { wait: input.wait, ...input.options }, task);
   },
 });
 
@@ -113,7 +126,7 @@ export const retryOperation = operation({
   run: async ({ input, host, describe, secret, task }) => {
     const plan = await withSecrets(describe(input.plan).plan, secret);
     const started = await retryBackup(host, plan, input.backupRun, task);
-    return await followed(host, plan, started, { wait: input.wait, ...input.options }, task);
+    return await followed(host, ofBackup(host, plan, started, task), { wait: input.wait, ...input.options }, task);
   },
 });
 
@@ -139,13 +152,14 @@ export const fillOperation = operation({
     copy: schema.oneOf(['proven', 'unproven']),
   }),
   run: async ({ input, host, describe, task }) => {
-    const { plan } = describe(input.plan);
+    const described = describe(input.plan);
+    const { plan } = described;
     const to = destinationNamed(plan, input.to);
     const { from: named = '', timeoutHours: hours = 12 } = input.options;
     const given = named === '' ? undefined : destinationNamed(plan, named);
     const among = given === undefined ? plan.destinations.filter(({ name }) => name !== to.name) : [given];
-    const wanted = { source: sourceNamed(plan, input.source), which: input.backup, among };
-    const { backup, at } = await chooseBackup(host, plan, wanted, task);
+    const wanted = { source: input.source, which: input.backup, among };
+    const { backup, at } = await chooseBackup(host, described, wanted, task);
     const [from] = at;
     const request = { vault: plan.vault, backup, from, to, timeoutMs: hours * 3_600_000 };
     const filled = await fillDestination(host, request, task);

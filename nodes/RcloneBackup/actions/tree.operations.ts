@@ -10,22 +10,28 @@ import {
   verifyTree,
   type TreeDepth,
 } from '../../../lib/backup/tree/tree';
-import { readBackup } from '../../../lib/backup/scatter';
-import { Failure } from '../../../lib/failure';
 import type { Host } from '../../../lib/host/host';
 import type { Task } from '../../../lib/task';
 import { choice, list, number, optional, schema, text, when } from '../../declaration';
-import { backupField, hostField, options, timeoutHours, treePlanField } from '../fields';
+import {
+  backupField,
+  destinationField,
+  hostField,
+  options,
+  throwawayFolder,
+  timeoutHours,
+  treePlanField,
+} from '../fields';
 import { operation } from '../operation';
-import { outcome, reportItem } from '../outcome';
-import { waitFields, waitOptions } from './run.operations';
+import { outcome } from '../outcome';
+import { followed, waitFields, waitOptions } from './run.operations';
 
 export const copyTreeOperation = operation({
   resource: 'tree',
   name: 'copy',
   action: 'Copy a tree',
   description:
-    'Copies what is new in a folder to every destination, encrypted, as a version of its own, and proves it there',
+    'Copies what is new in a folder or bucket to every destination, encrypted, as a version of its own, and proves it there',
   effect: 'creates',
   input: {
     host: hostField,
@@ -42,20 +48,12 @@ export const copyTreeOperation = operation({
   output: outcome,
   run: async ({ input, host, describeTree, task }) => {
     const { plan } = await describeTree(input.plan);
-    const { intent, timeoutHours: hours = 12, acceptFailure } = input.options;
+    const { intent } = input.options;
     const started = await startTree(host, plan, intent === undefined || intent === '' ? {} : { intent }, task);
-    const { job, run, changed } = started;
-    if (!input.wait) return reportItem(host.target.name, plan.set, job, run, changed);
-    const report = await awaitTree(host, plan, started, { timeoutMs: hours * 3_600_000 }, task);
-    const { job: ended } = await readBackup(host, { vault: plan.vault, sources: [] }, job, task);
-    const item = reportItem(host.target.name, plan.set, ended, report.run, changed, report);
-    if (report.status !== 'failed' || acceptFailure === true) return item;
-    throw new Failure({
-      code: 'backup_failed',
-      subject: `tree ${plan.tree.name} on ${host.target.name}`,
-      message: item.sentence,
-      nextStep: 'Mend what it names, and run it again.',
-    });
+    const followedPlan = { set: plan.set, vault: plan.vault, sources: [] };
+    const awaited = (timeoutMs: number) => awaitTree(host, plan, started, { timeoutMs }, task);
+    const run = { called: `tree ${plan.tree.name}`, plan: followedPlan, started, awaited };
+    return await followed(host, run, { wait: input.wait, ...input.options }, task);
   },
 });
 
@@ -69,12 +67,6 @@ async function chosen(
   const { backup, at } = chooseFrom(await listStored(host, plan.vault, among, task), plan.tree, input.backup, among);
   return { backup, from: destinationNamed(plan, at[0].name) };
 }
-
-const destinationField = text({
-  label: 'Destination',
-  placeholder: 'eva',
-  description: 'Its name in the plan. Empty: the first that has it.',
-});
 
 export const verifyTreeOperation = operation({
   resource: 'tree',
@@ -137,10 +129,7 @@ export const drillTreeOperation = operation({
     options: optional({
       ...options,
       timeoutHours,
-      folder: text({
-        default: '/var/tmp',
-        description: 'Where the throwaway is made. The data stands there in plain until the drill is over.',
-      }),
+      folder: throwawayFolder,
     }),
   },
   output: schema.lazy(() =>

@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, stat } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { run } from '../../../../lab/hosts/programs';
 import { until } from '../../../../lab/hosts/waiting';
 import { readManifests } from '../../../../lib/backup/stored';
 import type { BackupPlan, Destination } from '../../../../lib/backup/plan';
 import { applyReplace, previewReplace, type ReplaceRequest } from '../../../../lib/backup/replace';
+import { awaitJob } from '../../../../lib/host/jobs/await';
+import { listJobs } from '../../../../lib/host/jobs/read';
 import { describeAsRoot } from '../../lab/as-root';
 import { taskOf } from '../host/machine';
 import { filesBelow, startEstate, type Estate } from './estate';
 
 const task = taskOf('replace test');
+
+jest.setTimeout(240_000);
 
 describeAsRoot('a backup in the place of the live database', () => {
   let estate: Estate;
@@ -26,7 +32,12 @@ describeAsRoot('a backup in the place of the live database', () => {
   const databases = () =>
     ask('postgres', `SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datname LIKE 'immich%'`);
 
+  /** Almost no disk. It is there before the host, which would not see it otherwise. */
+  let small: string;
   beforeAll(async () => {
+    small = await mkdtemp(join(tmpdir(), 'selfhost-small-disk-'));
+    await run(['mount', '-t', 'tmpfs', '-o', 'size=14m', 'selfhost-test', small]);
+    await run(['chown', 'postgres', small]);
     estate = await startEstate();
     const { postgres, local, plan, database } = estate;
     await postgres.sql(`
@@ -47,7 +58,11 @@ ALTER TABLE photos OWNER TO app;`);
     request = { plan: wanted, source: database, name, from: destinations[0], safety: 'dump' };
     await ask('immich', 'DELETE FROM photos WHERE id <= 500; CREATE TABLE later AS SELECT 1 AS x');
   });
-  afterAll(() => estate.stop());
+  afterAll(async () => {
+    await estate.stop();
+    await run(['umount', '--lazy', small]);
+    await rm(small, { recursive: true });
+  });
 
   test('it is said what would be lost, and without that agreement nothing happens', async () => {
     const { machine } = estate;
@@ -60,6 +75,9 @@ ALTER TABLE photos OWNER TO app;`);
       backupAgeHours: 0,
       bytes: expect.any(Number),
       connections: 0,
+      neededBytes: expect.any(Number),
+      freeBytes: expect.any(Number),
+      leftovers: [],
       differences: [
         { table: 'public.later', now: 1, inBackup: null },
         { table: 'public.photos', now: 1500, inBackup: 2000 },
@@ -95,6 +113,73 @@ ALTER TABLE photos OWNER TO app;`);
     });
     expect(await databases()).toBe('immich');
     expect(await ask('immich', 'SELECT count(*) FROM photos')).toBe('1500');
+  });
+
+  test('what a killed replacement has left is told, and taken away by the next one', async () => {
+    const { machine, local } = estate;
+    // A table whose rows are checked slowly as long as somebody wants it: the restore stands still in the middle.
+    await ask(
+      'immich',
+      `CREATE FUNCTION slow(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300) FROM pg_database WHERE datname = ''gate''; RETURN true; END';
+       CREATE TABLE checked (x int CHECK (public.slow(x))); INSERT INTO checked VALUES (1)`,
+    );
+    const own = { ...wanted, set: 'slow', destinations: [local('slow')] as const };
+    const name = (await estate.backUp(own)).sources[0]?.name ?? '';
+    const slow: ReplaceRequest = { ...request, plan: own, name, from: own.destinations[0], safety: 'aside' };
+    const { hash } = await previewReplace(machine.host, slow, task);
+    await ask('postgres', 'CREATE DATABASE gate');
+    const stopping = new AbortController();
+    const broken = applyReplace(machine.host, { ...slow, hash }, { ...task, signal: stopping.signal });
+    const stopped = expect(broken).rejects.toMatchObject({ code: 'cancelled' });
+    const left = await until('the restore stands still', 30_000, async () => {
+      const found = await ask(
+        'postgres',
+        "SELECT datname FROM pg_stat_activity WHERE datname LIKE 'immich_next_%' AND wait_event = 'PgSleep'",
+      );
+      return found === '' ? undefined : found;
+    });
+    // Who waited for it is gone, and it goes on: then nobody takes it away.
+    stopping.abort();
+    await stopped;
+    const seen = await previewReplace(machine.host, slow, task);
+    expect(seen.leftovers).toEqual([{ name: left, bytes: expect.any(Number) }]);
+    expect(seen.warnings).toContain(`${left} is left of a replacement that was broken off, and is taken away first`);
+    await expect(applyReplace(machine.host, { ...slow, hash: seen.hash }, task)).rejects.toMatchObject({
+      message: expect.stringMatching(/a restore of postgres\/immich is going on, as job restore-\S+; wait for it/),
+    });
+    const [job] = await listJobs(machine.host, { name: 'Restore', states: ['running'] }, task);
+    await run([
+      'bash',
+      '-c',
+      'for f in $(grep -lzsxF "SELFHOST_RUN=$1" /proc/[0-9]*/environ); do p=${f%/environ}; kill -KILL "${p#/proc/}" || :; done',
+      'bash',
+      `${job?.id}/${job?.run}`,
+    ]);
+    await awaitJob(machine.host, job?.id ?? '', { run: job?.run ?? '', timeoutMs: 20_000 }, task);
+    await ask('postgres', 'DROP DATABASE gate');
+    const replaced = await applyReplace(machine.host, { ...slow, hash: seen.hash }, task);
+    expect(await databases()).toBe(`immich ${replaced.keptAs}`);
+    // As it was before this test, for the next one.
+    await ask('postgres', `DROP DATABASE "${replaced.keptAs}"`);
+    await ask('immich', 'DROP TABLE checked; DROP FUNCTION slow(int)');
+  });
+
+  test('a disk that has no room for a second copy is told before, and nothing is begun', async () => {
+    const { machine, postgres } = estate;
+    try {
+      await postgres.sql(`CREATE TABLESPACE small LOCATION '${small}';\nALTER DATABASE immich SET TABLESPACE small;`);
+      const { hash, warnings, freeBytes, neededBytes } = await previewReplace(machine.host, request, task);
+      expect(freeBytes).toBeLessThan(neededBytes);
+      const why = `its server has ${freeBytes} bytes free, and the backup beside it will take about ${neededBytes}`;
+      expect(warnings).toEqual([`It would be refused: ${why}`]);
+      await expect(applyReplace(machine.host, { ...request, hash }, task)).rejects.toMatchObject({
+        code: 'replace_refused',
+        message: expect.stringContaining('bytes free, and the backup beside it will take about'),
+      });
+      expect(await databases()).toBe('immich');
+    } finally {
+      await postgres.sql('ALTER DATABASE immich SET TABLESPACE pg_default;\nDROP TABLESPACE small;');
+    }
   });
 
   test('it takes its place while people work in it, with all that was there kept twice', async () => {

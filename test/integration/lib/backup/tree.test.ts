@@ -23,6 +23,8 @@ const CANARY = 'CANARY-IN-A-TREE';
 const PASSWORD = 'the word of the repositories';
 const task = taskOf('tree test');
 
+jest.setTimeout(240_000);
+
 describeAsRoot('a tree', () => {
   let estate: Estate;
   let path: string;
@@ -56,7 +58,7 @@ describeAsRoot('a tree', () => {
   const copyTree = async (change: Partial<TreePlan> = {}): Promise<BackupReport> => {
     const wanted = { ...plan, ...change };
     const started = await startTree(estate.machine.host, wanted, {}, task);
-    return await awaitTree(estate.machine.host, wanted, started, { timeoutMs: 55_000 }, task);
+    return await awaitTree(estate.machine.host, wanted, started, { timeoutMs: 200_000 }, task);
   };
   const backup = (index: number) => ({ source: 'tree/photos', name: names[index] ?? '' });
   const place = () => ({ vault: plan.vault, password: PASSWORD, spool: plan.spool, tree: plan.tree });

@@ -27,6 +27,7 @@ const refusal = (value: unknown): string => {
 test('a plan is read with what was left out, and the rule of all destinations holds where one has none of its own', () => {
   const described = parseDescribed({ ...plan, keep: { last: 3 }, quorum: 2, everyHours: 12 }, vault, 'bruno');
   expect(described).toEqual({
+    groups: [],
     plan: {
       set: 'nightly',
       vault,

@@ -241,16 +241,31 @@ describe('what retention would remove', () => {
   test('nothing where no rule is, where nothing could be read, and where nothing can be deleted', () => {
     const lines = [...stored(0, friday), ...stored(0, today), 'read 0', 'unreachable 1 it is down'];
     expect(inventory(lines).untouched).toEqual([{ destination: 'drive', why: 'it could not be read: it is down' }]);
-    const destinations = [{ ...plan.destinations[0], undeletable: true }, plan.destinations[1]];
-    const described = parseDescribed({ ...plan, destinations }, vault, 'bruno');
-    const ruled = { ...described, keep: new Map([['eva', { daily: 1 }]]) };
-    const listings = readListings([...lines.slice(0, -1), 'read 1', ''].join('\n'), names, []);
-    const { untouched, removals } = planRetention(ruled, { at: now, holdings: [], listings, damaged: new Set() });
+    const undeletable = { ...plan.destinations[0], undeletable: true };
+    const planned = (own: object) => {
+      const destinations = [{ ...undeletable, ...own }, plan.destinations[1]];
+      const described = parseDescribed({ ...plan, destinations, keep: { daily: 1 } }, vault, 'bruno');
+      const listings = readListings([...lines.slice(0, -1), 'read 1', ''].join('\n'), names, []);
+      return planRetention(described, { at: now, holdings: [], listings, damaged: new Set() });
+    };
+    const { untouched, removals } = planned({});
     expect(removals).toEqual([]);
     expect(untouched).toEqual([
-      { destination: 'eva', why: 'its copies cannot be deleted with these credentials' },
-      { destination: 'drive', why: 'no rule says what it keeps, so it keeps everything' },
+      {
+        destination: 'eva',
+        why: 'its copies cannot be deleted with the credentials that upload, and it has no rule of its own',
+      },
     ]);
+    // A rule of its own is for whoever comes with other credentials.
+    expect(planned({ keep: { daily: 1 } }).removals).toMatchObject([{ destination: 'eva', name: nameOf(friday) }]);
+    const ruleless = parseDescribed(plan, vault, 'bruno');
+    const listings = readListings([...lines.slice(0, -1), 'read 1', ''].join('\n'), names, []);
+    expect(planRetention(ruleless, { at: now, holdings: [], listings, damaged: new Set() }).untouched).toEqual(
+      names.map(({ name }) => ({
+        destination: name,
+        why: 'no rule says what it keeps, so it keeps everything',
+      })),
+    );
   });
 
   test('another world has another hash, and the same one the same', () => {

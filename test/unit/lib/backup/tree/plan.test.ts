@@ -46,6 +46,12 @@ describe('the plan of a tree', () => {
     expect(refusal({ password: 'short' })).toContain('less than 8 characters');
     expect(refusal({ tree: { ...plan.tree, path: 'relative' } })).toContain('is not absolute');
     expect(refusal({ tree: { ...plan.tree, marker: '/etc/passwd' } })).toBe('its marker is not a path below it');
+    const { path: _, ...bucket } = { ...plan.tree, remote: 'media:kuanary' };
+    expect(refusal({ tree: bucket })).toBe('accepted');
+    expect(refusal({ tree: { ...bucket, path: '/srv' } })).toBe('it needs either a path or a remote');
+    expect(refusal({ tree: { name: 'neither' } })).toBe('it needs either a path or a remote');
+    expect(refusal({ tree: { ...bucket, remote: '/srv/photos' } })).toBe('its remote is not like media:bucket');
+    expect(refusal({ tree: { ...bucket, tolerateChanges: true } })).toContain('is always a failure');
     expect(refusal({ destinations: [{ ...plan.destinations[0], repository: '--password-file' }], quorum: 1 })).toBe(
       'eva has no place for a repository',
     );
