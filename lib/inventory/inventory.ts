@@ -21,6 +21,12 @@ export interface Inventory {
   readonly approvers: readonly Approver[];
   /** What is done without asking, by the names of what it is done to. Everything else asks. */
   readonly automatic: Readonly<Record<Change, readonly string[]>>;
+  /** Where the repositories of the services are. */
+  readonly git: GitServer;
+  /** Passwords and tokens that are changed every week. */
+  readonly rotations: readonly Rotation[];
+  readonly terraform: readonly TerraformProject[];
+  readonly ansible: readonly AnsiblePlaybook[];
 }
 
 export const LANES = ['critical', 'warning', 'info', 'security'] as const;
@@ -42,6 +48,8 @@ export interface EstateHost {
   readonly role: string;
   /** By which name the provider knows it, where that can switch it off. */
   readonly server: string;
+  /** Where its Docker listens; empty: at the usual place. */
+  readonly docker: string;
 }
 
 export interface Service {
@@ -56,6 +64,17 @@ export interface Service {
   readonly repository: string;
   readonly branch: string;
   readonly paths: readonly string[];
+  /** Where its Compose files are in the repository, and which; empty: at the top, and the usual ones. */
+  readonly folder: string;
+  readonly files: readonly string[];
+  /** Contexts of commit statuses that have to be good before a deploy. Empty: those that are there. */
+  readonly checks: readonly string[];
+  /** The folder in Infisical whose secrets are its .env: `homelab/prod/immich`. */
+  readonly secrets: string;
+  /** How long it has to stay well after a deploy. */
+  readonly watchSeconds: number;
+  /** What a build brings: the image by the name of its Compose service. Its digest is written to `images.json`. */
+  readonly images: Readonly<Record<string, string>>;
   /** Deploys change its database, so they never roll back by themselves. */
   readonly migrates: boolean;
 }
@@ -110,6 +129,57 @@ export type Recipient =
   | { readonly by: 'telegram'; readonly chat: string }
   | { readonly by: 'slack'; readonly channel: string }
   | { readonly by: 'email'; readonly address: string };
+
+/** `https://git.kua.cl`, and how hosts log in there; `token` is a secret reference. */
+export interface GitServer {
+  readonly url: string;
+  readonly user: string;
+  readonly token: string;
+}
+
+export const ROTATED_AT = ['postgres', 'mysql', 'redis', 'command'] as const;
+
+export interface Rotation {
+  readonly name: string;
+  /** `homelab/prod/immich` in Infisical, and the key there. */
+  readonly secrets: string;
+  readonly key: string;
+  /** From where its owner is reached. */
+  readonly host: string;
+  readonly at: (typeof ROTATED_AT)[number];
+  readonly role: string;
+  readonly address: string;
+  readonly adminUser: string;
+  /** A secret reference. */
+  readonly adminPassword: string;
+  readonly container: string;
+  readonly database: string;
+  /** Of `command`. */
+  readonly program: readonly string[];
+  /** The services whose .env holds it, and which are restarted with it. */
+  readonly services: readonly string[];
+}
+
+/** A root module, where it lies on a host. */
+export interface TerraformProject {
+  readonly name: string;
+  readonly host: string;
+  readonly directory: string;
+  /** `terraform` unless another one is to be run. */
+  readonly program: string;
+  /** The folder in Infisical whose secrets become its environment. */
+  readonly secrets: string;
+}
+
+export interface AnsiblePlaybook {
+  readonly name: string;
+  readonly host: string;
+  readonly directory: string;
+  readonly playbook: string;
+  /** The file with its hosts; empty: what ansible.cfg says. */
+  readonly hosts: string;
+  readonly program: string;
+}
 
 /** Asked where their id is known; who answers is checked against it. */
 export interface Approver {

@@ -1,5 +1,6 @@
 import { Failure } from '../failure';
 import {
+  type AnsiblePlaybook,
   type Approver,
   type Change,
   CHANGES,
@@ -10,14 +11,18 @@ import {
   type DomainName,
   type EstateHost,
   type Folder,
+  type GitServer,
   type Inventory,
   type Lane,
   LANES,
   PROVIDERS,
   type Recipient,
+  ROTATED_AT,
+  type Rotation,
   type Service,
+  type TerraformProject,
 } from './inventory';
-import { address, list, number, object, oneOf, optionalText, orElse, text, toggle, variant } from './read';
+import { address, list, number, object, oneOf, optionalText, orElse, record, text, toggle, variant } from './read';
 import { referenceMistakes } from './references';
 
 const texts = list(text);
@@ -30,6 +35,7 @@ const host = object<EstateHost>({
   provider: oneOf(PROVIDERS),
   role: optionalText,
   server: optionalText,
+  docker: optionalText,
 });
 
 const service = object<Service>({
@@ -41,6 +47,12 @@ const service = object<Service>({
   repository: optionalText,
   branch: orElse(text, 'main'),
   paths: orElse(texts, noTexts),
+  folder: optionalText,
+  files: orElse(texts, noTexts),
+  checks: orElse(texts, noTexts),
+  secrets: optionalText,
+  watchSeconds: orElse(number(0, 3600), 10),
+  images: orElse<Readonly<Record<string, string>>>(record(text), {}),
   migrates: orElse(toggle, false),
 });
 
@@ -78,6 +90,42 @@ const approver = object<Approver>({
   minutes: orElse(number(0.01, 1440), 15),
 });
 
+const noGit: GitServer = { url: '', user: '', token: '' };
+const git = object<GitServer>({ url: text, user: optionalText, token: optionalText });
+
+const rotation = object<Rotation>({
+  name: text,
+  secrets: text,
+  key: text,
+  host: text,
+  at: oneOf(ROTATED_AT),
+  role: optionalText,
+  address: optionalText,
+  adminUser: optionalText,
+  adminPassword: optionalText,
+  container: optionalText,
+  database: orElse(text, 'postgres'),
+  program: orElse(texts, noTexts),
+  services: orElse(texts, noTexts),
+});
+
+const terraform = object<TerraformProject>({
+  name: text,
+  host: text,
+  directory: text,
+  program: orElse(text, 'terraform'),
+  secrets: optionalText,
+});
+
+const ansible = object<AnsiblePlaybook>({
+  name: text,
+  host: text,
+  directory: text,
+  playbook: text,
+  hosts: optionalText,
+  program: orElse(text, 'ansible-playbook'),
+});
+
 const forEach = <Name extends string, Value>(names: readonly Name[], value: Value) =>
   Object.fromEntries(names.map((name) => [name, value])) as Record<Name, Value>;
 
@@ -102,6 +150,10 @@ const inventory = object<Inventory>({
   sender: optionalText,
   approvers: orElse<readonly Approver[]>(list(approver), []),
   automatic: orElse(automatic, forEach(CHANGES, noTexts)),
+  git: orElse(git, noGit),
+  rotations: orElse<readonly Rotation[]>(list(rotation), []),
+  terraform: orElse<readonly TerraformProject[]>(list(terraform), []),
+  ansible: orElse<readonly AnsiblePlaybook[]>(list(ansible), []),
 });
 
 /** The inventory as flows may trust it; everything that is wrong with it is told at once. */

@@ -68,6 +68,18 @@ export function list<Value>(read: Read<Value>): Read<readonly Value[]> {
   };
 }
 
+/** Values by names that are nobody else's business. */
+export function record<Value>(read: Read<Value>): Read<Readonly<Record<string, Value>>> {
+  return (value, place, mistakes) => {
+    if (isObject(value)) {
+      const entries = Object.entries(value).map(([name, one]) => [name, read(one, under(place, name), mistakes)]);
+      return Object.fromEntries(entries) as Readonly<Record<string, Value>>;
+    }
+    mistakes.push(`${place} must be an object`);
+    return {};
+  };
+}
+
 /** Fields that are not known are mistakes, too: a misspelt "automatic" must not pass for "ask". */
 export function object<Of extends object>(shape: Shape<Of>): Read<Of> {
   return (value, place, mistakes) => {

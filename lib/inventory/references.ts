@@ -3,6 +3,7 @@ import type { Inventory } from './inventory';
 /** Names that lead nowhere, come twice, or contradict each other. */
 export function referenceMistakes(inventory: Inventory): readonly string[] {
   const { hosts, services, databases, folders, destinations, domains, recoveryOrder, approvers, automatic } = inventory;
+  const { rotations, terraform, ansible } = inventory;
   const found: string[] = [];
   const isHost = (place: string, name: string) => {
     if (!hosts.some((host) => host.name === name)) found.push(`${place}: "${name}" is none of the hosts`);
@@ -38,6 +39,45 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
     'approvers',
     approvers.map(({ name }) => name),
   );
+  unique(
+    'rotations',
+    rotations.map(({ name }) => name),
+  );
+  unique(
+    'Terraform projects or playbooks',
+    [...terraform, ...ansible].map(({ name }) => name),
+  );
+  for (const { name, secrets, folder, repository, project } of services) {
+    if (secrets !== '' && !isFolderOfSecrets(secrets)) {
+      found.push(`service ${name}, secrets: "${secrets}" is no folder of Infisical, as in homelab/prod/immich`);
+    }
+    if (/^\/|(^|\/)\.\.(\/|$)|\/$/.test(folder)) {
+      found.push(`service ${name}, folder: "${folder}" is no path inside of the repository`);
+    }
+    if (repository !== '' && project !== '' && inventory.git.url === '') {
+      found.push(`service ${name} has a repository, and git.url does not say where`);
+    }
+  }
+  for (const { name, host, secrets, services: users, at, program, role } of rotations) {
+    isHost(`rotation ${name}, host`, host);
+    if (!isFolderOfSecrets(secrets)) found.push(`rotation ${name}, secrets: "${secrets}" is no folder of Infisical`);
+    for (const user of users) {
+      const service = services.find((one) => one.name === user);
+      if (service === undefined) found.push(`rotation ${name}: "${user}" is none of the services`);
+      else if (service.project === '') found.push(`rotation ${name}: service ${user} has no project with an .env`);
+    }
+    if (at === 'command' && program.length === 0) found.push(`rotation ${name}: a command needs its program`);
+    if (['postgres', 'mysql'].includes(at) && role === '')
+      found.push(`rotation ${name}: whose password is it? role is missing`);
+  }
+  for (const { name, host, directory } of [...terraform, ...ansible]) {
+    isHost(`${name}, host`, host);
+    if (!directory.startsWith('/')) found.push(`${name}, directory: it must be a whole path`);
+  }
+  for (const { name, secrets } of terraform) {
+    if (secrets !== '' && !isFolderOfSecrets(secrets))
+      found.push(`${name}, secrets: "${secrets}" is no folder of Infisical`);
+  }
   for (const { name, host, standby } of services) {
     isHost(`service ${name}, host`, host);
     if (standby !== '') isHost(`service ${name}, standby`, standby);
@@ -78,16 +118,23 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   const known = new Set([
     ...[...services, ...databases, ...destinations].map(({ name }) => name),
     ...domains.map(({ zone }) => zone),
+    ...rotations.map(({ name }) => name),
   ]);
   for (const [change, names] of Object.entries(automatic)) {
     for (const name of names) {
-      if (!known.has(name)) found.push(`automatic.${change}: "${name}" is no service, database, destination or zone`);
+      if (!known.has(name))
+        found.push(`automatic.${change}: "${name}" is no service, database, destination, zone or rotation`);
     }
   }
   const byEmail = Object.values(inventory.recipients).some((all) => all.some(({ by }) => by === 'email'));
   if (byEmail && inventory.sender === '') found.push('sender: e-mails have to come from somewhere');
   if (inventory.recipients.critical.length === 0) found.push('recipients.critical: nobody hears of the worst');
   return found;
+}
+
+/** Project, environment and, where it is not the top, the folder. */
+function isFolderOfSecrets(text: string): boolean {
+  return /^[\w-]+(\/[\w-]+)+$/.test(text);
 }
 
 function isTimezone(name: string): boolean {

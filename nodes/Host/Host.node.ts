@@ -24,6 +24,7 @@ import { jobStatusOperation } from './actions/job/status.operation';
 import { serviceChangeOperations } from './actions/service/change.operation';
 import { listServicesOperation, listTimersOperation } from './actions/service/list.operation';
 import { serviceStatusOperation } from './actions/service/status.operation';
+import { summarizePlanOperation } from './actions/terraform/summary.operation';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { hostContext } from './context';
 import { hostCredentialTest } from './methods/hostCredentialTest';
@@ -91,6 +92,7 @@ export const Host = actionNode<HostContext>({
       label: 'Service',
       operations: [serviceStatusOperation, ...serviceChangeOperations, listServicesOperation, listTimersOperation],
     }),
+    resource({ name: 'terraform', label: 'Terraform', operations: [summarizePlanOperation] }),
   ],
   methods: { credentialTest: { hostCredentialTest, infisicalCredentialTest, secretsCredentialTest } },
   context: hostContext,

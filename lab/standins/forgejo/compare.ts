@@ -15,8 +15,23 @@ export function compareRoutes(state: State): readonly Route[] {
         const [base = '', head = ''] = (asked.params['basehead'] ?? '').split('...');
         const [from, to] = [await commitOf(folder, base), await commitOf(folder, head)];
         if (from === undefined || to === undefined) throw notFound();
-        const ids = (await git(folder, ['rev-list', to, `^${from}`])).split('\n').filter((id) => id !== '');
-        return { status: 200, json: { total_commits: ids.length, commits: ids.map((sha) => ({ sha })), files: [] } };
+        const lines = async (...args: readonly string[]) =>
+          (await git(folder, args)).split('\n').filter((line) => line !== '');
+        const ids = await lines('rev-list', to, `^${from}`);
+        const commits = await Promise.all(
+          ids.map(async (sha) => ({ sha, commit: { message: await git(folder, ['show', '-s', '--format=%B', sha]) } })),
+        );
+        // As with three dots: what the second has done since they parted.
+        const [parted = from] = await lines('merge-base', from, to);
+        const files = await lines('diff', '--name-only', '--no-renames', parted, to);
+        return {
+          status: 200,
+          json: {
+            total_commits: ids.length,
+            commits,
+            files: files.map((filename) => ({ filename, status: 'modified' })),
+          },
+        };
       },
     },
   ];

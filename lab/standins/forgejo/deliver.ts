@@ -76,7 +76,7 @@ export async function send(state: State, task: DeliveryTask): Promise<void> {
   let said = '';
   try {
     const signal = AbortSignal.timeout(state.deliveryTimeoutMs);
-    const answer = await fetch(hook.url, { method: 'POST', headers, body: sent, signal });
+    const answer = await fetch(state.deliverTo(hook.url), { method: 'POST', headers, body: sent, signal });
     said = await answer.text();
     status = answer.status;
   } catch {

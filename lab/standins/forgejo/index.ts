@@ -37,6 +37,8 @@ export interface ForgejoSettings {
   readonly largestCatalogPage?: number;
   /** DELIVER_TIMEOUT of the section [webhook]; five seconds where nobody says otherwise. */
   readonly deliveryTimeoutMs?: number;
+  /** Hooks are made under the public address of an n8n, and delivered to where that leads in the lab. */
+  readonly deliverTo?: (url: string) => string;
   /** The description of the API: what no file of this folder serves is served as it says. */
   readonly description?: unknown;
   readonly onExchange?: (request: ExchangeRequest, answer: ExchangeAnswer | undefined) => void;
@@ -104,6 +106,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     largestCatalogPage: settings.largestCatalogPage ?? 100,
     deliveries: [],
     deliveryTimeoutMs: settings.deliveryTimeoutMs ?? 5000,
+    deliverTo: settings.deliverTo ?? ((url) => url),
     undelivered: { isDown: false, tasks: [] },
     nextId: () => (ids += 1),
     now: () => new Date().toISOString().replace(/\.\d+Z$/, 'Z'),

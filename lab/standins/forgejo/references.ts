@@ -115,7 +115,9 @@ export function referenceRoutes(state: State): readonly Route[] {
       template: `${repo}/commits`,
       handle: async (asked) => {
         const from = asked.query.get('sha') ?? repositoryOf(state, asked).defaultBranch;
-        const ids = (await git(folder(asked), ['rev-list', from, '--'])).split('\n');
+        const path = asked.query.get('path');
+        const within = path === null || path === '' ? [] : [path];
+        const ids = (await git(folder(asked), ['rev-list', from, '--', ...within])).split('\n').filter(Boolean);
         return paged(state, asked, await Promise.all(ids.map((id) => commit(asked, id))));
       },
     },

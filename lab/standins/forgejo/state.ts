@@ -18,6 +18,8 @@ export interface State {
   readonly largestCatalogPage: number;
   readonly deliveries: Delivery[];
   readonly deliveryTimeoutMs: number;
+  /** Where the address of a hook leads in the lab. */
+  readonly deliverTo: (url: string) => string;
   /** What a server that goes down has in its queue. */
   readonly undelivered: { isDown: boolean; readonly tasks: DeliveryTask[] };
   readonly nextId: () => number;

@@ -1,4 +1,12 @@
-import { CHANGES, DATABASE_KINDS, LANES, PROVIDERS, type Change, type Lane } from '../../../../lib/inventory/inventory';
+import {
+  CHANGES,
+  DATABASE_KINDS,
+  LANES,
+  PROVIDERS,
+  ROTATED_AT,
+  type Change,
+  type Lane,
+} from '../../../../lib/inventory/inventory';
 import { schema } from '../../../declaration';
 import type { Schema } from '../../../declaration/schema';
 
@@ -21,7 +29,15 @@ export const inventoryOutput = {
   estate: text,
   timezone: text,
   hosts: schema.array(
-    schema.object({ name: text, address: text, port: schema.integer(), provider, role: text, server: text }),
+    schema.object({
+      name: text,
+      address: text,
+      port: schema.integer(),
+      provider,
+      role: text,
+      server: text,
+      docker: text,
+    }),
   ),
   services: schema.array(
     schema.object({
@@ -33,6 +49,12 @@ export const inventoryOutput = {
       repository: text,
       branch: text,
       paths: texts,
+      folder: text,
+      files: texts,
+      checks: texts,
+      secrets: text,
+      watchSeconds: schema.number(),
+      images: schema.record(text),
       migrates: toggle,
     }),
   ),
@@ -72,4 +94,26 @@ export const inventoryOutput = {
     'In the order in which they are asked',
   ),
   automatic: forEach<Change, readonly string[]>(CHANGES, texts),
+  git: schema.object({ url: text, user: text, token: schema.string('A secret reference') }),
+  rotations: schema.array(
+    schema.object({
+      name: text,
+      secrets: text,
+      key: text,
+      host: text,
+      at: schema.oneOf(ROTATED_AT),
+      role: text,
+      address: text,
+      adminUser: text,
+      adminPassword: schema.string('A secret reference'),
+      container: text,
+      database: text,
+      program: texts,
+      services: texts,
+    }),
+  ),
+  terraform: schema.array(schema.object({ name: text, host: text, directory: text, program: text, secrets: text })),
+  ansible: schema.array(
+    schema.object({ name: text, host: text, directory: text, playbook: text, hosts: text, program: text }),
+  ),
 };

@@ -43,12 +43,20 @@ test('the shipped inventory is one, and comes back with everything filled in', (
     provider: 'ovh',
     role: 'media, backups',
     server: '',
+    docker: '',
   });
   expect(found.services.find(({ name }) => name === 'immich')).toMatchObject({
     standby: '',
     branch: 'main',
     paths: [],
+    files: [],
+    checks: [],
+    secrets: 'kua/prod/immich',
+    watchSeconds: 10,
+    images: {},
   });
+  expect(found.terraform).toMatchObject([{ program: 'terraform' }]);
+  expect(found.ansible).toMatchObject([{ program: 'ansible-playbook', hosts: '' }]);
   expect(found.warnings).toEqual([]);
 });
 
@@ -133,7 +141,42 @@ test.each([
   [
     'something automatic that does not exist',
     { automatic: { deploy: ['dcos'] } },
-    'automatic.deploy: "dcos" is no service, database, destination or zone',
+    'automatic.deploy: "dcos" is no service, database, destination, zone or rotation',
+  ],
+  [
+    'a service whose repository is nowhere',
+    { services: [{ name: 'docs', host: 'bruno', project: '/srv/docs', repository: 'kua/estate' }] },
+    'service docs has a repository, and git.url does not say where',
+  ],
+  [
+    'a folder that leaves the repository',
+    { services: [{ name: 'docs', host: 'bruno', folder: '../docs' }] },
+    'service docs, folder: "../docs" is no path inside of the repository',
+  ],
+  [
+    'secrets that are nowhere',
+    { services: [{ name: 'docs', host: 'bruno', secrets: 'homelab' }] },
+    'service docs, secrets: "homelab" is no folder of Infisical, as in homelab/prod/immich',
+  ],
+  [
+    'a rotation of nobody',
+    { rotations: [{ name: 'db', secrets: 'homelab/prod', key: 'P', host: 'bruno', at: 'postgres' }] },
+    'rotation db: whose password is it? role is missing',
+  ],
+  [
+    'a rotation for a service that is not there',
+    { rotations: [{ name: 'db', secrets: 'a/b', key: 'P', host: 'bruno', at: 'redis', services: ['immich'] }] },
+    'rotation db: "immich" is none of the services',
+  ],
+  [
+    'a playbook without a whole path',
+    { ansible: [{ name: 'site', host: 'bruno', directory: 'ansible', playbook: 'site.yml' }] },
+    'site, directory: it must be a whole path',
+  ],
+  [
+    'images that are no names',
+    { services: [{ name: 'docs', host: 'bruno', images: ['x'] }] },
+    'services[0].images must be an object',
   ],
   ['an unknown kind of automatic', { automatic: { deploys: [] } }, 'automatic.deploys is unknown'],
   ['two hosts with one name', { hosts: [host, host] }, 'two hosts are called "bruno"'],
