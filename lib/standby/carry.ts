@@ -36,14 +36,13 @@ timeout 60 docker inspect --format '{{$service := index .Config.Labels "com.dock
 
 export async function dataPlaces(service: Service, place: Place, task: Task): Promise<readonly DataPlace[]> {
   const { stdout } = await runOnHost(service, place, { script: DATA }, { timeoutMs: 600_000 }, task);
-  const seen = new Set<string>();
-  return stdout
-    .split('\n')
-    .flatMap((line): DataPlace[] => {
-      const [name = '', path = ''] = line.split('\t');
-      return path === '' ? [] : [{ name, path }];
-    })
-    .filter(({ path }) => !seen.has(path) && seen.add(path) !== undefined);
+  const found = new Map<string, DataPlace>();
+  for (const line of stdout.split('\n')) {
+    const [name = '', path = ''] = line.split('\t');
+    // Two containers may share it.
+    if (path !== '' && !found.has(path)) found.set(path, { name, path });
+  }
+  return [...found.values()];
 }
 
 // The whole of it, as it is: owners by number, holes, attributes. It must not run, or the copy would be of no moment.

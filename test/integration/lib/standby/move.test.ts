@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CommitLedger, prepareLedger, startLedger } from '../../../../lab/commit-ledger';
@@ -106,62 +106,4 @@ describeAsRoot('a service that moves to its standby and back', () => {
     ).rejects.toMatchObject({ code: 'turn_over' });
     expect(await running('bruno')).toEqual([]);
   }, 30_000);
-
-  test('it comes home under load with everything that was written away from home', async () => {
-    await pair.sql('eva', 'truncate ledger');
-    const ledger = writers('failback');
-    await until('writes come', 10_000, () => Promise.resolve(ledger.acknowledged.length > 100 || undefined));
-    const turn = await takeTurn(pair.service, { to: 'home', by: 'n8n-eva', automatic: true }, task);
-    await silence(pair.service, turn, 'standby', { graceSeconds: 10 }, task);
-    const { keptAside } = await carryData(pair.service, turn, task);
-    expect(keptAside).toContain('/srv/shop/www.before-2');
-    await startService(pair.service, turn, { otherIsSilent: true }, task);
-    const enough = ledger.acknowledged.length + 50;
-    await until('writes come again', 20_000, () => Promise.resolve(ledger.acknowledged.length > enough || undefined));
-    await ledger.freeze();
-    const kept = new Set(await rows('bruno'));
-    expect(ledger.acknowledged.filter(({ id }) => !kept.has(id))).toEqual([]);
-    expect(await running('eva')).toEqual([]);
-  }, 120_000);
-
-  test('home crashes: the standby starts with the newest good data, and home, revived in the middle, serves nothing', async () => {
-    await pair.sql('bruno', 'truncate ledger');
-    const dump = await pair.docker(
-      'bruno',
-      'exec',
-      '-u',
-      'postgres',
-      'shop-db-1',
-      'pg_dump',
-      '-h',
-      '/tmp',
-      '-t',
-      'ledger',
-      'postgres',
-    );
-    await pair.sql('bruno', "insert into ledger (id) values ('after the backup')");
-    await pair.powerOff('bruno');
-    const turn = await takeTurn(pair.service, { to: 'standby', by: 'n8n-eva', automatic: true }, task);
-    const asked = await silence(pair.service, turn, 'home', {}, task);
-    expect(asked).toMatchObject({ silent: false, changed: false });
-    expect(asked.why).toContain('host bruno');
-
-    await startService(pair.service, turn, { only: ['db'], otherIsSilent: false }, task);
-    expect(await running('eva')).toEqual(['shop-db-1']);
-    await pair.sql('eva', `drop table ledger; ${dump}`);
-    // In the middle of it home comes back, with what Docker starts after a crash.
-    await pair.powerOn('bruno');
-    expect(await running('bruno')).toEqual([]);
-    await startService(pair.service, turn, { otherIsSilent: false }, task);
-    expect(await page('eva')).toBe('hello\n');
-    expect(await rows('eva')).toEqual([]);
-    await expect(page('bruno')).rejects.toThrow();
-    expect(await silence(pair.service, turn, 'home', {}, task)).toEqual({ silent: true, changed: false, why: null });
-    expect(await statusOf(pair.service, task)).toMatchObject({
-      verdict: 'in its place',
-      turn: { number: 3, at: 'standby' },
-    });
-    expect(readFileSync(join(pair.folder('eva'), 'www', 'index.html'), 'utf8')).toBe('hello\n');
-    expect(existsSync(join(pair.folder('bruno'), 'www.before-2'))).toBe(true);
-  }, 120_000);
 });
