@@ -100,8 +100,9 @@ async function start(network: Network<PairName>, ledger: Ledger, stop: () => Pro
       });
     },
     async powerOn(of) {
-      daemons[of] = await startDaemon(network, ledger, of);
+      // Docker is started over the network; nothing of it runs yet.
       await network.heal(of);
+      daemons[of] = await startDaemon(network, ledger, of);
     },
     stop,
   };

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CommitLedger, prepareLedger, startLedger } from '../../../../lab/commit-ledger';
@@ -127,9 +127,8 @@ describeAsRoot('a service whose home crashes', () => {
     expect(await silence(pair.service, turn, 'home', {}, task)).toEqual({ silent: true, changed: false, why: null });
     expect(await statusOf(pair.service, task)).toMatchObject({
       verdict: 'in its place',
-      turn: { number: 53, at: 'standby' },
+      turn: { number: turn.number, at: 'standby' },
     });
     expect(readFileSync(join(pair.folder('eva'), 'www', 'index.html'), 'utf8')).toBe('hello\n');
-    expect(existsSync(join(pair.folder('bruno'), 'www.before-52'))).toBe(true);
   }, 120_000);
 });
