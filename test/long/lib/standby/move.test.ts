@@ -10,7 +10,7 @@ import { statusOf } from '../../../../lib/standby/look';
 import { keepDown, silence, startService } from '../../../../lib/standby/steps';
 import { readTurn, takeTurn } from '../../../../lib/standby/turn';
 import { quietTask } from '../../../shared/task';
-import { describeAsRoot } from '../../lab/as-root';
+import { describeAsRoot } from '../../../integration/lab/as-root';
 
 describeAsRoot('a service that moves to its standby and back', () => {
   const folder = mkdtempSync(join(tmpdir(), 'selfhost-standby-'));
