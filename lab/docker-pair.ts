@@ -31,7 +31,7 @@ const imageOfThisMachine: ImageMaker = async (daemon) => ({
   programs: await postgresPrograms(),
 });
 
-interface Daemon {
+export interface Daemon {
   readonly socket: string;
   readonly docker: (...argv: readonly string[]) => Promise<string>;
   readonly folder: string;
@@ -168,10 +168,10 @@ shift 2
 exec "$bin/postgres" -D "$data" "$@"
 `;
 
-/** A dockerd that lives and dies with its machine. */
-async function startDaemon(network: Network<PairName>, ledger: Ledger, of: PairName): Promise<Daemon> {
+/** A dockerd that lives and dies with its machine. Called again it is the same one, after a crash. */
+export async function startDaemon(network: Network<PairName>, ledger: Ledger, of: PairName): Promise<Daemon> {
   const folder = join(ledger.folder, of);
-  await mkdir(folder, { mode: 0o755 });
+  await mkdir(folder, { recursive: true, mode: 0o755 });
   const socket = join(folder, 'docker.sock');
   const cgroup = `selfhost-lab-${ledger.id}-${of}`;
   for (const path of await cgroupFolders(cgroup)) ledger.add({ kind: 'cgroup', path });

@@ -1,0 +1,127 @@
+import { isFailure, messageOf } from '../failure';
+import { hostAt, type Place, type Service } from './service';
+import { runOnHost } from './host-script';
+import { readTurn, type Turn } from './turn';
+import type { Task } from '../task';
+
+export interface ServiceContainer {
+  readonly name: string;
+  /** As Docker says: `running`, `exited`. */
+  readonly state: string;
+  readonly health: string | null;
+  /** `no` is what keeps it from starting by itself. */
+  readonly restartPolicy: string;
+}
+
+/** What one host says of the service. */
+export type Sight =
+  | {
+      readonly kind: 'seen';
+      readonly containers: readonly ServiceContainer[];
+      /** The newest turn it has heard of. */
+      readonly told: { readonly number: number; readonly at: Place } | null;
+      readonly placed: number | null;
+      readonly begun: number | null;
+      /** A permission to start is good for a few seconds from here, by the host's own clock. */
+      readonly ticket: string;
+    }
+  | { readonly kind: 'unseen'; readonly why: string };
+
+const LOOK = `
+for name in told placed begun; do line_of "$dir/$name"; printf '%s %s\\n' "$name" "$REPLY"; done
+read -r boot < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
+printf 'ticket %s/%s\\n' "$boot" "\${up%.*}"
+ids=$(containers --all)
+[ -z "$ids" ] || timeout 30 docker inspect --format 'container {{.State.Status}} {{or .HostConfig.RestartPolicy.Name "no"}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.Name}}' $ids
+`;
+
+export async function lookAt(service: Service, place: Place, task: Task): Promise<Sight> {
+  try {
+    const { stdout } = await runOnHost(service, place, { script: LOOK }, { timeoutMs: 60_000 }, task);
+    return parseSight(stdout);
+  } catch (error) {
+    if (isFailure(error, 'cancelled')) throw error;
+    return { kind: 'unseen', why: messageOf(error) };
+  }
+}
+
+function parseSight(text: string): Extract<Sight, { kind: 'seen' }> {
+  const lines = text.split('\n');
+  const one = (name: string) =>
+    lines
+      .find((line) => line.startsWith(`${name} `))
+      ?.slice(name.length + 1)
+      .trim() ?? '';
+  const numberOf = (name: string) => (/^\d+$/.test(one(name)) ? Number(one(name)) : null);
+  const [, number, at] = /^(\d+) (home|standby)$/.exec(one('told')) ?? [];
+  return {
+    kind: 'seen',
+    told: number === undefined ? null : { number: Number(number), at: at === 'home' ? 'home' : 'standby' },
+    placed: numberOf('placed'),
+    begun: numberOf('begun'),
+    ticket: one('ticket'),
+    containers: lines.flatMap((line) => {
+      const [, state, restartPolicy, health, name] = /^container (\S+) (\S+) (\S+) \/?(\S+)$/.exec(line) ?? [];
+      if (state === undefined || restartPolicy === undefined || name === undefined) return [];
+      return [{ name, state, restartPolicy, health: health === undefined || health === '-' ? null : health }];
+    }),
+  };
+}
+
+/** Where it runs, and whether that is right. */
+export type Verdict =
+  /** It runs where it is its turn, and nowhere else. */
+  | 'in its place'
+  /** Nothing of it runs. */
+  | 'down'
+  /** It runs where it is not its turn. */
+  | 'out of its place'
+  /** On both hosts: each may take writes that the other does not have. */
+  | 'twins'
+  /** One of the hosts cannot be seen. */
+  | 'unclear';
+
+export interface ServiceStatus {
+  readonly turn: Turn;
+  readonly home: Sight;
+  readonly standby: Sight;
+  readonly verdict: Verdict;
+  /** One sentence each, for people. */
+  readonly warnings: readonly string[];
+}
+
+export async function statusOf(service: Service, task: Task): Promise<ServiceStatus> {
+  const [turn, home, standby] = await Promise.all([
+    readTurn(service, task),
+    lookAt(service, 'home', task),
+    lookAt(service, 'standby', task),
+  ]);
+  return {
+    turn,
+    home,
+    standby,
+    verdict: verdictOf(turn.at, runs(home), runs(standby)),
+    warnings: [...warningsOf(service, 'home', home), ...warningsOf(service, 'standby', standby)],
+  };
+}
+
+/** Undefined: nobody knows. */
+export function runs(sight: Sight): boolean | undefined {
+  return sight.kind === 'unseen'
+    ? undefined
+    : sight.containers.some(({ state }) => state !== 'exited' && state !== 'created' && state !== 'dead');
+}
+
+export function verdictOf(turn: Place, home: boolean | undefined, standby: boolean | undefined): Verdict {
+  if (home === true && standby === true) return 'twins';
+  if (home === undefined || standby === undefined) return 'unclear';
+  if (!home && !standby) return 'down';
+  return home === (turn === 'home') ? 'in its place' : 'out of its place';
+}
+
+function warningsOf(service: Service, place: Place, sight: Sight): readonly string[] {
+  const { name } = hostAt(service, place).target;
+  if (sight.kind === 'unseen') return [`${name} cannot be seen: ${sight.why}`];
+  const eager = sight.containers.filter(({ restartPolicy }) => restartPolicy !== 'no').map((one) => one.name);
+  return eager.length === 0 ? [] : [`${name} would start ${eager.join(', ')} by itself, whoever's turn it is`];
+}
