@@ -30,7 +30,10 @@ interface Daemon {
  * Two machines, each with a real dockerd of its own: a primary in a container on bruno, in a named volume and with
  * `restart: always` as Immich ships it, and on eva a container that is made and was never started, with a bind mount.
  */
-export async function startDockerPair(settings: Readonly<Record<string, string>> = {}): Promise<PostgresPair> {
+export async function startDockerPair(
+  settings: Readonly<Record<string, string>> = {},
+  clients: readonly string[] = [],
+): Promise<PostgresPair> {
   const programs = await postgresPrograms();
   const ledger = await openLedger();
   let network: Network<PairName> | undefined;
@@ -40,7 +43,7 @@ export async function startDockerPair(settings: Readonly<Record<string, string>>
     await ledger.clear();
   };
   try {
-    network = await startNetwork<PairName>({ hosts: names });
+    network = await startNetwork<PairName>({ hosts: names, clients });
     return await start(network, ledger, programs, settings, stop);
   } catch (error) {
     await stop();

@@ -8,7 +8,8 @@ import { pause } from '../../../../lib/task';
 import { describeAsRoot } from '../../../integration/lab/as-root';
 import { quietTask } from '../../../shared/task';
 import { runOrchestrator } from '../../../chaos/lib/postgres/orchestrator';
-import { archiveToNowhere, startTrials, type Account, type Trials } from '../../../chaos/lib/postgres/trial';
+import { archiveToNowhere } from '../../../../lab/archive-nowhere';
+import { startTrials, type Account, type Trials } from '../../../chaos/lib/postgres/trial';
 
 const ROUNDS = Number(process.env.SELFHOST_FAILOVER_ROUNDS ?? 10);
 
@@ -23,7 +24,7 @@ describeAsRoot('failovers, many times', () => {
   beforeAll(async () => {
     // A restore_command that hangs for a while and then fails, as with a repository that is out of reach.
     trials = await startTrials({ restore_command: 'sleep 3; exit 1' });
-    await archiveToNowhere(trials);
+    await archiveToNowhere(trials.pair);
   }, 120_000);
   afterAll(async () => {
     await trials.stop();
