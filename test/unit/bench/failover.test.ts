@@ -45,6 +45,8 @@ describe('the page of a run', () => {
     expect(page([trial])).toContain('| p95 <= 2 s | yes |');
     expect(page([{ ...trial, writableMs: 2_001 }])).toContain('| p95 <= 2 s | **no** |');
     expect(page([slow])).toContain('| power-off + 4 s | **no** |');
+    expect(page([{ ...trial, wrong: ['no failover within 45 s'] }])).toContain('| p95 <= 2 s | **no** |');
+    expect(page([{ ...trial, missing: 1 }])).toContain('| p95 <= 2 s | **no** |');
   });
 
   it('leaves no broken trial out', () => {

@@ -84,7 +84,7 @@ describeAsRoot('a pair under load', () => {
     expect(await trials.bringBack()).toMatchObject({ changed: true });
   }, 120_000);
 
-  // Every other step is killed before, too, in test/long.
+  // Every other step is killed before, too, in bench/failover.
   test('whose orchestrator is killed after the promotion is brought to the end by the next', async () => {
     const { pair, roles, wish } = trials;
     const { from, to } = roles();
