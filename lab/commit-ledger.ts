@@ -5,6 +5,7 @@ import type { Login } from './postgres-pair';
 /** One commit that a client was told of. */
 export interface Acknowledged {
   readonly id: string;
+  /** On `clock`. */
   readonly at: number;
   /** When the statement was sent. */
   readonly sentAt: number;
@@ -29,7 +30,16 @@ export interface LedgerOptions {
   /** Where each acknowledgement is written down and synced before the next commit is sent. */
   readonly file: string;
   readonly answerMs?: number;
+  /** In front of the ids, where several processes write at once. */
+  readonly name?: string;
+  /** Between one commit and the next. */
+  readonly everyMs?: number;
+  /** How soon after a connection that failed the next is tried. */
+  readonly againMs?: number;
 }
+
+/** Milliseconds on a clock that all processes of a machine share and nobody sets. */
+export const clock = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
 
 const TABLE =
   'create table if not exists public.ledger (id text primary key, at timestamptz default clock_timestamp())';
@@ -44,7 +54,8 @@ export async function prepareLedger(address: string, login: Login): Promise<void
  * Clients that commit one row after another, each on whichever address takes writes, as a libpq with several hosts and
  * target_session_attrs=read-write does.
  */
-export function startLedger({ addresses, login, writers, file, answerMs = 1_000 }: LedgerOptions): CommitLedger {
+export function startLedger(options: LedgerOptions): CommitLedger {
+  const { addresses, login, writers, file, answerMs = 1_000, name = '', everyMs = 0, againMs = 10 } = options;
   const descriptor = openSync(file, 'a', 0o600);
   const acknowledged: Acknowledged[] = [];
   const warned: string[] = [];
@@ -58,11 +69,12 @@ export function startLedger({ addresses, login, writers, file, answerMs = 1_000 
       if (client === undefined) {
         const address = addresses[at++ % addresses.length] ?? '';
         client = await connect(address, login, answerMs).catch(() => undefined);
-        if (client === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+        if (client === undefined) await new Promise((resolve) => setTimeout(resolve, againMs));
         continue;
       }
-      const id = `${writer}-${count}`;
-      const sentAt = performance.now();
+      const id = `${name}${writer}-${count}`;
+      if (everyMs > 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
+      const sentAt = clock();
       const warnings: string[] = [];
       const onNotice = ({ message }: { message?: string }) => warnings.push(message ?? '');
       client.on('notice', onNotice);
@@ -72,9 +84,10 @@ export function startLedger({ addresses, login, writers, file, answerMs = 1_000 
         if (warnings.length > 0) warned.push(id);
         else {
           const by = client.host;
-          writeSync(descriptor, `${id} ${by}\n`);
+          const at = clock();
+          writeSync(descriptor, `${id} ${by} ${sentAt} ${at}\n`);
           fsyncSync(descriptor);
-          acknowledged.push({ id, at: performance.now(), sentAt, by });
+          acknowledged.push({ id, at, sentAt, by });
         }
       } catch (error) {
         // The server said no, and that is that; anything else leaves it open.

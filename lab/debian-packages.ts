@@ -100,6 +100,13 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'age', purpose: 'closes the recovery kit, and opens it as a human would', neededBy: 'tests' },
 ];
 
+/** Whom the failover bench is measured against. */
+export const rivalPackages: readonly DebianPackage[] = [
+  { name: 'patroni', purpose: 'a rival of the failover bench', neededBy: 'tests', services: ['patroni'] },
+  { name: 'etcd-server', purpose: 'where Patroni keeps who leads', neededBy: 'tests', services: ['etcd'] },
+  { name: 'postgresql-15-repmgr', purpose: 'a rival of the failover bench', neededBy: 'tests', services: ['repmgrd'] },
+];
+
 export async function missingPackages(packages: readonly DebianPackage[]): Promise<readonly DebianPackage[]> {
   const missing: DebianPackage[] = [];
   for (const wanted of packages) {

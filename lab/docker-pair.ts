@@ -49,6 +49,7 @@ export interface DockerPair extends PostgresPair {
 export async function startDockerPair(
   settings: Readonly<Record<string, string>> = {},
   makeImage: ImageMaker = imageOfThisMachine,
+  clients: readonly string[] = [],
 ): Promise<DockerPair> {
   const ledger = await openLedger();
   let network: Network<PairName> | undefined;
@@ -58,7 +59,7 @@ export async function startDockerPair(
     await ledger.clear();
   };
   try {
-    network = await startNetwork<PairName>({ hosts: names });
+    network = await startNetwork<PairName>({ hosts: names, clients });
     return await start(network, ledger, makeImage, settings, stop);
   } catch (error) {
     await stop();

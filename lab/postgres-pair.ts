@@ -48,6 +48,7 @@ const quiet = { signal: new AbortController().signal, progress: () => undefined,
 export async function startPostgresPair(
   settings: Readonly<Record<string, string>> = {},
   kept: 'plain' | 'debian' = 'plain',
+  { clients = [], initdb = [] }: { readonly clients?: readonly string[]; readonly initdb?: readonly string[] } = {},
 ): Promise<PostgresPair> {
   const programs = await postgresPrograms();
   const ledger = await openLedger();
@@ -58,8 +59,8 @@ export async function startPostgresPair(
     await ledger.clear();
   };
   try {
-    network = await startNetwork<PairName>({ hosts: names });
-    return await start(network, programs, dataBase(ledger), settings, kept, stop);
+    network = await startNetwork<PairName>({ hosts: names, clients });
+    return await start(network, programs, dataBase(ledger), settings, kept, initdb, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -72,6 +73,7 @@ async function start(
   base: string,
   settings: Readonly<Record<string, string>>,
   kept: 'plain' | 'debian',
+  more: readonly string[],
   stop: () => Promise<void>,
 ): Promise<PostgresPair> {
   const folderOf = (of: PairName) => join(base, of);
@@ -117,7 +119,8 @@ async function start(
     await writeFile(join(folderOf(of), 'socket.conf'), `unix_socket_directories = '${folderOf(of)}'\n`);
     await run(['chown', '-R', 'postgres:postgres', folderOf(of)]);
   }
-  const initdb = ['-E', 'UTF8', '--no-locale', '--no-sync', '--auth-local=peer', '--auth-host=scram-sha-256'];
+  const usual = ['-E', 'UTF8', '--no-locale', '--no-sync', '--auth-local=peer', '--auth-host=scram-sha-256'];
+  const initdb = [...usual, ...more];
   if (kept === 'plain') {
     await onMachine('bruno', [join(programs, 'initdb'), '-D', dataOf('bruno'), '-U', 'postgres', ...initdb]);
   } else {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { repository } from '../folders';
 import { openLedger, type Ledger } from './ledger';
 import { isRoot, missingPrograms, run } from './programs';
 import { makeKey } from './keys';
@@ -14,6 +15,8 @@ export interface Network<Name extends string> {
   readonly address: string;
   /** Name of the network namespace of a host, for `ip netns exec`. */
   readonly namespaces: Readonly<Record<Name, string>>;
+  /** Namespaces of those that are no hosts. */
+  readonly clients: readonly string[];
   /** Pulls the cable of a host: its packets vanish both ways, and nobody is told. */
   readonly cut: (host: Name) => Promise<void>;
   readonly heal: (host: Name) => Promise<void>;
@@ -27,6 +30,8 @@ export interface Network<Name extends string> {
 
 export interface NetworkOptions<Name extends string> {
   readonly hosts?: readonly Name[];
+  /** Ends with a cable and an address and nothing that runs there yet. */
+  readonly clients?: readonly string[];
   /** The side the hosts are reached from. Default: where this process is. */
   readonly orchestrator?: string;
   readonly ssh?: Omit<SshHostOptions, 'name' | 'namespace' | 'address' | 'port' | 'machine'>;
@@ -81,7 +86,7 @@ async function start<Name extends string>(
     address: `${prefix}.1`,
     mac: macOf(0),
   };
-  const ends = names.map((name, index) => ({
+  const ends = [...names, ...(options.clients ?? [])].map((name, index) => ({
     name,
     namespace: `sl-${ledger.id}-${name}`,
     device: 'eth0',
@@ -133,7 +138,8 @@ async function start<Name extends string>(
   // One login for all of them, as one credential has it.
   const login = await makeKey('ed25519');
   await Promise.all(
-    ends.map(async ({ name, namespace, address }) => {
+    names.map(async (name, index) => {
+      const { namespace, address } = ends[index]!;
       const machine = { hostname: name, folder: join(ledger.folder, name) };
       const host = await startSshHost({
         keys: { host: [await makeKey('ed25519')], login },
@@ -163,6 +169,7 @@ async function start<Name extends string>(
     hosts,
     address: orchestrator.address,
     namespaces: Object.fromEntries(ends.map(({ name, namespace }) => [name, namespace])) as Record<Name, string>,
+    clients: ends.slice(names.length).map(({ namespace }) => namespace),
     cut: (host) => ip([`link set to-${host} nomaster`], wire),
     heal: (host) => ip([`link set to-${host} master switch`], wire),
     separate: (one, other) => link(one, other, false),
@@ -238,7 +245,7 @@ async function startRelay(
   }
 
   const cables = ends.map(({ index }) => `${index}=100.64.0.1,100.64.${index}.1`);
-  const script = join(__dirname, 'packet-relay.js');
+  const script = join(repository, 'lab', 'hosts', 'packet-relay.js');
   const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, script, String(port), ...cables], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -16,9 +16,17 @@ export interface Watch {
 
 /**
  * A silent host counts as lost after 2.5 s, a server that refuses after 0.6 s. A cable that is out for 1 s spoils at most
- * three logins in a row: the one that was under way, and two that were begun meanwhile.
+ * four logins in a row: the one that was under way, and three that were begun meanwhile.
  */
-export const USUAL_WATCH: Watch = { everyMs: 500, againMs: 200, answerMs: 1_000, failures: 4 };
+export const USUAL_WATCH: Watch = { everyMs: 300, againMs: 150, answerMs: 1_000, failures: 5 };
+
+/** What is looked into meanwhile. */
+export interface Doubt {
+  /** The first login of a row has failed. */
+  readonly begins: () => void;
+  /** One has worked again. */
+  readonly ends: () => void;
+}
 
 export interface Loss {
   readonly firstFailureAt: Date;
@@ -29,16 +37,16 @@ export interface Loss {
  * Resolves when a primary has failed several new logins in a row. Old connections prove nothing: a hung postmaster still
  * serves them. A blip shorter than that says nothing.
  */
-export async function awaitLoss(primary: Database, watch: Watch, task: Task): Promise<Loss> {
+export async function awaitLoss(primary: Database, watch: Watch, task: Task, doubt?: Doubt): Promise<Loss> {
   const lag = watchLag();
   try {
-    return await watchLogins(primary, watch, lag, task);
+    return await watchLogins(primary, watch, lag, task, doubt);
   } finally {
     lag.stop();
   }
 }
 
-function watchLogins(primary: Database, watch: Watch, lag: LagWatch, task: Task): Promise<Loss> {
+function watchLogins(primary: Database, watch: Watch, lag: LagWatch, task: Task, doubt?: Doubt): Promise<Loss> {
   const over = new AbortController();
   const within = { ...task, signal: AbortSignal.any([task.signal, over.signal]) };
   const failed = new Map<number, { readonly at: Date; readonly why: string }>();
@@ -48,10 +56,15 @@ function watchLogins(primary: Database, watch: Watch, lag: LagWatch, task: Task)
       const at = new Date();
       const trouble = await tryLogin(primary, watch.answerMs, within);
       // A login that worked clears all that were begun before it, whenever their answers came.
-      if (trouble === undefined) for (const one of failed.keys()) if (one < number) failed.delete(one);
+      if (trouble === undefined) {
+        const had = failed.size > 0;
+        for (const one of failed.keys()) if (one < number) failed.delete(one);
+        if (had && failed.size === 0) doubt?.ends();
+      }
       // What was seen while this process itself was late is no evidence against anybody.
       if (trouble === undefined || lag.laggedSince(begin)) return;
       failed.set(number, { at, why: trouble });
+      if (failed.size === 1) doubt?.begins();
       if (failed.size < watch.failures) return;
       const all = [...failed.entries()].sort(([a], [b]) => a - b).map(([, one]) => one);
       resolve({ firstFailureAt: all[0]?.at ?? at, evidence: all.map(({ why }) => why) });

@@ -43,7 +43,7 @@ export interface FailoverWish {
   readonly acceptUnknownLoss?: boolean;
   /** Whether nobody has asked for it in person: a hold on the candidate's host is obeyed. */
   readonly automatic: boolean;
-  /** How long the host of the old primary may take to answer. Default 1.5 s. */
+  /** How long the host of the old primary may take to answer. Default 1 s. */
   readonly hostMs?: number;
 }
 
@@ -213,7 +213,7 @@ interface Sight {
 
 /** Looks at both members from here, and at the primary from the standby as well. */
 async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<Sight> {
-  const { from, to, hostMs = 1_500 } = wish;
+  const { from, to, hostMs = 1_000 } = wish;
   const seconds = hostMs / 1000;
   const [primary, standby, seen] = await Promise.all([
     readStatus(cluster, from, { answerMs: ANSWER_MS, hostMs }, task),
@@ -380,7 +380,7 @@ function refuseHopeless(cluster: Cluster, wish: FailoverWish, { standby, primary
 
 async function countWhereReached(
   cluster: Cluster,
-  { from, hostMs = 1_500 }: FailoverWish,
+  { from, hostMs = 1_000 }: FailoverWish,
   { primary }: Sight,
   lsn: string,
   task: Task,

@@ -56,7 +56,7 @@ export function powerOffFence(api: HetznerApi, reference: string, from: Member):
             nextStep: 'Look at it in the Hetzner Console.',
           });
         }
-        await wait(500, task.signal, `server ${server.name}`);
+        await wait(200, task.signal, `server ${server.name}`);
       }
     },
   };

@@ -53,7 +53,13 @@ cd /
 stop_with() { refuse "$1: $2"; }
 # Only they see where a process of the server stands; anybody else would find nobody, and take that for a proof.
 [ "$EUID" = 0 ] || { [ "$kind" != docker ] && [ "$(id -un)" = "$owner" ]; } || stop_with not_allowed "this needs root (sudo), or a login as $owner"
-prepare_member() { prepare_state; mkdir -p -- "$dir"; }
+# Seldom anything to do, and every program that is started is a moment without a primary.
+prepare_member() {
+  if [ -d "$dir" ] && [ ! -L "$state" ] && [ -O "$state" ]; then return 0; fi
+  prepare_state
+  mkdir -p -- "$dir"
+}
+utc_now() { TZ=UTC0 printf -v REPLY '%(%Y-%m-%dT%H:%M:%SZ)T' -1; }
 
 # A program of PostgreSQL, as its user, where its programs are. In a container that does not run it gets one of its own,
 # with the same image, network and volumes, that is gone afterwards.
@@ -119,10 +125,11 @@ sql() {
 
 # Every process of the server, whatever started it: they all stand in the data folder.
 server_pids() {
-  local one
+  local one words
   for one in /proc/[0-9]*; do
     [ "$one/cwd" -ef "$data" ] 2>/dev/null || continue
-    case $({ tr '\\0' ' ' < "$one/cmdline"; } 2>/dev/null) in *postgres*) printf '%s\\n' "\${one#/proc/}" ;; esac
+    mapfile -d '' -t words 2>/dev/null < "$one/cmdline" || continue
+    case \${words[*]} in *postgres*) printf '%s\\n' "\${one#/proc/}" ;; esac
   done
 }
 
@@ -259,7 +266,7 @@ stop_cleanly() {
 
 # Ends every process of the server and proves it.
 end_server() {
-  local tries pids
+  local tries pids patience=0
   # Should dockerd hang, what runs in the container is ended from out here all the same.
   if [ "$kind" = docker ]; then timeout 5 docker kill -- "$ref" > /dev/null 2>&1 || :
   elif [ "$kind" != plain ] && has_systemd; then unit_of; systemctl --no-block stop -- "$REPLY" || :; fi
@@ -269,8 +276,14 @@ end_server() {
     # First what an immediate shutdown is, then what nobody can refuse. A stopped process hears only the second.
     if ((tries == 0)); then
       line_of "$data/postmaster.pid"
-      case $REPLY in ''|*[!0-9]*) ;; *) [ ! "/proc/$REPLY/cwd" -ef "$data" ] || kill -QUIT "$REPLY" 2>/dev/null || : ;; esac
-    elif ((tries >= 10)); then kill -KILL $pids 2>/dev/null || :; fi
+      # Where the first of them is gone or stopped nobody would hear it, and every moment is one without a primary.
+      case $REPLY in
+        ''|*[!0-9]*) ;;
+        *) if [ "/proc/$REPLY/cwd" -ef "$data" ] && ! grep -q '^State:.[TZ]' "/proc/$REPLY/status" 2>/dev/null &&
+            kill -QUIT "$REPLY" 2>/dev/null; then patience=10; fi ;;
+      esac
+    fi
+    if ((tries >= patience)); then kill -KILL $pids 2>/dev/null || :; fi
     sleep 0.02
     pids=$(server_pids)
   done
@@ -292,18 +305,28 @@ read_record() {
 # write_record EPOCH PRIMARY PROMOTABLE SYSTEM RUN
 write_record() {
   prepare_member
+  utc_now
   printf 'version=1\\nepoch=%s\\nprimary=%s\\npromotable=%s\\nsystem=%s\\nrun=%s\\nat=%s\\n' \\
-    "$1" "$2" "$3" "$4" "$5" "$(date -u +%FT%TZ)" | put "$dir/record" ||
+    "$1" "$2" "$3" "$4" "$5" "$REPLY" | put "$dir/record" ||
     stop_with record_unwritable "the record $dir/record cannot be written"
 }
 
-journal_field() { [ ! -e "$dir/journal" ] || sed -n "s/^$1=//p" "$dir/journal"; }
+# The value of a field of the journal in REPLY; the last one, should there be two.
+read_journal() {
+  local line found=
+  [ ! -e "$dir/journal" ] ||
+    while IFS= read -r line; do case $line in "$1="*) found=\${line#*=} ;; esac; done < "$dir/journal"
+  REPLY=$found
+}
+journal_field() { read_journal "$1"; printf '%s\\n' "$REPLY"; }
 # journal_set NAME VALUE [NAME VALUE...]: all of them, durably, or none.
 journal_set() {
-  local names='' lines='' old=''
-  while (($# > 0)); do names+="\${names:+|}$1"; lines+="$1=$2"$'\\n'; shift 2; done
-  [ ! -e "$dir/journal" ] || old=$(grep -vE "^($names)=" "$dir/journal" || :)
-  printf '%s%s' "\${old:+$old$'\\n'}" "$lines" | put "$dir/journal" ||
+  local names='' lines='' old='' line
+  while (($# > 0)); do names+="|$1"; lines+="$1=$2"$'\\n'; shift 2; done
+  names+='|'
+  [ ! -e "$dir/journal" ] ||
+    while IFS= read -r line; do case $names in *"|\${line%%=*}|"*) ;; *) old+=$line$'\\n' ;; esac; done < "$dir/journal"
+  printf '%s%s' "$old" "$lines" | put "$dir/journal" ||
     stop_with journal_unwritable "the journal $dir/journal cannot be written"
 }
 `;

@@ -11,9 +11,11 @@ import type { JournalShown } from './journal';
 const OWN_JOURNAL = `
 run=$1 epoch=$2
 shift 2
-[ "$(journal_field run) $(journal_field epoch)" = "$run $epoch" ] ||
-  stop_with journal_not_ours "its journal is of another promotion (epoch $(journal_field epoch))"
-step=$(journal_field step)
+read_journal run; j_run=$REPLY
+read_journal epoch; j_epoch=$REPLY
+read_journal step; step=$REPLY
+[ "$j_run $j_epoch" = "$run $epoch" ] ||
+  stop_with journal_not_ours "its journal is of another promotion (epoch $j_epoch)"
 case $step in claimed|cut|silenced|promoting|promoted) ;;
   *) stop_with journal_not_ours "its promotion of epoch $epoch has ended ($step)" ;;
 esac
@@ -56,8 +58,9 @@ IFS='|' read -r recovering paused identifier source conninfo restore <<< "$facts
 [ "$paused" = f ] || stop_with replay_paused "its replay is paused, so a promotion would wait for ever"
 [ "$identifier" = "$system" ] || stop_with other_system "it is a copy of another database system ($identifier)"
 [ "$source" != 'command line' ] || stop_with conninfo_fixed "its primary_conninfo is on the command line, so it cannot be cut off"
+utc_now
 printf '%s\\n' version=1 kind="$what" epoch="$epoch" run="$run" from="$from" to="$self" step=claimed \\
-  lossless="$r_promotable" at="$(date -u +%FT%TZ)" saved_primary_conninfo="\${conninfo#c}" saved_restore_command="\${restore#r}" |
+  lossless="$r_promotable" at="$REPLY" saved_primary_conninfo="\${conninfo#c}" saved_restore_command="\${restore#r}" |
   put "$dir/journal" || stop_with journal_unwritable "the journal $dir/journal cannot be written"
 `;
 
@@ -118,18 +121,20 @@ esac
 printf '%s\\n' "$lsn"
 `;
 
-// From the word "promoting" on there is no way back.
-const PROMOTE = `${OWN_JOURNAL}${NOTE_SILENCE}
+// From the word "promoting" on there is no way back. That the old primary is silent is written down with it.
+const PROMOTE = `${OWN_JOURNAL}
 system=$1 fence=$2
 case $step in
-  cut) [ -n "$fence" ] || stop_with not_silenced "the old primary is not known to be silent"; note_silence "$fence" ;;
-  silenced|promoting|promoted) ;;
+  cut) [ -n "$fence" ] || stop_with not_silenced "the old primary is not known to be silent"
+    journal_set step promoting fence "$fence" ;;
+  silenced) journal_set step promoting ;;
+  promoting|promoted) ;;
   *) stop_with not_silenced "the old primary is not known to be silent" ;;
 esac
-case $step in promoting|promoted) ;; *) journal_set step promoting ;; esac
 write_record "$epoch" "$self" no "$system" "$run"
 # Its own list must not make the first commit wait for somebody who is not there.
-sql <<'SQL'
+lsn=$(sql <<'SQL'
+select coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text, '') where pg_is_in_recovery();
 alter system set synchronous_standby_names = '';
 select pg_reload_conf() \\g /dev/null
 select pg_promote(false) where pg_is_in_recovery() \\g /dev/null
@@ -142,7 +147,9 @@ begin
   end loop;
 end $$;
 SQL
-[ "$step" = promoted ] || journal_set step promoted
+)
+read_journal lsn
+[ "$step" = promoted ] || journal_set step promoted lsn "\${REPLY:-$lsn}"
 `;
 
 // The row is the proof that it takes writes, and tells ever after which primary wrote in which epoch.

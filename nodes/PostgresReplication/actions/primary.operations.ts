@@ -104,7 +104,7 @@ const failOver = operation({
       }),
       hostSeconds: number({
         label: 'Old Host Within (Seconds)',
-        default: 1.5,
+        default: 1,
         min: 0.5,
         max: 60,
         description: 'How long the host of the old primary may take to answer',
@@ -157,7 +157,7 @@ const failOver = operation({
       outside: await fencesOf({ cluster, hetzner, hostOf }, from, to, options),
       mostLost: options.mostLost ?? 0,
       acceptUnknownLoss: options.acceptUnknownLoss === true,
-      hostMs: (options.hostSeconds ?? 1.5) * 1000,
+      hostMs: (options.hostSeconds ?? 1) * 1000,
     };
     const place = ({ address, port }: Member) => ({ address, port });
     if (input.dryRun) {

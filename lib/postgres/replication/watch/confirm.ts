@@ -8,7 +8,12 @@ import { connectionOf } from '../standby-folder';
 import { readStatus, withinHost } from '../status';
 
 export type Confirmed =
-  | { readonly kind: 'lost' | 'hung'; readonly evidence: readonly string[] }
+  | {
+      readonly kind: 'lost' | 'hung';
+      readonly evidence: readonly string[];
+      /** Its own host says that no process of it is left. Silence is weaker: whoever is slow is silent, too. */
+      readonly byItsHost: boolean;
+    }
   /** Somebody changes the roles right now, or has done so. */
   | { readonly kind: 'changing'; readonly why: string }
   | { readonly kind: 'alive'; readonly why: string }
@@ -91,6 +96,7 @@ export async function confirmLoss(
     : `its host does not answer: ${own.host.why}`;
   return {
     kind: own.host.reached && own.server.kind === 'hung' ? 'hung' : 'lost',
+    byItsHost: own.host.reached && own.server.kind === 'down',
     evidence: [state, ...asked.map((name) => `${name} gets no answer from ${primary.name}`)],
   };
 }

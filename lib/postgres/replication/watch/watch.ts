@@ -10,7 +10,7 @@ import { beat } from '../heartbeat';
 import { refuseOwnDatabase } from '../own-database';
 import { otherOf } from '../roles';
 import { readTopology, type Topology } from '../topology';
-import { confirmLoss } from './confirm';
+import { confirmLoss, type Confirmed } from './confirm';
 import { parseState, type Incident, type Kind, type WatchEvent, type WatchState } from './event';
 import { signsOf, syncsetOf, type Limits, type Sign } from './signs';
 
@@ -149,9 +149,20 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
       const changed = news.primary.signal;
       const attempt: Task = { ...inner, signal: AbortSignal.any([inner.signal, changed]) };
       try {
-        const loss = await awaitLoss(watch.databaseOf(primary), watch.logins ?? USUAL_WATCH, attempt);
         const seats = { primary, standby: otherOf(cluster, primary), witnesses: watch.witnesses };
-        const confirmed = await confirmLoss(cluster, seats, attempt);
+        // The others are asked as soon as there is a doubt. What its own host says of the server then needs no repetition.
+        let early: Promise<Confirmed> | undefined;
+        const begins = () => {
+          early = confirmLoss(cluster, seats, attempt);
+          early.catch(() => undefined);
+        };
+        const ends = () => {
+          early = undefined;
+        };
+        const loss = await awaitLoss(watch.databaseOf(primary), watch.logins ?? USUAL_WATCH, attempt, { begins, ends });
+        const seen = await early;
+        const said = seen !== undefined && 'byItsHost' in seen && seen.byItsHost;
+        const confirmed = said ? seen : await confirmLoss(cluster, seats, attempt);
         if ('evidence' in confirmed) {
           const kind: Kind = confirmed.kind === 'lost' ? 'primaryLost' : 'primaryHung';
           const text =

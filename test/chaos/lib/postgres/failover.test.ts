@@ -4,7 +4,8 @@ import { readTopology } from '../../../../lib/postgres/replication/topology';
 import { describeAsRoot } from '../../../integration/lab/as-root';
 import { quietTask } from '../../../shared/task';
 import { runOrchestrator } from './orchestrator';
-import { archiveToNowhere, startTrials, type Trials } from './trial';
+import { archiveToNowhere } from '../../../../lab/archive-nowhere';
+import { startTrials, type Trials } from './trial';
 
 // A real PostgreSQL on each of two machines, clients that write all the time, and faults. What is promised is what the
 // clients can see: nothing they were told of is gone, and no two servers take writes at once.
@@ -12,7 +13,7 @@ describeAsRoot('a pair under load', () => {
   let trials: Trials;
   beforeAll(async () => {
     trials = await startTrials();
-    await archiveToNowhere(trials);
+    await archiveToNowhere(trials.pair);
   }, 120_000);
   afterAll(() => trials.stop());
 
@@ -83,7 +84,7 @@ describeAsRoot('a pair under load', () => {
     expect(await trials.bringBack()).toMatchObject({ changed: true });
   }, 120_000);
 
-  // Every other step is killed before, too, in test/long.
+  // Every other step is killed before, too, in bench/failover.
   test('whose orchestrator is killed after the promotion is brought to the end by the next', async () => {
     const { pair, roles, wish } = trials;
     const { from, to } = roles();

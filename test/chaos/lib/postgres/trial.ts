@@ -5,9 +5,7 @@ import { longestGap, overlapping, prepareLedger, startLedger, type CommitLedger 
 import { until } from '../../../../lab/hosts/waiting';
 import { startPostgresPair, type PairName, type PostgresPair } from '../../../../lab/postgres-pair';
 import type { FailoverWish } from '../../../../lib/postgres/replication/failover';
-import { configureStanza } from '../../../../lib/postgres/pgbackrest/configure';
 import { rejoin, type RejoinResult } from '../../../../lib/postgres/replication/rejoin';
-import { awaitStreaming } from '../../../../lib/postgres/replication/replica';
 import { setUpReplication } from '../../../../lib/postgres/replication/set-up';
 import { readTopology } from '../../../../lib/postgres/replication/topology';
 import { quietTask } from '../../../shared/task';
@@ -125,27 +123,4 @@ export async function startTrials(
     },
     stop,
   };
-}
-
-/**
- * pgBackRest on both members, with a repository that nobody reaches: an address whose packets vanish, so that every
- * archive-push hangs until pgBackRest itself gives up.
- */
-export async function archiveToNowhere({ pair }: Trials): Promise<void> {
-  const nowhere = pair.network.address.replace(/\d+$/, '99');
-  for (const name of ['bruno', 'eva'] as const) {
-    const member = pair.member(name);
-    const home = member.socketFolder;
-    const stanza = { name: 'immich', cluster: pair.cluster, member, config: join(home, 'pgbackrest.conf') };
-    const secrets = { key: 'key-of-the-lab', keySecret: 'key-secret-of-the-lab', cipherPassword: 'cipher-of-the-lab' };
-    const place = { path: '/immich', bucket: 'backups', endpoint: nowhere, region: 'lab', pathStyle: true };
-    const wish = {
-      repositories: [{ kind: 's3' as const, retentionFull: 2, ...place, ...secrets }],
-      options: { 'log-path': join(home, 'pgbackrest-logs'), 'lock-path': join(home, 'pgbackrest-lock') },
-      allowRestart: true,
-    };
-    await configureStanza(stanza, wish, quietTask());
-    if (name === 'bruno') await awaitStreaming(pair.cluster, member, pair.member('eva'), 60_000, quietTask());
-  }
-  await awaitStreaming(pair.cluster, pair.member('bruno'), pair.member('eva'), 60_000, quietTask());
 }
