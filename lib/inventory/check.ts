@@ -21,10 +21,13 @@ export function checkInventory(value: unknown, pinned: readonly PinnedHost[]): C
   return { ...inventory, warnings: warningsOf(inventory) };
 }
 
-function warningsOf({ databases, folders, destinations, services, recoveryOrder, approvers, recipients }: Inventory) {
+function warningsOf({ databases, folders, commands, destinations, services, recoveryOrder, approvers, recipients }: Inventory) {
   const found: string[] = [];
-  for (const { name, host } of [...databases, ...folders]) {
-    const elsewhere = destinations.filter((destination) => destination.host !== host);
+  for (const { name, host, ...rest } of [...databases, ...folders, ...commands]) {
+    const to = 'to' in rest ? rest.to : [];
+    const elsewhere = destinations.filter(
+      (destination) => destination.host !== host && (to.length === 0 || to.includes(destination.name)),
+    );
     if (elsewhere.length === 0) found.push(`${name} has no destination outside of ${host}`);
   }
   const ordered = new Set(recoveryOrder.flat());

@@ -2,7 +2,9 @@ import type { Inventory } from './inventory';
 
 /** Names that lead nowhere, come twice, or contradict each other. */
 export function referenceMistakes(inventory: Inventory): readonly string[] {
-  const { hosts, services, databases, folders, destinations, domains, recoveryOrder, approvers, automatic } = inventory;
+  const { hosts, services, databases, folders, commands, destinations, domains, recoveryOrder, approvers, automatic } =
+    inventory;
+  const { backups } = inventory;
   const found: string[] = [];
   const isHost = (place: string, name: string) => {
     if (!hosts.some((host) => host.name === name)) found.push(`${place}: "${name}" is none of the hosts`);
@@ -23,8 +25,8 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   );
   // In backups they are sources side by side.
   unique(
-    'databases or folders',
-    [...databases, ...folders].map(({ name }) => name),
+    'databases, folders or commands',
+    [...databases, ...folders, ...commands].map(({ name }) => name),
   );
   unique(
     'destinations',
@@ -51,14 +53,32 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
       found.push(`database ${name}: a SQLite file needs its whole path`);
     if (kind === 'sqlite' && container !== '') found.push(`database ${name}: a SQLite file is read from the host`);
   }
-  for (const { name, host, path } of folders) {
+  for (const { name, host, path, to, as } of folders) {
     isHost(`folder ${name}, host`, host);
     if (!path.startsWith('/')) found.push(`folder ${name}: its path must be a whole one`);
+    for (const one of to) {
+      if (!destinations.some((each) => each.name === one))
+        found.push(`folder ${name}, to: "${one}" is none of the destinations`);
+    }
+    if (as !== 'archive' && backups.treePassword === '')
+      found.push(`folder ${name}: backups.treePassword is missing, without which no versions of it can be kept`);
+  }
+  for (const { name, host, argv } of commands) {
+    isHost(`command ${name}, host`, host);
+    if (argv.length === 0) found.push(`command ${name} has no program`);
+  }
+  const { kit } = backups;
+  if (kit.host !== '') {
+    isHost('backups.kit, host', kit.host);
+    if (kit.recipients.length === 0) found.push('backups.kit: nobody could open it, it has no recipients');
+    if (kit.places.length === 0) found.push('backups.kit: it has no places');
+  }
+  for (const { name, remote } of kit.places) {
+    if (!isRemote(remote)) found.push(`place ${name} of the kit: "${remote}" is no remote, as in storagebox:recovery`);
   }
   for (const { name, host, remote } of destinations) {
     if (host !== '') isHost(`destination ${name}, host`, host);
-    if (!/^[\w. -]+:/.test(remote))
-      found.push(`destination ${name}: "${remote}" is no remote, as in storagebox:backups`);
+    if (!isRemote(remote)) found.push(`destination ${name}: "${remote}" is no remote, as in storagebox:backups`);
   }
   for (const { zone, names } of domains) {
     unique(
@@ -76,18 +96,22 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   }
   unique('steps of the recovery order', recoveryOrder.flat());
   const known = new Set([
-    ...[...services, ...databases, ...destinations].map(({ name }) => name),
+    ...[...hosts, ...services, ...databases, ...folders, ...destinations].map(({ name }) => name),
     ...domains.map(({ zone }) => zone),
   ]);
   for (const [change, names] of Object.entries(automatic)) {
     for (const name of names) {
-      if (!known.has(name)) found.push(`automatic.${change}: "${name}" is no service, database, destination or zone`);
+      if (!known.has(name)) found.push(`automatic.${change}: "${name}" is no host, service, database, folder, destination or zone`);
     }
   }
   const byEmail = Object.values(inventory.recipients).some((all) => all.some(({ by }) => by === 'email'));
   if (byEmail && inventory.sender === '') found.push('sender: e-mails have to come from somewhere');
   if (inventory.recipients.critical.length === 0) found.push('recipients.critical: nobody hears of the worst');
   return found;
+}
+
+function isRemote(text: string): boolean {
+  return /^[\w. -]+:/.test(text);
 }
 
 function isTimezone(name: string): boolean {

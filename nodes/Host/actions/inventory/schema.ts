@@ -1,4 +1,13 @@
-import { CHANGES, DATABASE_KINDS, LANES, PROVIDERS, type Change, type Lane } from '../../../../lib/inventory/inventory';
+import {
+  CHANGES,
+  DATABASE_KINDS,
+  FOLDER_KINDS,
+  LANES,
+  PERIODS,
+  PROVIDERS,
+  type Change,
+  type Lane,
+} from '../../../../lib/inventory/inventory';
 import { schema } from '../../../declaration';
 import type { Schema } from '../../../declaration/schema';
 
@@ -44,10 +53,47 @@ export const inventoryOutput = {
       container: text,
       database: text,
       replica: text,
+      user: text,
+      password: schema.string('A reference'),
+      runAs: text,
+      address: text,
+      port: schema.integer(),
     }),
   ),
-  folders: schema.array(schema.object({ name: text, host: text, path: text, excludes: texts })),
-  destinations: schema.array(schema.object({ name: text, remote: text, provider, host: text })),
+  folders: schema.array(
+    schema.object({
+      name: text,
+      host: text,
+      path: text,
+      excludes: texts,
+      as: schema.oneOf(FOLDER_KINDS),
+      marker: text,
+      tolerateChanges: toggle,
+      to: texts,
+    }),
+  ),
+  commands: schema.array(schema.object({ name: text, host: text, argv: texts, runAs: text })),
+  destinations: schema.array(
+    schema.object({ name: text, remote: text, provider, host: text, bandwidth: text, undeletable: toggle }),
+  ),
+  backups: schema.object({
+    quorum: schema.integer(),
+    everyHours: schema.number(),
+    keep: schema.object(Object.fromEntries(PERIODS.map((period) => [period, schema.integer()]))),
+    treePassword: schema.string('A reference'),
+    deadManUrl: text,
+    searched: texts,
+    ignore: texts,
+    retryMinutes: schema.number(),
+    spool: text,
+    logFile: text,
+    kit: schema.object({
+      host: text,
+      recipients: texts,
+      places: schema.array(schema.object({ name: text, remote: text, provider, host: text })),
+      keys: schema.anything('References by name'),
+    }),
+  }),
   domains: schema.array(
     schema.object({
       zone: text,
