@@ -120,6 +120,9 @@ export interface Destination {
   readonly bandwidth: string;
   /** Our credentials there cannot delete what they have written. */
   readonly undeletable: boolean;
+  /** How often a transfer is tried in a run, and the first pause between. 0: as usual. */
+  readonly attempts: number;
+  readonly pauseSeconds: number;
 }
 
 /** What all backups have in common. */

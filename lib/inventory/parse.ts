@@ -26,18 +26,7 @@ import {
   type RecoveryKit,
   type Service,
 } from './inventory';
-import {
-  address,
-  list,
-  number,
-  object,
-  oneOf,
-  optionalText,
-  orElse,
-  text,
-  toggle,
-  variant,
-} from './read';
+import { address, list, number, object, oneOf, optionalText, orElse, text, toggle, variant } from './read';
 import { referenceMistakes } from './references';
 
 const texts = list(text);
@@ -93,7 +82,13 @@ const command = object<BackedUpCommand>({ name: text, host: text, argv: texts, r
 
 const place = { name: text, remote: text, provider: oneOf(PROVIDERS), host: optionalText } as const;
 
-const destination = object<Destination>({ ...place, bandwidth: optionalText, undeletable: orElse(toggle, false) });
+const destination = object<Destination>({
+  ...place,
+  bandwidth: optionalText,
+  undeletable: orElse(toggle, false),
+  attempts: orElse(number(0, 100), 0),
+  pauseSeconds: orElse(number(0, 86_400), 0),
+});
 
 const domain = object<Domain>({
   zone: text,

@@ -53,15 +53,17 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
       found.push(`database ${name}: a SQLite file needs its whole path`);
     if (kind === 'sqlite' && container !== '') found.push(`database ${name}: a SQLite file is read from the host`);
   }
-  for (const { name, host, path, to, as } of folders) {
+  for (const { name, host, path, to } of folders) {
     isHost(`folder ${name}, host`, host);
     if (!path.startsWith('/')) found.push(`folder ${name}: its path must be a whole one`);
     for (const one of to) {
       if (!destinations.some((each) => each.name === one))
         found.push(`folder ${name}, to: "${one}" is none of the destinations`);
     }
-    if (as !== 'archive' && backups.treePassword === '')
-      found.push(`folder ${name}: backups.treePassword is missing, without which no versions of it can be kept`);
+  }
+  for (const { name } of [...databases, ...folders, ...commands]) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._/@-]*$/.test(name))
+      found.push(`"${name}" is no name for what is backed up; use letters, digits and . _ / @ -`);
   }
   for (const { name, host, argv } of commands) {
     isHost(`command ${name}, host`, host);
@@ -101,7 +103,8 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   ]);
   for (const [change, names] of Object.entries(automatic)) {
     for (const name of names) {
-      if (!known.has(name)) found.push(`automatic.${change}: "${name}" is no host, service, database, folder, destination or zone`);
+      if (!known.has(name))
+        found.push(`automatic.${change}: "${name}" is no host, service, database, folder, destination or zone`);
     }
   }
   const byEmail = Object.values(inventory.recipients).some((all) => all.some(({ by }) => by === 'email'));

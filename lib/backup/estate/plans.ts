@@ -116,7 +116,7 @@ function frameOf(inventory: Inventory, hostName: string, { set, folder, to }: Fr
 }
 
 function destinationOf(destination: Destination, folder: string): JsonObject {
-  const { name, remote, provider, host, bandwidth, undeletable } = destination;
+  const { name, remote, provider, host, bandwidth, undeletable, attempts, pauseSeconds } = destination;
   return {
     name,
     remote: remote.endsWith(':') ? `${remote}${folder}` : `${remote.replace(/\/+$/, '')}/${folder}`,
@@ -124,6 +124,8 @@ function destinationOf(destination: Destination, folder: string): JsonObject {
     ...(host !== '' && { host }),
     ...(bandwidth !== '' && { bandwidth }),
     ...(undeletable && { undeletable }),
+    ...(attempts > 0 && { attempts }),
+    ...(pauseSeconds > 0 && { pauseSeconds }),
   };
 }
 

@@ -74,7 +74,16 @@ export const inventoryOutput = {
   ),
   commands: schema.array(schema.object({ name: text, host: text, argv: texts, runAs: text })),
   destinations: schema.array(
-    schema.object({ name: text, remote: text, provider, host: text, bandwidth: text, undeletable: toggle }),
+    schema.object({
+      name: text,
+      remote: text,
+      provider,
+      host: text,
+      bandwidth: text,
+      undeletable: toggle,
+      attempts: schema.integer(),
+      pauseSeconds: schema.integer(),
+    }),
   ),
   backups: schema.object({
     quorum: schema.integer(),

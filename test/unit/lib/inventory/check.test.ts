@@ -133,7 +133,7 @@ test.each([
   [
     'something automatic that does not exist',
     { automatic: { deploy: ['dcos'] } },
-    'automatic.deploy: "dcos" is no service, database, destination or zone',
+    'automatic.deploy: "dcos" is no host, service, database, folder, destination or zone',
   ],
   ['an unknown kind of automatic', { automatic: { deploys: [] } }, 'automatic.deploys is unknown'],
   ['two hosts with one name', { hosts: [host, host] }, 'two hosts are called "bruno"'],
