@@ -124,9 +124,9 @@ const keep = object<Keep>(forEach(PERIODS, orElse(number(0, 100_000), 0)));
 
 const NO_KIT: RecoveryKit = { host: '', recipients: [], places: [], keys: {} };
 const kit = object<RecoveryKit>({
-  host: text,
-  recipients: texts,
-  places: list(object<KitPlace>(place)),
+  host: optionalText,
+  recipients: orElse(texts, noTexts),
+  places: orElse<readonly KitPlace[]>(list(object<KitPlace>(place)), []),
   keys: orElse<RecoveryKit['keys']>(references, {}),
 });
 
