@@ -3,20 +3,20 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { labCredential } from '../../lab/estate';
-import { run } from '../../lab/hosts/programs';
-import { until } from '../../lab/hosts/waiting';
-import type { JsonObject } from '../../lib/json';
-import { listJobs } from '../../lib/host/jobs/read';
-import { describeAsRoot } from '../integration/lab/as-root';
+import { labCredential } from '../../../lab/estate';
+import { run } from '../../../lab/hosts/programs';
+import { until } from '../../../lab/hosts/waiting';
+import type { JsonObject } from '../../../lib/json';
+import { listJobs } from '../../../lib/host/jobs/read';
+import { describeAsRoot } from '../../integration/lab/as-root';
 import {
   fillDatabase,
   filesBelow,
   startEstate as startSources,
   type Estate as Sources,
-} from '../integration/lib/backup/estate';
-import { taskOf } from '../integration/lib/host/machine';
-import { type Estate, startEstate } from './estate';
+} from '../../integration/lib/backup/estate';
+import { taskOf } from '../../integration/lib/host/machine';
+import { type Estate, startEstate } from '../../e2e/estate';
 
 const CANARY = 'CANARY-0815-in-the-night';
 

@@ -1,16 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { labCredential } from '../../lab/estate';
-import { type LabHetzner, startLabHetzner } from '../../lab/hetzner';
-import { run } from '../../lab/hosts/programs';
-import { until } from '../../lab/hosts/waiting';
-import type { Execution } from '../../lab/n8n/api';
-import type { JsonObject } from '../../lib/json';
-import { listJobs } from '../../lib/host/jobs/read';
-import { describeAsRoot } from '../integration/lab/as-root';
-import { filesBelow, startEstate as startSources, type Estate as Sources } from '../integration/lib/backup/estate';
-import { taskOf } from '../integration/lib/host/machine';
-import { type Estate, startEstate } from './estate';
+import { labCredential } from '../../../lab/estate';
+import { type LabHetzner, startLabHetzner } from '../../../lab/hetzner';
+import { run } from '../../../lab/hosts/programs';
+import { until } from '../../../lab/hosts/waiting';
+import type { Execution } from '../../../lab/n8n/api';
+import type { JsonObject } from '../../../lib/json';
+import { listJobs } from '../../../lib/host/jobs/read';
+import { describeAsRoot } from '../../integration/lab/as-root';
+import { filesBelow, startEstate as startSources, type Estate as Sources } from '../../integration/lib/backup/estate';
+import { taskOf } from '../../integration/lib/host/machine';
+import { type Estate, startEstate } from '../../e2e/estate';
 
 const owner = { id: 100000001, firstName: 'Felipe' };
 
