@@ -153,7 +153,7 @@ async function sqliteFiles(host: Host, path: string, except: readonly string[], 
 }
 
 /** Names a manifest can carry. What had to be changed, or would be taken twice, gets a mark made of the whole name. */
-function uniqueNames(prefix: string, names: readonly string[]): string[] {
+export function uniqueNames(prefix: string, names: readonly string[]): string[] {
   const folders = new Map<string, number>();
   const plain = names.map((name) => name.replace(/[^A-Za-z0-9._/@ -]+/g, '-').slice(0, 60));
   const folder = (name: string) => name.toLowerCase().replace(/[^a-z0-9._]+/g, '-');

@@ -21,12 +21,27 @@ export function checkInventory(value: unknown, pinned: readonly PinnedHost[]): C
   return { ...inventory, warnings: warningsOf(inventory) };
 }
 
-function warningsOf({ databases, folders, destinations, services, recoveryOrder, approvers, recipients }: Inventory) {
+function warningsOf({
+  databases,
+  folders,
+  commands,
+  destinations,
+  backups,
+  services,
+  recoveryOrder,
+  approvers,
+  recipients,
+}: Inventory) {
   const found: string[] = [];
-  for (const { name, host } of [...databases, ...folders]) {
-    const elsewhere = destinations.filter((destination) => destination.host !== host);
+  for (const { name, host, ...rest } of [...databases, ...folders, ...commands]) {
+    const to = 'to' in rest ? rest.to : [];
+    const elsewhere = destinations.filter(
+      (destination) => destination.host !== host && (to.length === 0 || to.includes(destination.name)),
+    );
     if (elsewhere.length === 0) found.push(`${name} has no destination outside of ${host}`);
   }
+  if (folders.some(({ as }) => as !== 'archive') && backups.treePassword === '')
+    found.push('backups.treePassword is missing, without which no versions of folders are kept');
   const ordered = new Set(recoveryOrder.flat());
   for (const { name } of services) if (!ordered.has(name)) found.push(`service ${name} is in no recovery order`);
   if (approvers.length === 0) found.push('nobody is asked: every change that is not automatic is refused');

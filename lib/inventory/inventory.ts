@@ -6,7 +6,9 @@ export interface Inventory {
   readonly services: readonly Service[];
   readonly databases: readonly Database[];
   readonly folders: readonly Folder[];
+  readonly commands: readonly BackedUpCommand[];
   readonly destinations: readonly Destination[];
+  readonly backups: Backups;
   readonly domains: readonly Domain[];
   /** Whom to ask whether a change of DNS is seen, by address. None: nobody is asked. */
   readonly resolvers: readonly string[];
@@ -92,6 +94,12 @@ export interface Database {
   readonly database: string;
   /** The host with its replica. */
   readonly replica: string;
+  /** How its backup logs in. Empty and 0: as its image or its distribution has it. The password is a reference. */
+  readonly user: string;
+  readonly password: string;
+  readonly runAs: string;
+  readonly address: string;
+  readonly port: number;
 }
 
 export interface Folder {
@@ -99,6 +107,25 @@ export interface Folder {
   readonly host: string;
   readonly path: string;
   readonly excludes: readonly string[];
+  /** How it is backed up: as versions of a tree, packed whole with the databases, or with its host. */
+  readonly as: FolderKind;
+  /** A file below it without which it is a mount that is missing. */
+  readonly marker: string;
+  /** Files that change while they are read are no failure. */
+  readonly tolerateChanges: boolean;
+  /** Names of destinations; none: all. */
+  readonly to: readonly string[];
+}
+
+export const FOLDER_KINDS = ['tree', 'archive', 'host'] as const;
+export type FolderKind = (typeof FOLDER_KINDS)[number];
+
+/** What it prints belongs into the nightly backup: the flows of n8n, its key. */
+export interface BackedUpCommand {
+  readonly name: string;
+  readonly host: string;
+  readonly argv: readonly string[];
+  readonly runAs: string;
 }
 
 export interface Destination {
@@ -107,6 +134,57 @@ export interface Destination {
   readonly remote: string;
   readonly provider: Provider;
   /** When it stands on a host of ours. */
+  readonly host: string;
+  /** As rclone takes it, `10M`; empty: no limit. */
+  readonly bandwidth: string;
+  /** Our credentials there cannot delete what they have written. */
+  readonly undeletable: boolean;
+  /** How often a transfer is tried in a run, and the first pause between. 0: as usual. */
+  readonly attempts: number;
+  readonly pauseSeconds: number;
+}
+
+/** What all backups have in common. */
+export interface Backups {
+  /** With how many providers a proven copy must be. */
+  readonly quorum: number;
+  readonly everyHours: number;
+  /** The newest of each of so many hours, days and so on. */
+  readonly keep: Keep;
+  /** Reference to the password of all repositories of trees; empty: no trees. */
+  readonly treePassword: string;
+  /** Called by the host itself at the start and the end of a nightly backup; `{host}` in it is the name of the host. */
+  readonly deadManUrl: string;
+  /** Folders in which SQLite files are looked for that nobody has named; none: nobody looks. */
+  readonly searched: readonly string[];
+  /** Paths and names that need no backup. */
+  readonly ignore: readonly string[];
+  /** Destinations that failed get another try after so long. */
+  readonly retryMinutes: number;
+  /** Where ciphertext waits, and the log, on every host; empty: where they are by default. */
+  readonly spool: string;
+  readonly logFile: string;
+  readonly kit: RecoveryKit;
+}
+
+export const PERIODS = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
+export type Keep = Readonly<Record<(typeof PERIODS)[number], number>>;
+
+/** What a restore needs when n8n and the secret store are gone, closed for the people who may open it. */
+export interface RecoveryKit {
+  /** Where it is made, and where its record is kept; empty: there is no kit. */
+  readonly host: string;
+  /** Public keys of age. */
+  readonly recipients: readonly string[];
+  readonly places: readonly KitPlace[];
+  /** References by the names that the keys have in the kit. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+export interface KitPlace {
+  readonly name: string;
+  readonly remote: string;
+  readonly provider: Provider;
   readonly host: string;
 }
 

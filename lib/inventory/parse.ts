@@ -1,7 +1,11 @@
 import { Failure } from '../failure';
+import { isObject } from '../json';
+import { parseReference } from '../secrets/reference';
 import {
   type AnsiblePlaybook,
   type Approver,
+  type BackedUpCommand,
+  type Backups,
   type Change,
   CHANGES,
   type Database,
@@ -12,13 +16,18 @@ import {
   type EstateHost,
   type Folder,
   type GitServer,
+  FOLDER_KINDS,
   type Inventory,
+  type Keep,
+  type KitPlace,
   type Lane,
   LANES,
+  PERIODS,
   PROVIDERS,
   type Recipient,
   ROTATED_AT,
   type Rotation,
+  type RecoveryKit,
   type Service,
   type TerraformProject,
 } from './inventory';
@@ -63,11 +72,35 @@ const database = object<Database>({
   container: optionalText,
   database: optionalText,
   replica: optionalText,
+  user: optionalText,
+  password: orElse(reference, ''),
+  runAs: optionalText,
+  address: optionalText,
+  port: orElse(number(0, 65_535), 0),
 });
 
-const folder = object<Folder>({ name: text, host: text, path: text, excludes: orElse(texts, noTexts) });
+const folder = object<Folder>({
+  name: text,
+  host: text,
+  path: text,
+  excludes: orElse(texts, noTexts),
+  as: orElse(oneOf(FOLDER_KINDS), 'tree'),
+  marker: optionalText,
+  tolerateChanges: orElse(toggle, false),
+  to: orElse(texts, noTexts),
+});
 
-const destination = object<Destination>({ name: text, remote: text, provider: oneOf(PROVIDERS), host: optionalText });
+const command = object<BackedUpCommand>({ name: text, host: text, argv: texts, runAs: optionalText });
+
+const place = { name: text, remote: text, provider: oneOf(PROVIDERS), host: optionalText } as const;
+
+const destination = object<Destination>({
+  ...place,
+  bandwidth: optionalText,
+  undeletable: orElse(toggle, false),
+  attempts: orElse(number(0, 100), 0),
+  pauseSeconds: orElse(number(0, 86_400), 0),
+});
 
 const domain = object<Domain>({
   zone: text,
@@ -134,6 +167,44 @@ const recipients = object<Record<Lane, readonly Recipient[]>>(
 );
 const automatic = object<Record<Change, readonly string[]>>(forEach(CHANGES, orElse(texts, noTexts)));
 
+const KEEP: Keep = { last: 0, hourly: 0, daily: 7, weekly: 4, monthly: 6, yearly: 0 };
+const keep = object<Keep>(forEach(PERIODS, orElse(number(0, 100_000), 0)));
+
+const NO_KIT: RecoveryKit = { host: '', recipients: [], places: [], keys: {} };
+const kit = object<RecoveryKit>({
+  host: optionalText,
+  recipients: orElse(texts, noTexts),
+  places: orElse<readonly KitPlace[]>(list(object<KitPlace>(place)), []),
+  keys: orElse<RecoveryKit['keys']>(references, {}),
+});
+
+const NO_BACKUPS: Backups = {
+  quorum: 1,
+  everyHours: 24,
+  keep: KEEP,
+  treePassword: '',
+  deadManUrl: '',
+  searched: [],
+  ignore: [],
+  retryMinutes: 30,
+  spool: '',
+  logFile: '',
+  kit: NO_KIT,
+};
+const backups = object<Backups>({
+  quorum: orElse(number(1, 100), NO_BACKUPS.quorum),
+  everyHours: orElse(number(0.1, 8760), NO_BACKUPS.everyHours),
+  keep: orElse(keep, KEEP),
+  treePassword: orElse(reference, ''),
+  deadManUrl: optionalText,
+  searched: orElse(texts, noTexts),
+  ignore: orElse(texts, noTexts),
+  retryMinutes: orElse(number(0.01, 1440), NO_BACKUPS.retryMinutes),
+  spool: optionalText,
+  logFile: optionalText,
+  kit: orElse(kit, NO_KIT),
+});
+
 const inventory = object<Inventory>({
   estate: text,
   timezone: text,
@@ -141,7 +212,9 @@ const inventory = object<Inventory>({
   services: orElse<readonly Service[]>(list(service), []),
   databases: orElse<readonly Database[]>(list(database), []),
   folders: orElse<readonly Folder[]>(list(folder), []),
+  commands: orElse<readonly BackedUpCommand[]>(list(command), []),
   destinations: orElse<readonly Destination[]>(list(destination), []),
+  backups: orElse(backups, NO_BACKUPS),
   domains: orElse<readonly Domain[]>(list(domain), []),
   resolvers: orElse(texts, noTexts),
   recoveryOrder: orElse<readonly (readonly string[])[]>(list(texts), []),
@@ -164,6 +237,24 @@ export function parseInventory(value: unknown): Inventory {
   if (mistakes.length === 0) mistakes.push(...referenceMistakes(found));
   if (mistakes.length > 0) throw inventoryWrong(mistakes);
   return found;
+}
+
+/** Where a secret is. Whatever else stands there may be the secret itself, so it is not repeated. Empty: none. */
+function reference(value: unknown, place: string, mistakes: string[]): string {
+  if (value === '') return '';
+  try {
+    parseReference(typeof value === 'string' ? value : '');
+    return String(value).trim();
+  } catch {
+    mistakes.push(`${place} must be a reference like credential:NAME, never the secret itself`);
+    return '';
+  }
+}
+
+function references(value: unknown, place: string, mistakes: string[]): Readonly<Record<string, string>> {
+  if (!isObject(value)) mistakes.push(`${place} must be an object of names and references`);
+  const given = isObject(value) ? Object.entries(value) : [];
+  return Object.fromEntries(given.map(([name, each]) => [name, reference(each, `${place}.${name}`, mistakes)]));
 }
 
 export function inventoryWrong(mistakes: readonly string[]): Failure {

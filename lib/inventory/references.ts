@@ -2,8 +2,9 @@ import type { Inventory } from './inventory';
 
 /** Names that lead nowhere, come twice, or contradict each other. */
 export function referenceMistakes(inventory: Inventory): readonly string[] {
-  const { hosts, services, databases, folders, destinations, domains, recoveryOrder, approvers, automatic } = inventory;
-  const { rotations, terraform, ansible } = inventory;
+  const { hosts, services, databases, folders, commands, destinations, domains, recoveryOrder, approvers, automatic } =
+    inventory;
+  const { backups, rotations, terraform, ansible } = inventory;
   const found: string[] = [];
   const isHost = (place: string, name: string) => {
     if (!hosts.some((host) => host.name === name)) found.push(`${place}: "${name}" is none of the hosts`);
@@ -24,8 +25,8 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   );
   // In backups they are sources side by side.
   unique(
-    'databases or folders',
-    [...databases, ...folders].map(({ name }) => name),
+    'databases, folders or commands',
+    [...databases, ...folders, ...commands].map(({ name }) => name),
   );
   unique(
     'destinations',
@@ -91,14 +92,34 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
       found.push(`database ${name}: a SQLite file needs its whole path`);
     if (kind === 'sqlite' && container !== '') found.push(`database ${name}: a SQLite file is read from the host`);
   }
-  for (const { name, host, path } of folders) {
+  for (const { name, host, path, to } of folders) {
     isHost(`folder ${name}, host`, host);
     if (!path.startsWith('/')) found.push(`folder ${name}: its path must be a whole one`);
+    for (const one of to) {
+      if (!destinations.some((each) => each.name === one))
+        found.push(`folder ${name}, to: "${one}" is none of the destinations`);
+    }
+  }
+  for (const { name } of [...databases, ...folders, ...commands]) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._/@-]*$/.test(name))
+      found.push(`"${name}" is no name for what is backed up; use letters, digits and . _ / @ -`);
+  }
+  for (const { name, host, argv } of commands) {
+    isHost(`command ${name}, host`, host);
+    if (argv.length === 0) found.push(`command ${name} has no program`);
+  }
+  const { kit } = backups;
+  if (kit.host !== '') {
+    isHost('backups.kit, host', kit.host);
+    if (kit.recipients.length === 0) found.push('backups.kit: nobody could open it, it has no recipients');
+    if (kit.places.length === 0) found.push('backups.kit: it has no places');
+  }
+  for (const { name, remote } of kit.places) {
+    if (!isRemote(remote)) found.push(`place ${name} of the kit: "${remote}" is no remote, as in storagebox:recovery`);
   }
   for (const { name, host, remote } of destinations) {
     if (host !== '') isHost(`destination ${name}, host`, host);
-    if (!/^[\w. -]+:/.test(remote))
-      found.push(`destination ${name}: "${remote}" is no remote, as in storagebox:backups`);
+    if (!isRemote(remote)) found.push(`destination ${name}: "${remote}" is no remote, as in storagebox:backups`);
   }
   for (const { zone, names } of domains) {
     unique(
@@ -116,14 +137,16 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   }
   unique('steps of the recovery order', recoveryOrder.flat());
   const known = new Set([
-    ...[...services, ...databases, ...destinations].map(({ name }) => name),
+    ...[...hosts, ...services, ...databases, ...folders, ...destinations].map(({ name }) => name),
     ...domains.map(({ zone }) => zone),
     ...rotations.map(({ name }) => name),
   ]);
   for (const [change, names] of Object.entries(automatic)) {
     for (const name of names) {
       if (!known.has(name))
-        found.push(`automatic.${change}: "${name}" is no service, database, destination, zone or rotation`);
+        found.push(
+          `automatic.${change}: "${name}" is no host, service, database, folder, destination, zone or rotation`,
+        );
     }
   }
   const byEmail = Object.values(inventory.recipients).some((all) => all.some(({ by }) => by === 'email'));
@@ -135,6 +158,10 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
 /** Project, environment and, where it is not the top, the folder. */
 function isFolderOfSecrets(text: string): boolean {
   return /^[\w-]+(\/[\w-]+)+$/.test(text);
+}
+
+function isRemote(text: string): boolean {
+  return /^[\w. -]+:/.test(text);
 }
 
 function isTimezone(name: string): boolean {

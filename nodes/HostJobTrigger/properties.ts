@@ -15,7 +15,8 @@ export const hostJobTriggerProperties: INodeProperties[] = [
     type: 'string',
     default: '',
     placeholder: 'scatter-backup',
-    description: 'Only jobs that were started with this name. Empty: every job.',
+    description:
+      'Only jobs that were started with this name; with * at its end, names that begin like this. Empty: every job.',
   },
   {
     displayName: 'Outcome',

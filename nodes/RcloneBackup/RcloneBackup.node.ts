@@ -16,6 +16,7 @@ import {
 } from './actions/daemon.operations';
 import { applyRetentionOperation, inventoryOperation, previewRetentionOperation } from './actions/keep.operations';
 import { checkKitOperation, proveOpeningOperation, writeKitOperation } from './actions/kit.operations';
+import { kitPlanOperation, nightlyPlanOperation, treePlansOperation } from './actions/plan.operations';
 import { drillOperation, restoreOperation, verifyOperation } from './actions/proof.operations';
 import {
   aboutOperation,
@@ -79,6 +80,11 @@ export const RcloneBackup = actionNode<BackupContext>({
         inventoryOperation,
         coverageOperation,
       ],
+    }),
+    resource({
+      name: 'plan',
+      label: 'Plan',
+      operations: [nightlyPlanOperation, treePlansOperation, kitPlanOperation],
     }),
     resource({ name: 'run', label: 'Run', operations: [statusOperation, listRunsOperation] }),
     resource({

@@ -23,15 +23,21 @@ export async function backupContext(question: ContextQuestion): Promise<BackupCo
   const rclone = parseRcloneCredential(await execute.getCredentials('selfhostRclone', itemIndex));
   const called = `${operation.resource} ${operation.name}`;
   if (DELETING.has(called) && input['dryRun'] !== true && !rclone.mayDelete) throw mayNotDelete(called);
-  const { host, secrets, readOnly } = await hostContext(question);
+  const ofHost = await hostContext(question);
+  const { secrets, readOnly } = ofHost;
   const secret = (reference: string) => resolveReference(reference, secrets, task);
   return {
-    host,
-    hostName: host.target.name,
+    // Plans are made without a host.
+    get host() {
+      return ofHost.host;
+    },
+    get hostName() {
+      return ofHost.host.target.name;
+    },
     rclone,
-    describe: (plan) => parseDescribed(plan, vaultOf(rclone), host.target.name),
+    describe: (plan) => parseDescribed(plan, vaultOf(rclone), ofHost.host.target.name),
     describeTree: async (written) => {
-      const { plan, keep } = parseDescribedTree(written, vaultOf(rclone), host.target.name);
+      const { plan, keep } = parseDescribedTree(written, vaultOf(rclone), ofHost.host.target.name);
       return { plan: { ...plan, password: await secret(plan.password) }, keep };
     },
     secret,

@@ -7,7 +7,7 @@ import { until } from '../../lab/hosts/waiting';
 import { logIn, type Execution, type N8nApi, type WorkflowDraft, type WorkflowNode } from '../../lab/n8n/api';
 import type { N8n } from '../../lab/n8n/instance';
 import { listJobs } from '../../lib/host/jobs/read';
-import { isObject, type Json, type JsonObject } from '../../lib/json';
+import type { Json, JsonObject } from '../../lib/json';
 import { describeAsRoot } from '../integration/lab/as-root';
 import { fillDatabase, filesBelow, startEstate, type Estate } from '../integration/lib/backup/estate';
 import { taskOf } from '../integration/lib/host/machine';
@@ -185,7 +185,7 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
     });
   });
 
-  it('goes on when n8n is killed in the middle, and the shipped workflow takes up the thread after the restart', async () => {
+  it('goes on when n8n is killed in the middle, and a workflow takes up the thread after the restart', async () => {
     const gate = join(estate.folder, 'may-end');
     const waiting = {
       kind: 'command',
@@ -193,7 +193,7 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
       argv: ['bash', '-c', 'echo begun; until [ -e "$1" ]; do sleep 0.1; done; echo done', 'bash', gate],
     };
     const killed = { ...plan, sources: [...(plan['sources'] as readonly Json[]), waiting] };
-    const id = await api.createWorkflow(shipped(killed, credentials));
+    const id = await api.createWorkflow(nightly(killed, credentials));
     await api.publish(id);
     await api.runToEnd(id, 'By hand');
     const jobs = async () =>
@@ -377,29 +377,41 @@ describeAsRoot('the Rclone Backup node in n8n', () => {
   });
 });
 
-/** The workflow as it is shipped, with this plan and these credentials. */
-function shipped(plan: JsonObject, credentials: Readonly<Record<string, { id: string; name: string }>>): WorkflowDraft {
-  const file = JSON.parse(
-    readFileSync(join(__dirname, '../../workflows/backup-scatter.json'), 'utf8'),
-  ) as WorkflowDraft;
-  const nodes = file.nodes.map((node): WorkflowNode => {
-    const own = (node as { credentials?: unknown }).credentials;
-    const used = isObject(own) ? Object.keys(own) : [];
-    const given = Object.fromEntries(
-      Object.entries(credentials).filter(([type]) => used.includes(type) || type === 'selfhostSecrets'),
-    );
-    const parameters =
-      node.name === 'Plan' ? { ...node.parameters, jsonOutput: JSON.stringify({ plan }) } : node.parameters;
-    return {
-      ...node,
-      parameters,
-      ...(used.length > 1
-        ? { credentials: given }
-        : used.length > 0 && { credentials: { selfhostHost: credentials['selfhostHost'] } }),
-    } as WorkflowNode;
+/** Starts the job by hand, and hears of its end. */
+function nightly(plan: JsonObject, credentials: Readonly<Record<string, { id: string; name: string }>>): WorkflowDraft {
+  const { selfhostHost = { id: '', name: '' } } = credentials;
+  const begin = manualWorkflow('Nightly', {
+    type: 'n8n-nodes-selfhost.rcloneBackup',
+    name: 'Scatter',
+    parameters: { resource: 'backup', operation: 'scatter', plan: JSON.stringify(plan), wait: false },
+    credentials,
   });
-  // Its error workflow is another flow.
-  return { ...file, nodes, settings: { executionOrder: 'v1' } };
+  const node = (
+    name: string,
+    type: string,
+    parameters: JsonObject,
+    own: WorkflowNode['credentials'],
+  ): WorkflowNode => ({
+    ...{ id: name, name, type: `n8n-nodes-selfhost.${type}`, typeVersion: 1, position: [0, 300], parameters },
+    ...(own !== undefined && { credentials: own }),
+  });
+  const follow = [
+    node('Ended', 'hostJobTrigger', { jobName: 'Backup night*' }, { selfhostHost }),
+    node(
+      'Good',
+      'rcloneBackup',
+      {
+        ...{ resource: 'run', operation: 'get', host: { __rl: true, mode: 'id', value: '={{ $json.host }}' } },
+        ...{ jobId: '={{ $json.id }}', options: { jobRun: '={{ $json.run }}' } },
+      },
+      credentials,
+    ),
+  ];
+  return {
+    ...begin,
+    nodes: [...begin.nodes, ...follow],
+    connections: { ...begin.connections, Ended: { main: [[{ node: 'Good', type: 'main', index: 0 }]] } },
+  };
 }
 
 async function readLog({ logFile }: Estate): Promise<string> {

@@ -17,7 +17,7 @@ export async function readJob(host: Host, id: string, task: Task, run?: string):
 }
 
 export interface JobFilter {
-  /** The name that the jobs were started with; every name when absent. */
+  /** The name that the jobs were started with, or how it begins, with `*` at its end; every name when absent. */
   readonly name?: string;
   /** How the id begins. */
   readonly idPrefix?: string;
@@ -34,7 +34,11 @@ export function prefixOf({ idPrefix = '' }: JobFilter): string {
 }
 
 export function matches(job: Job, { name, states }: JobFilter): boolean {
-  return (name === undefined || job.name === name) && (states === undefined || states.includes(job.state.kind));
+  return (name === undefined || isNamed(job, name)) && (states === undefined || states.includes(job.state.kind));
+}
+
+function isNamed(job: Job, name: string): boolean {
+  return name.endsWith('*') ? job.name.startsWith(name.slice(0, -1)) : job.name === name;
 }
 
 export interface CleanRule {

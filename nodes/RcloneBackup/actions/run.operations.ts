@@ -6,6 +6,7 @@ import { livePlan } from '../../../lib/backup/described/groups';
 import type { BackupPlan } from '../../../lib/backup/plan';
 import type { BackupReport } from '../../../lib/backup/report';
 import { Failure } from '../../../lib/failure';
+import { vaultOf } from '../../../lib/rclone/credential';
 import { listJobs, readJob } from '../../../lib/host/jobs/read';
 import type { Host } from '../../../lib/host/host';
 import type { Task } from '../../../lib/task';
@@ -176,7 +177,6 @@ export const statusOperation = operation({
   effect: 'reads',
   input: {
     host: hostField,
-    plan: planField,
     jobId: text({ label: 'Job ID', required: true }),
     options: optional({
       ...options,
@@ -185,15 +185,15 @@ export const statusOperation = operation({
     }),
   },
   output: schema.lazy(() => schema.object({ ...outcomeFields(), log: schema.string() })),
-  run: async ({ input, host, hostName, describe, task }) => {
-    const { plan } = describe(input.plan);
+  run: async ({ input, host, hostName, rclone, task }) => {
     const { jobRun, logLines = 200 } = input.options;
     const found = await readJob(host, input.jobId, task, jobRun === '' ? undefined : jobRun);
-    const { job, log, report } = await readBackup(host, plan, found, task);
+    const { job, log, report } = await readBackup(host, { vault: vaultOf(rclone), sources: [] }, found, task);
     const list = 'script' in job.command ? job.command.arguments : [];
     const lines = log.trimEnd().split('\n');
     return {
-      ...reportItem(hostName, plan.set, job, report?.run ?? list[0] ?? '', false, report),
+      // As the engines call their jobs: Backup nightly, Tree photos.
+      ...reportItem(hostName, job.name.replace(/^\w+ /, ''), job, report?.run ?? list[0] ?? '', false, report),
       log: logLines === 0 ? '' : lines.slice(-logLines).join('\n'),
     };
   },

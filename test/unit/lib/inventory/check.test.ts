@@ -60,6 +60,13 @@ test('the shipped inventory is one, and comes back with everything filled in', (
   expect(found.warnings).toEqual([]);
 });
 
+test('what comes back filled in is an inventory again, with a kit or without', () => {
+  for (const given of [estate(), { ...estate(), backups: { treePassword: 'credential:TREES' } }]) {
+    const { warnings: _, ...found } = checkInventory(given, pinned);
+    expect(checkInventory(found, pinned)).toMatchObject(found);
+  }
+});
+
 test('a host that the credential does not pin, or pins elsewhere, is named with its address', () => {
   const [, ...others] = pinned;
   expect(mistakes(estate(), others)).toEqual(['host bruno (188.34.198.57) is not pinned in the credential']);
@@ -141,7 +148,7 @@ test.each([
   [
     'something automatic that does not exist',
     { automatic: { deploy: ['dcos'] } },
-    'automatic.deploy: "dcos" is no service, database, destination, zone or rotation',
+    'automatic.deploy: "dcos" is no host, service, database, folder, destination, zone or rotation',
   ],
   [
     'a service whose repository is nowhere',
