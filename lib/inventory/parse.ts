@@ -2,6 +2,11 @@ import { Failure } from '../failure';
 import {
   type Approver,
   type Change,
+  type Cost,
+  type KeyCopy,
+  type SshKey,
+  type TerraformFile,
+  type WatchedTarget,
   CHANGES,
   type Database,
   DATABASE_KINDS,
@@ -17,7 +22,7 @@ import {
   type Recipient,
   type Service,
 } from './inventory';
-import { address, list, number, object, oneOf, optionalText, orElse, text, toggle, variant } from './read';
+import { address, list, number, object, oneOf, openObject, optionalText, orElse, text, toggle, variant } from './read';
 import { referenceMistakes } from './references';
 
 const texts = list(text);
@@ -42,6 +47,8 @@ const service = object<Service>({
   branch: orElse(text, 'main'),
   paths: orElse(texts, noTexts),
   migrates: orElse(toggle, false),
+  open: orElse(texts, noTexts),
+  inside: optionalText,
 });
 
 const database = object<Database>({
@@ -57,11 +64,15 @@ const folder = object<Folder>({ name: text, host: text, path: text, excludes: or
 
 const destination = object<Destination>({ name: text, remote: text, provider: oneOf(PROVIDERS), host: optionalText });
 
+const terraform = object<TerraformFile>({ repository: text, branch: orElse(text, 'main'), file: text });
+
 const domain = object<Domain>({
   zone: text,
   at: oneOf(['cloudflare', 'hetzner']),
   owner: oneOf(['n8n', 'terraform']),
   names: list(object<DomainName>({ name: text, host: text, proxied: orElse(toggle, false) })),
+  rdap: optionalText,
+  terraform: orElse<TerraformFile | null>(terraform, null),
 });
 
 const recipient = variant<Recipient>('by', {
@@ -77,6 +88,8 @@ const approver = object<Approver>({
   where: optionalText,
   minutes: orElse(number(0.01, 1440), 15),
 });
+
+const sshKey = object<SshKey>({ name: text, fingerprint: text, hosts: orElse(texts, noTexts) });
 
 const forEach = <Name extends string, Value>(names: readonly Name[], value: Value) =>
   Object.fromEntries(names.map((name) => [name, value])) as Record<Name, Value>;
@@ -99,6 +112,13 @@ const inventory = object<Inventory>({
   recoveryOrder: orElse<readonly (readonly string[])[]>(list(texts), []),
   recipients,
   deadManUrl: optionalText,
+  checks: orElse<readonly WatchedTarget[]>(list(openObject('name', 'kind')), []),
+  divergenceMinutes: orElse(number(0, 1440), 15),
+  costs: orElse<readonly Cost[]>(list(object<Cost>({ name: text, monthly: number(0, 1_000_000) })), []),
+  sshKeys: orElse<readonly SshKey[]>(list(sshKey), []),
+  keyCopies: orElse<readonly KeyCopy[]>(list(object<KeyCopy>({ name: text, host: text, path: text })), []),
+  keyCanary: optionalText,
+  packageOwners: orElse(texts, noTexts),
   sender: optionalText,
   approvers: orElse<readonly Approver[]>(list(approver), []),
   automatic: orElse(automatic, forEach(CHANGES, noTexts)),
