@@ -72,7 +72,11 @@ const domain = object<Domain>({
   owner: oneOf(['n8n', 'terraform']),
   names: list(object<DomainName>({ name: text, host: text, proxied: orElse(toggle, false) })),
   rdap: optionalText,
-  terraform: orElse<TerraformFile | null>(terraform, null),
+  // What this has read once can be read again.
+  terraform: orElse<TerraformFile | null>(
+    (value, place, mistakes) => (value === null ? null : terraform(value, place, mistakes)),
+    null,
+  ),
 });
 
 const recipient = variant<Recipient>('by', {

@@ -200,3 +200,9 @@ test('what is watched, paid for and kept is held to hosts, fingerprints and addr
     'SSH key felipe, host: "nowhere" is none of the hosts',
   ]);
 });
+
+test('what was checked can be read again, as the audit does', () => {
+  const { warnings, ...checked } = checkInventory(estate(), pinned);
+  expect(warnings).toEqual([]);
+  expect(mistakes(checked)).toEqual([]);
+});
