@@ -27,6 +27,8 @@ export interface Condition {
   flapping: boolean;
   /** Why it was not told, as far as that was said in this episode. */
   hushed: Reason[];
+  /** How long it must be wrong before it is told, where its monitor asked for longer than usual. */
+  waitMs?: number;
   /** The incident it is a member of. */
   incident?: number;
 }

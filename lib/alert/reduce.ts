@@ -105,6 +105,8 @@ function hear(memory: AlertMemory, report: Report, messages: Message[]): void {
   const { severity, evidence, problem } = report;
   Object.assign(known, { severity, evidence });
   if (problem !== undefined) known.problem = problem;
+  if (report.waitMs === undefined) delete known.waitMs;
+  else known.waitMs = report.waitMs;
   if (known.wrong) return;
   Object.assign(known, {
     wrong: true,
@@ -116,7 +118,7 @@ function hear(memory: AlertMemory, report: Report, messages: Message[]): void {
 }
 
 function begin(
-  { target, labels, severity, evidence, problem, startedAt }: Report,
+  { target, labels, severity, evidence, problem, startedAt, waitMs }: Report,
   time: number,
   now: number,
 ): Condition {
@@ -126,6 +128,7 @@ function begin(
     severity,
     evidence,
     ...(problem !== undefined && { problem }),
+    ...(waitMs !== undefined && { waitMs }),
     wrong: true,
     since: now,
     startedAt: startedAt ?? time,

@@ -23,6 +23,8 @@ export interface Report {
   readonly time: number;
   /** When it began, where the monitor knows it better. */
   readonly startedAt?: number;
+  /** How long it must be wrong before it is told, where that is longer than the settings say. */
+  readonly waitMs?: number;
 }
 
 /** Long evidence belongs where it was gathered; what is kept here is read on a telephone. */
@@ -47,7 +49,7 @@ export function parseReports(input: unknown, now: number): readonly Report[] {
 /** Reads a report of any source. */
 export function parseReport(input: unknown, now: number): Report {
   if (!isObject(input)) throw notAReport('it is not an object');
-  const { target, labels = {}, severity = 'warning', status, evidence = '', problem, time = now } = input;
+  const { target, labels = {}, severity = 'warning', status, evidence = '', problem, time = now, waitSeconds } = input;
   if (typeof target !== 'string' || target.trim() === '') throw notAReport('it has no target');
   if (status !== 'wrong' && status !== 'ok')
     throw notAReport(`the status of ${shorten(target, 60)} is not wrong or ok`);
@@ -63,7 +65,13 @@ export function parseReport(input: unknown, now: number): Report {
     evidence: typeof evidence === 'string' ? shorten(evidence.trim(), LONGEST_EVIDENCE) : '',
     ...(typeof problem === 'string' && problem.trim() !== '' && { problem: shorten(problem.trim(), LONGEST_NAME) }),
     time: parseTime(time, target),
+    ...(waitSeconds !== undefined && { waitMs: parseWait(waitSeconds, target) }),
   };
+}
+
+function parseWait(seconds: unknown, target: string): number {
+  if (typeof seconds === 'number' && seconds >= 0 && seconds <= 86_400) return Math.round(seconds * 1000);
+  throw notAReport(`waitSeconds of ${shorten(target, 60)} is no number from 0 to 86400`);
 }
 
 function parseLabels(input: unknown, target: string): Labels {

@@ -35,7 +35,8 @@ function confirm(memory: AlertMemory, { waitMs, flapping }: AlertSettings, messa
   const { now } = memory;
   for (const [fingerprint, condition] of Object.entries(memory.conditions)) {
     if (!condition.wrong && condition.flapping && now - condition.since >= flapping.quietMs) condition.flapping = false;
-    if (!condition.wrong || condition.confirmed || now - condition.since < waitMs) continue;
+    const wait = Math.max(waitMs, condition.waitMs ?? 0);
+    if (!condition.wrong || condition.confirmed || now - condition.since < wait) continue;
     condition.confirmed = true;
     condition.openings = [...condition.openings.filter((at) => now - at < flapping.windowMs), now];
     if (condition.flapping || condition.openings.length < flapping.times) continue;

@@ -1,3 +1,5 @@
+import type { JsonObject } from '../json';
+
 /** What an estate consists of, and what its owner wants of it. The one place that flows take names and addresses from. */
 export interface Inventory {
   readonly estate: string;
@@ -17,6 +19,20 @@ export interface Inventory {
   readonly recipients: Readonly<Record<Lane, readonly Recipient[]>>;
   /** Called after each round of the alerting, so that somebody outside notices when the calls end. */
   readonly deadManUrl: string;
+  /** What else is watched: targets of Health Monitor, in its words. */
+  readonly checks: readonly WatchedTarget[];
+  /** For how long a service may answer on its own host and not from n8n, or the other way round. */
+  readonly divergenceMinutes: number;
+  /** What no price list of a provider says. */
+  readonly costs: readonly Cost[];
+  /** Whose keys may stand on the hosts. None: nobody looks. */
+  readonly sshKeys: readonly SshKey[];
+  /** Where the key of Infisical is kept. */
+  readonly keyCopies: readonly KeyCopy[];
+  /** Something that Infisical has encrypted with it, in hexadecimal; empty: nobody tries. */
+  readonly keyCanary: string;
+  /** Owners in Forgejo whose packages are thinned out. */
+  readonly packageOwners: readonly string[];
   /** The address that e-mails come from. */
   readonly sender: string;
   /** In the order in which they are asked. */
@@ -39,6 +55,29 @@ export type Change = (typeof CHANGES)[number];
 
 export const PROVIDERS = ['hetzner', 'ovh', 'microsoft', 'google', 'home', 'other'] as const;
 export type Provider = (typeof PROVIDERS)[number];
+
+/** A name, a kind, and what that kind needs: Health Monitor reads the rest, and refuses what it does not know. */
+export type WatchedTarget = JsonObject & { readonly name: string; readonly kind: string };
+
+export interface Cost {
+  readonly name: string;
+  /** In the currency of Hetzner's prices. */
+  readonly monthly: number;
+}
+
+export interface SshKey {
+  readonly name: string;
+  /** As `ssh-keygen -l` shows it: `SHA256:…`. */
+  readonly fingerprint: string;
+  /** Where it may stand; none: everywhere. */
+  readonly hosts: readonly string[];
+}
+
+export interface KeyCopy {
+  readonly name: string;
+  readonly host: string;
+  readonly path: string;
+}
 
 export interface EstateHost {
   readonly name: string;
@@ -79,6 +118,10 @@ export interface Service {
   readonly images: Readonly<Record<string, string>>;
   /** Deploys change its database, so they never roll back by themselves. */
   readonly migrates: boolean;
+  /** Addresses that everybody may open: an answer that leads to a login is wrong. */
+  readonly open: readonly string[];
+  /** Its address as its own host sees it: `http://127.0.0.1:3001/api/healthz`. */
+  readonly inside: string;
 }
 
 export const DATABASE_KINDS = ['postgres', 'mariadb', 'sqlite', 'redis'] as const;
@@ -194,6 +237,17 @@ export interface Domain {
   /** Who owns its records: n8n changes them itself, or proposes the change where Terraform reads it. */
   readonly owner: 'n8n' | 'terraform';
   readonly names: readonly DomainName[];
+  /** Address at which its registry says until when it is ours: `https://rdap.nic.cl/domain/kua.cl`. */
+  readonly rdap: string;
+  /** Where its records stand when Terraform owns them. */
+  readonly terraform: TerraformFile | null;
+}
+
+export interface TerraformFile {
+  /** In Forgejo: `kuatecno/terraform-infra`. */
+  readonly repository: string;
+  readonly branch: string;
+  readonly file: string;
 }
 
 export interface DomainName {

@@ -7,6 +7,11 @@ import {
   type BackedUpCommand,
   type Backups,
   type Change,
+  type Cost,
+  type KeyCopy,
+  type SshKey,
+  type TerraformFile,
+  type WatchedTarget,
   CHANGES,
   type Database,
   DATABASE_KINDS,
@@ -31,7 +36,20 @@ import {
   type Service,
   type TerraformProject,
 } from './inventory';
-import { address, list, number, object, oneOf, optionalText, orElse, record, text, toggle, variant } from './read';
+import {
+  address,
+  list,
+  number,
+  object,
+  oneOf,
+  openObject,
+  optionalText,
+  orElse,
+  record,
+  text,
+  toggle,
+  variant,
+} from './read';
 import { referenceMistakes } from './references';
 
 const texts = list(text);
@@ -63,6 +81,8 @@ const service = object<Service>({
   watchSeconds: orElse(number(0, 3600), 10),
   images: orElse<Readonly<Record<string, string>>>(record(text), {}),
   migrates: orElse(toggle, false),
+  open: orElse(texts, noTexts),
+  inside: optionalText,
 });
 
 const database = object<Database>({
@@ -102,11 +122,19 @@ const destination = object<Destination>({
   pauseSeconds: orElse(number(0, 86_400), 0),
 });
 
+const terraformFile = object<TerraformFile>({ repository: text, branch: orElse(text, 'main'), file: text });
+
 const domain = object<Domain>({
   zone: text,
   at: oneOf(['cloudflare', 'hetzner']),
   owner: oneOf(['n8n', 'terraform']),
   names: list(object<DomainName>({ name: text, host: text, proxied: orElse(toggle, false) })),
+  rdap: optionalText,
+  // What this has read once can be read again.
+  terraform: orElse<TerraformFile | null>(
+    (value, place, mistakes) => (value === null ? null : terraformFile(value, place, mistakes)),
+    null,
+  ),
 });
 
 const recipient = variant<Recipient>('by', {
@@ -158,6 +186,8 @@ const ansible = object<AnsiblePlaybook>({
   hosts: optionalText,
   program: orElse(text, 'ansible-playbook'),
 });
+
+const sshKey = object<SshKey>({ name: text, fingerprint: text, hosts: orElse(texts, noTexts) });
 
 const forEach = <Name extends string, Value>(names: readonly Name[], value: Value) =>
   Object.fromEntries(names.map((name) => [name, value])) as Record<Name, Value>;
@@ -220,6 +250,13 @@ const inventory = object<Inventory>({
   recoveryOrder: orElse<readonly (readonly string[])[]>(list(texts), []),
   recipients,
   deadManUrl: optionalText,
+  checks: orElse<readonly WatchedTarget[]>(list(openObject('name', 'kind')), []),
+  divergenceMinutes: orElse(number(0, 1440), 15),
+  costs: orElse<readonly Cost[]>(list(object<Cost>({ name: text, monthly: number(0, 1_000_000) })), []),
+  sshKeys: orElse<readonly SshKey[]>(list(sshKey), []),
+  keyCopies: orElse<readonly KeyCopy[]>(list(object<KeyCopy>({ name: text, host: text, path: text })), []),
+  keyCanary: optionalText,
+  packageOwners: orElse(texts, noTexts),
   sender: optionalText,
   approvers: orElse<readonly Approver[]>(list(approver), []),
   automatic: orElse(automatic, forEach(CHANGES, noTexts)),

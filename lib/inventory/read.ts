@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isObject } from '../json';
+import { isObject, type JsonObject } from '../json';
 
 /** Reads one value; what is wrong is noted with its place, and reading goes on, so that all mistakes are told at once. */
 export type Read<Value> = (value: unknown, place: string, mistakes: string[]) => Value;
@@ -77,6 +77,18 @@ export function record<Value>(read: Read<Value>): Read<Readonly<Record<string, V
     }
     mistakes.push(`${place} must be an object`);
     return {};
+  };
+}
+
+/** What somebody else reads: only that these texts are in it is looked at. */
+export function openObject<Name extends string>(
+  ...texts: readonly Name[]
+): Read<JsonObject & Readonly<Record<Name, string>>> {
+  return (value, place, mistakes) => {
+    const given = isObject(value) ? value : {};
+    if (!isObject(value)) mistakes.push(`${place} must be an object`);
+    for (const name of texts) text(given[name], under(place, name), mistakes);
+    return given as JsonObject & Readonly<Record<Name, string>>;
   };
 }
 

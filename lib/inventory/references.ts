@@ -131,6 +131,35 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
       if (name !== zone && !name.endsWith(`.${zone}`)) found.push(`domain ${name} is not in the zone ${zone}`);
     }
   }
+  for (const { name, url, open, inside } of services) {
+    for (const one of [...open, inside].filter((text) => text !== '')) {
+      if (!/^https?:\/\//.test(one)) found.push(`service ${name}: "${one}" is no address of a web page`);
+    }
+    if (inside !== '' && url === '') found.push(`service ${name}: "inside" is compared with its url, and it has none`);
+  }
+  for (const { zone, owner, terraform } of domains) {
+    if (owner === 'n8n' && terraform !== null)
+      found.push(`zone ${zone}: its owner is n8n, and it has a terraform file`);
+  }
+  unique(
+    'checks',
+    inventory.checks.map(({ name }) => name),
+  );
+  unique(
+    'copies of the key',
+    inventory.keyCopies.map(({ name }) => name),
+  );
+  for (const { name, host, path } of inventory.keyCopies) {
+    isHost(`key copy ${name}, host`, host);
+    if (!path.startsWith('/')) found.push(`key copy ${name}: its path must be a whole one`);
+  }
+  if (!/^([0-9a-f]{2})*$/.test(inventory.keyCanary)) found.push('keyCanary: it is not hexadecimal');
+  for (const { name, fingerprint, hosts: places } of inventory.sshKeys) {
+    if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
+      found.push(`SSH key ${name}: "${fingerprint}" is no fingerprint, as ssh-keygen -l shows it`);
+    }
+    for (const host of places) isHost(`SSH key ${name}, host`, host);
+  }
   const isService = (name: string) => services.some((service) => service.name === name);
   for (const name of recoveryOrder.flat()) {
     if (!isService(name)) found.push(`recoveryOrder: "${name}" is none of the services`);
@@ -140,12 +169,13 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
     ...[...hosts, ...services, ...databases, ...folders, ...destinations].map(({ name }) => name),
     ...domains.map(({ zone }) => zone),
     ...rotations.map(({ name }) => name),
+    ...inventory.packageOwners,
   ]);
   for (const [change, names] of Object.entries(automatic)) {
     for (const name of names) {
       if (!known.has(name))
         found.push(
-          `automatic.${change}: "${name}" is no host, service, database, folder, destination, zone or rotation`,
+          `automatic.${change}: "${name}" is no host, service, database, folder, destination, zone, rotation or owner of packages`,
         );
     }
   }

@@ -13,6 +13,7 @@ import { uploadFileOperation } from './actions/file/upload.operation';
 import { writeFileOperation } from './actions/file/write.operation';
 import { liftHoldOperation, readHoldOperation, setHoldOperation } from './actions/hold/hold.operations';
 import { scanHostKeysOperation } from './actions/hostKey/scan.operation';
+import { auditInventoryOperation } from './actions/inventory/audit.operation';
 import { checkInventoryOperation } from './actions/inventory/check.operation';
 import { attachJobOperation } from './actions/job/attach.operation';
 import { cancelJobOperation } from './actions/job/cancel.operation';
@@ -73,7 +74,7 @@ export const Host = actionNode<HostContext>({
     }),
     resource({ name: 'hold', label: 'Hold', operations: [readHoldOperation, setHoldOperation, liftHoldOperation] }),
     resource({ name: 'hostKey', label: 'Host Key', operations: [scanHostKeysOperation] }),
-    resource({ name: 'inventory', label: 'Inventory', operations: [checkInventoryOperation] }),
+    resource({ name: 'inventory', label: 'Inventory', operations: [checkInventoryOperation, auditInventoryOperation] }),
     resource({
       name: 'job',
       label: 'Job',

@@ -15,8 +15,7 @@ import { type CloudflareStandIn, startCloudflare, type Zone } from '../../lab/st
 import type { SentMessage } from '../../lab/standins/telegram';
 import type { JsonObject } from '../../lib/json';
 import { describeAsRoot } from '../integration/lab/as-root';
-import { type Estate, startEstate } from './estate';
-import { manualWorkflow } from './harness';
+import { type Estate, startEstate, tellAtOnce } from './estate';
 
 const owner = { id: 100000001, firstName: 'Felipe' };
 const bruno = { name: 'bruno', address: '127.0.0.1' };
@@ -201,28 +200,11 @@ describeAsRoot('the flows of the estate, in n8n', () => {
     expect(questions()).toHaveLength(2);
   }, 150_000);
 
-  /** Rules of the estate by which nothing is waited for. */
-  async function tellAtOnce(): Promise<void> {
-    const { api } = estate.own;
-    const { body } = await api.request('GET', '/api/v1/credentials');
-    const { data } = body as { data: { id: string; name: string }[] };
-    const credential = data.find(({ name }) => name === 'State');
-    if (credential === undefined) throw new Error('There is no credential State');
-    const settings = { waitSeconds: 0, clearSeconds: 0, repeatMinutes: 0, escalateMinutes: [], confirmSeconds: 5 };
-    const set = {
-      type: 'n8n-nodes-selfhost.alertState',
-      parameters: { resource: 'settings', operation: 'set', estate: 'lab', keepIn: 'postgres', settings },
-      credentials: { selfhostState: credential },
-    };
-    const id = await api.createWorkflow(manualWorkflow('Settings', set));
-    expect((await api.runToEnd(id, 'By hand')).status).toBe('success');
-  }
-
   const toldOf = (pattern: RegExp) =>
     estate.telegram.messages.filter(({ chat, text }) => chat === '666' && pattern.test(text)).map(({ text }) => text);
 
   test('a service that fails is told once, again when the telling failed, and once that it is over; each round calls the dead man', async () => {
-    await tellAtOnce();
+    await tellAtOnce(estate);
     const page = `${estate.own.n8n.url}/webhook/status`;
     await until('a first round has ended', 60_000, () => Promise.resolve(site.calls > 0 || undefined));
     expect(await (await fetch(page)).text()).toContain('No open incident is known');

@@ -8,7 +8,7 @@ import { startTelegram, type TelegramStandIn } from '../../lab/standins/telegram
 import { botApiContract, type BotApiDescription } from '../../lab/standins/telegram/contract';
 import { type FlowSetup, installFlows } from '../../lab/workflows/install';
 import type { JsonObject } from '../../lib/json';
-import { type NodeUnderTest, ownN8n, type Owned, webhookWorkflow } from './harness';
+import { manualWorkflow, type NodeUnderTest, ownN8n, type Owned, webhookWorkflow } from './harness';
 
 /** Where people reach n8n, as far as it knows: one-tap buttons need https. */
 export const PUBLIC = 'https://n8n.lab.test';
@@ -103,4 +103,23 @@ export function pinnedOnly(hosts: readonly { readonly name: string; readonly add
       hosts: hosts.map(({ name, address }) => `${name}=${address} SHA256:${'A'.repeat(43)}`).join('\n'),
     },
   };
+}
+
+/** Rules of the estate by which nothing is waited for, and people are awake at any time. */
+export async function tellAtOnce({ own: { api } }: Estate): Promise<void> {
+  const { body } = await api.request('GET', '/api/v1/credentials');
+  const { data } = body as { data: { id: string; name: string }[] };
+  const credential = data.find(({ name }) => name === 'State');
+  if (credential === undefined) throw new Error('There is no credential State');
+  const settings = {
+    ...{ waitSeconds: 0, clearSeconds: 0, repeatMinutes: 0, escalateMinutes: [], confirmSeconds: 5 },
+    ...{ wakingFrom: '00:00', wakingTo: '24:00' },
+  };
+  const set = {
+    type: 'n8n-nodes-selfhost.alertState',
+    parameters: { resource: 'settings', operation: 'set', estate: 'lab', keepIn: 'postgres', settings },
+    credentials: { selfhostState: credential },
+  };
+  const id = await api.createWorkflow(manualWorkflow('Settings', set));
+  expect((await api.runToEnd(id, 'By hand')).status).toBe('success');
 }

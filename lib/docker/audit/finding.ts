@@ -1,5 +1,6 @@
-export const SEVERITIES = ['critical', 'high', 'medium', 'low'] as const;
-export type Severity = (typeof SEVERITIES)[number];
+import { SEVERITIES, type Severity } from '../../host/severity';
+
+export { SEVERITIES, type Severity };
 
 export interface Finding {
   /** Stable, so that a workflow can branch on it or leave it out: `port_open_to_all`. */

@@ -33,7 +33,7 @@ export const incidentOperations = [
         default: '={{ $json }}',
         parse: (value) => value,
         description:
-          'One or a list, each with target and status (ok or wrong), and optionally labels, severity, evidence, problem and time. Those of status unknown are passed over.',
+          'One or a list, each with target and status (ok or wrong), and optionally labels, severity, evidence, problem, time and waitSeconds (when it shall last for longer than usual before it is told). Those of status unknown are passed over.',
       }),
       options: optional({ suppressed }),
     },

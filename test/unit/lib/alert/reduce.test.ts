@@ -54,6 +54,20 @@ test('a cause that was only a blip hides nothing', () => {
   expect(told()).toEqual(['firing: service-0 on bruno is failing']);
 });
 
+test('what was given longer than usual to pass is told when it has lasted that long, and not when it passed before', () => {
+  const { say, pass, told } = simulate({ ...USUAL_SETTINGS, escalateAfterMs: [] });
+  const inside = { target: 'git.kua.cl inside and outside', waitMs: 15 * MINUTE };
+  say(inside);
+  pass(14 * MINUTE);
+  say({ ...inside, status: 'ok' });
+  pass(MINUTE);
+  say(inside);
+  pass(14 * MINUTE);
+  expect(told()).toEqual([]);
+  pass(MINUTE);
+  expect(told()).toEqual(['firing: git.kua.cl inside and outside is failing']);
+});
+
 test('rules reach through: a cluster mutes its nodes, a node its pods, and only where the labels agree', () => {
   const { say, pass, told } = simulate({
     ...USUAL_SETTINGS,

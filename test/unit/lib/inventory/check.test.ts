@@ -148,7 +148,7 @@ test.each([
   [
     'something automatic that does not exist',
     { automatic: { deploy: ['dcos'] } },
-    'automatic.deploy: "dcos" is no host, service, database, folder, destination, zone or rotation',
+    'automatic.deploy: "dcos" is no host, service, database, folder, destination, zone, rotation or owner of packages',
   ],
   [
     'a service whose repository is nowhere',
@@ -214,4 +214,45 @@ test('what is allowed and dangerous comes back as a warning', () => {
     'nobody is asked: every change that is not automatic is refused',
     'security has no recipients: it goes to the critical ones',
   ]);
+});
+
+test('what is watched, paid for and kept is held to hosts, fingerprints and addresses as well', () => {
+  const wrong = {
+    ...estate(),
+    checks: [
+      { name: 'letters', kind: 'mail', anything: { goes: 'on' } },
+      { name: 'letters', kind: 'token' },
+      { name: 'nameless kind' },
+    ],
+  };
+  expect(mistakes(wrong)).toEqual(['checks[2].kind must be a text']);
+  const { services, ...rest } = estate() as { services: readonly Record<string, unknown>[] };
+  const docs = services.map((one) =>
+    one['name'] === 'docs' ? { ...one, url: '', inside: 'http://127.0.0.1:1/', open: ['photos'] } : one,
+  );
+  expect(
+    mistakes({
+      ...rest,
+      services: docs,
+      checks: [1, 2].map(() => ({ name: 'letters', kind: 'mail' })),
+      sshKeys: [{ name: 'felipe', fingerprint: 'MD5:00', hosts: ['nowhere'] }],
+      keyCopies: [{ name: 'vault', host: 'nowhere', path: 'key' }],
+      keyCanary: 'no hex',
+    }),
+  ).toEqual([
+    'service docs: "photos" is no address of a web page',
+    'service docs: "inside" is compared with its url, and it has none',
+    'two checks are called "letters"',
+    'key copy vault, host: "nowhere" is none of the hosts',
+    'key copy vault: its path must be a whole one',
+    'keyCanary: it is not hexadecimal',
+    'SSH key felipe: "MD5:00" is no fingerprint, as ssh-keygen -l shows it',
+    'SSH key felipe, host: "nowhere" is none of the hosts',
+  ]);
+});
+
+test('what was checked can be read again, as the audit does', () => {
+  const { warnings, ...checked } = checkInventory(estate(), pinned);
+  expect(warnings).toEqual([]);
+  expect(mistakes(checked)).toEqual([]);
 });
