@@ -47,7 +47,9 @@ export async function startOurs(kind: 'plain' | 'docker', note: (text: string) =
   const settings = { restore_command: 'sleep 3; exit 1', min_wal_size: '4MB', max_wal_size: '64MB' };
   const more = { clients: ['client'], initdb: ['--wal-segsize=1'] };
   const pair =
-    kind === 'plain' ? await startPostgresPair(settings, 'plain', more) : await startDockerPair({}, undefined, ['client']);
+    kind === 'plain'
+      ? await startPostgresPair(settings, 'plain', more)
+      : await startDockerPair({}, undefined, ['client']);
   const task: Task = { signal: new AbortController().signal, progress: () => undefined, owner: 'bench' };
   const orchestrators = new Set<Orchestrator>();
   const stop = async () => {

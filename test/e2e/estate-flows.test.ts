@@ -69,6 +69,7 @@ describeAsRoot('the flows of the estate, in n8n', () => {
       credentials: {
         'Estate hosts': { type: 'selfhostHost', data: labCredential([sshd]) },
         'Hold switch': { type: 'httpBasicAuth', data: { user: 'night', password: 'watch' } },
+        'Named secrets': { type: 'selfhostSecrets', data: { secrets: 'UNUSED=nothing' } },
         State: {
           type: 'selfhostState',
           data: {

@@ -113,7 +113,7 @@ export const keepDownOperation = operation({
   resource: 'service',
   name: 'keepDown',
   label: 'Start Only When Told',
-  action: 'Keep Docker from starting a service by itself',
+  action: 'Keep a service from starting by itself',
   description:
     'Takes the restart policy from its containers on one host, so that a host that comes back after a crash starts no second one',
   effect: 'changes',

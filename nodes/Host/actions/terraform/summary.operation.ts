@@ -8,7 +8,7 @@ export const summarizePlanOperation = operation({
   resource: 'terraform',
   name: 'summary',
   label: 'Summarise Plan',
-  action: 'Summarise a saved Terraform plan',
+  action: 'Summarise a saved plan',
   description:
     'Tells what a plan that was saved on a host would do, what it destroys first; names of attributes, never their values',
   effect: 'reads',

@@ -17,7 +17,7 @@ const REPOSITORIES = JSON.stringify(
 const configure = operation({
   resource: 'pgBackRest',
   name: 'configure',
-  action: 'Configure pgBackRest and archiving',
+  action: 'Configure backups and archiving',
   description:
     'Writes the configuration of the stanza and has PostgreSQL archive its WAL there. Run twice it changes nothing. A dry run shows every line, without secrets.',
   effect: 'changes',

@@ -12,7 +12,7 @@ const configFile = text({
   label: 'Configuration File',
   placeholder: '/etc/pgbackrest.conf',
   description:
-    'Empty: where pgBackRest looks by itself; Configure then writes /etc/pgbackrest/conf.d/selfhost-<stanza>.conf',
+    'Empty: where pgBackRest looks by itself; Configure then writes /etc/pgbackrest/conf.d/selfhost-STANZA.conf',
 });
 
 /** What every operation of pgBackRest is asked with. */

@@ -5,17 +5,17 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeAuthority } from '../../lab/certificates';
-import { labCredential } from '../../lab/estate';
-import { type LabHetzner, startLabHetzner } from '../../lab/hetzner';
-import { type SshHost, startSshHost } from '../../lab/hosts/ssh-host';
-import { until } from '../../lab/hosts/waiting';
-import { type PostgresServer, startPostgres } from '../../lab/postgres';
-import { type ForgejoStandIn, startForgejo } from '../../lab/standins/forgejo';
-import type { PushedImage } from '../../lab/standins/forgejo/images';
-import type { JsonObject } from '../../lib/json';
-import { describeAsRoot } from '../integration/lab/as-root';
-import { type Estate, startEstate, tellAtOnce } from './estate';
+import { makeAuthority } from '../../../lab/certificates';
+import { labCredential } from '../../../lab/estate';
+import { type LabHetzner, startLabHetzner } from '../../../lab/hetzner';
+import { type SshHost, startSshHost } from '../../../lab/hosts/ssh-host';
+import { until } from '../../../lab/hosts/waiting';
+import { type PostgresServer, startPostgres } from '../../../lab/postgres';
+import { type ForgejoStandIn, startForgejo } from '../../../lab/standins/forgejo';
+import type { PushedImage } from '../../../lab/standins/forgejo/images';
+import type { JsonObject } from '../../../lib/json';
+import { describeAsRoot } from '../../integration/lab/as-root';
+import { type Estate, startEstate, tellAtOnce } from '../../e2e/estate';
 
 const DAY = 86_400_000;
 const owner = { id: 100000001, firstName: 'Felipe' };
@@ -32,7 +32,7 @@ describeAsRoot('the flows that watch, in n8n', () => {
   const site = { url: '', secureUrl: '', share: 200, status: 200, tokenAskedWith: '' };
 
   beforeAll(async () => {
-    const description: unknown = JSON.parse(readFileSync(join(__dirname, '../contracts/forgejo-16.json'), 'utf8'));
+    const description: unknown = JSON.parse(readFileSync(join(__dirname, '../../contracts/forgejo-16.json'), 'utf8'));
     [estate, state, sshd, hetzner, forgejo] = await Promise.all([
       startEstate(),
       startPostgres(),
