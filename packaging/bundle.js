@@ -64,6 +64,7 @@ function bundleOurs(name, lines, options) {
 
 /** One line per command: what it is made of stands with the engines. */
 async function linkCommands(folder) {
+  await mkdir(folder, { recursive: true });
   for (const file of commands()) {
     const script = [
       '#!/usr/bin/env node',
