@@ -27,10 +27,13 @@ afterAll(() => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
+/** All descriptions together are more than what Node keeps by itself. */
+const answer = { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 } as const;
+
 /** Runs a script in a fresh process inside the repository and gives what it prints as JSON. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the scripts are ours, and so is the shape of what they print
 function fresh<Answer>(script: string): Answer {
-  return JSON.parse(execFileSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' })) as Answer;
+  return JSON.parse(execFileSync(process.execPath, ['-e', script], answer)) as Answer;
 }
 
 const everyFile = JSON.stringify(

@@ -100,10 +100,32 @@ export async function readLogs(
   let lines = 0;
   const open = { stdout: false, stderr: false };
   const rest = { stdout: NOTHING, stderr: NOTHING };
+  const isWanted = (line: string) => wanted?.test(line.endsWith('\r') ? line.slice(0, -1) : line) === true;
   const take = (line: string, end = '\n') => {
-    if (wanted?.test(line.endsWith('\r') ? line.slice(0, -1) : line) !== true) return;
+    if (!isWanted(line)) return;
     lines += 1;
     kept.add(Buffer.from(line + end));
+  };
+  /** Whole lines. What is kept are pieces of these bytes, not copies: of a gigabyte even short-lived ones are felt. */
+  const takeLines = (bytes: Buffer) => {
+    const text = bytes.toString();
+    const faithful = Buffer.byteLength(text) === bytes.length;
+    let at = 0;
+    let from = 0;
+    const keep = () => {
+      if (at > from) kept.add(bytes.subarray(from, at));
+    };
+    for (const line of text.slice(0, -1).split('\n')) {
+      const length = faithful ? Buffer.byteLength(line) + 1 : bytes.indexOf(LINE_END, at) + 1 - at;
+      if (isWanted(line)) {
+        lines += 1;
+      } else {
+        keep();
+        from = at + length;
+      }
+      at += length;
+    }
+    keep();
   };
   const read = ({ stream, data }: Frame) => {
     if (wanted === undefined) {
@@ -116,9 +138,8 @@ export async function readLogs(
     // The two streams are woven line by line, as they came. Only whole lines become text, all of a piece at once.
     const end = data.lastIndexOf(LINE_END);
     if (end !== -1) {
-      const whole = data.subarray(0, end);
-      const text = (rest[stream].length === 0 ? whole : Buffer.concat([rest[stream], whole])).toString();
-      for (const line of text.split('\n')) take(line);
+      const whole = data.subarray(0, end + 1);
+      takeLines(rest[stream].length === 0 ? whole : Buffer.concat([rest[stream], whole]));
       rest[stream] = NOTHING;
     }
     if (end + 1 < data.length) rest[stream] = Buffer.concat([rest[stream], data.subarray(end + 1)]);
