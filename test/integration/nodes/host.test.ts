@@ -11,6 +11,20 @@ import { fakeExecute } from '../../unit/nodes/declaration/fakeExecute';
 
 type Parameters = Record<string, unknown>;
 
+const inventory = {
+  estate: 'lab',
+  timezone: 'Europe/Berlin',
+  hosts: [{ name: 'machine', address: 'ADDRESS', provider: 'other' }],
+  recipients: { critical: [{ by: 'slack', channel: 'infra' }] },
+};
+
+/** In place of Terraform: this much of its answer is looked at. */
+const TERRAFORM = `#!/bin/sh
+[ "$1 $2 $4" = 'show -json /root/saved.plan' ] || exit 2
+echo '{"format_version":"1.2","terraform_version":"1.9.8","resource_changes":[{"address":"hcloud_server.bruno","mode":"managed",
+  "change":{"actions":["delete","create"],"before":{"image":"a"},"after":{"image":"b"},"after_unknown":{}}}],"output_changes":{}}'
+`;
+
 /** Good values for every operation; one that is missing here fails the test below. */
 const good: Record<string, Parameters> = {
   'command run': { program: 'echo', arguments: ['hi'] },
@@ -29,14 +43,8 @@ const good: Record<string, Parameters> = {
   'hold set': { who: 'felipe', why: 'a disk', hours: 1 },
   'hold lift': {},
   'hostKey scan': { address: 'machine' },
-  'inventory check': {
-    inventory: {
-      estate: 'lab',
-      timezone: 'Europe/Berlin',
-      hosts: [{ name: 'machine', address: 'ADDRESS', provider: 'other' }],
-      recipients: { critical: [{ by: 'slack', channel: 'infra' }] },
-    },
-  },
+  'inventory audit': { inventory },
+  'inventory check': { inventory },
   'job start': { jobName: 'nightly', intent: 'today', script: 'echo done', arguments: [] },
   'job attach': { jobId: 'JOB' },
   'job status': { jobId: 'JOB' },
@@ -53,6 +61,7 @@ const good: Record<string, Parameters> = {
   'service disable': { service: 'ssh', now: false, dryRun: true },
   'service list': { state: 'running' },
   'service listTimers': {},
+  'terraform summary': { directory: '/root', planFile: '/root/saved.plan', options: { program: '/root/terraform' } },
 };
 
 const canary = '/tmp/pwned-by-a-name';
@@ -74,6 +83,8 @@ describe('every operation of the Host node', () => {
   let jobId = '';
   beforeAll(async () => {
     machine = await startSystemdHost({ name: 'machine' });
+    const put = 'printf %s "$1" > /root/terraform; chmod 700 /root/terraform; echo saved > /root/saved.plan';
+    await runCommand(hostOf(machine), { script: put, arguments: [TERRAFORM] }, {}, quietTask());
   }, 300_000);
   afterAll(async () => {
     await closeSessions();
