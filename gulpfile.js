@@ -1,6 +1,6 @@
 const { spawn } = require('node:child_process');
 const { series, parallel } = require('gulp');
-const { bundlePack, bundleVendors, clean, linkClasses, linkCommands } = require('./packaging/bundle');
+const { bundlePack, bundleVendors, clean, linkClasses, bundleCommands } = require('./packaging/bundle');
 const { writeLiterals } = require('./packaging/literals');
 const { copyStatic, writeMetadata } = require('./packaging/metadata');
 
@@ -14,7 +14,7 @@ const cleanDist = () => clean(dist);
 const pack = () => bundlePack(dist);
 const vendor = () => bundleVendors(dist);
 const classes = () => linkClasses(dist);
-const commands = () => linkCommands(dist);
+const commands = () => bundleCommands(dist);
 const files = () => copyStatic(dist);
 const metadata = () => writeMetadata(dist);
 

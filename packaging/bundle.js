@@ -1,5 +1,5 @@
 // Our code becomes one file, so that hundreds of operations cost one read; every third-party library becomes its own.
-const { mkdir, rm, writeFile } = require('node:fs/promises');
+const { chmod, mkdir, rm, writeFile } = require('node:fs/promises');
 const path = require('node:path');
 const esbuild = require('esbuild');
 const { asWholes, earlyBeside, heldModules, lateBeside, lateModules } = require('./engines');
@@ -44,7 +44,7 @@ async function bundlePack(folder) {
   const seen = await pack(classes, { metafile: true, write: false });
   const held = heldModules(seen);
   await pack([...classes, ...asWholes(held)], { outfile: path.join(folder, 'pack.js') });
-  await bundleOurs('engines', asWholes([...lateModules(seen), ...commands()]), {
+  await bundleOurs('engines', asWholes(lateModules(seen)), {
     outfile: path.join(folder, 'engines.js'),
     plugins: [earlyBeside(new Set(held)), vendorBeside],
   });
@@ -62,16 +62,18 @@ function bundleOurs(name, lines, options) {
   });
 }
 
-/** One line per command: what it is made of stands with the engines. */
-async function linkCommands(folder) {
-  await mkdir(folder, { recursive: true });
+/** A command runs outside of n8n, where n8n-workflow is missing: each is a file that stands by itself. */
+async function bundleCommands(folder) {
   for (const file of commands()) {
-    const script = [
-      '#!/usr/bin/env node',
-      `const run = require('./engines.js')['${file}'].main(process.argv.slice(2), __dirname);`,
-      'run.then((code) => (process.exitCode = code));',
-    ];
-    await writeFile(path.join(folder, path.basename(file, '.ts') + '.js'), `${script.join('\n')}\n`, { mode: 0o755 });
+    const name = path.basename(file, '.ts');
+    const outfile = path.join(folder, `${name}.js`);
+    const call = 'run(process.argv.slice(2), __dirname).then((code) => (process.exitCode = code));';
+    await bundleOurs(name, [`import { main as run } from './${file.replace(/\.ts$/, '')}';`, call], {
+      outfile,
+      banner: { js: '#!/usr/bin/env node' },
+      plugins: [vendorBeside],
+    });
+    await chmod(outfile, 0o755);
   }
 }
 
@@ -106,4 +108,4 @@ function clean(folder) {
   return rm(path.join(root, folder), { recursive: true, force: true });
 }
 
-module.exports = { bundlePack, bundleVendors, linkClasses, linkCommands, clean };
+module.exports = { bundlePack, bundleVendors, linkClasses, bundleCommands, clean };

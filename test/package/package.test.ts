@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { registration, root, vendors } from '../../packaging/sources';
@@ -63,7 +63,9 @@ test('the package depends on nothing but n8n-workflow, which n8n brings', () => 
 });
 
 test('our own code requires nothing but n8n-workflow, modules of Node and its bundled libraries', () => {
-  const code = ['pack.js', 'engines.js'].map((name) => readFileSync(path.join(root, 'dist', name), 'utf8')).join('\n');
+  const code = ['pack.js', 'engines.js', 'flows.js']
+    .map((name) => readFileSync(path.join(root, 'dist', name), 'utf8'))
+    .join('\n');
   const required = [...code.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name ?? '');
   const ours = ['./pack.js', './engines.js', ...vendors().map((name) => `./vendor/${name}.js`)];
   const foreign = required.filter(
@@ -144,4 +146,15 @@ test('every declared operation ships the schema of its output', () => {
   `);
   expect(operations.length).toBeGreaterThan(0);
   expect(packed.files).toEqual(expect.arrayContaining(operations));
+});
+
+test('the command runs where n8n-workflow is missing, as in the container of n8n', () => {
+  const elsewhere = mkdtempSync(path.join(tmpdir(), 'selfhost-command-'));
+  try {
+    cpSync(path.join(root, 'dist'), elsewhere, { recursive: true });
+    const told = execFileSync(path.join(elsewhere, 'flows.js'), ['--help'], { encoding: 'utf8' });
+    expect(told).toContain('n8n-selfhost-flows');
+  } finally {
+    rmSync(elsewhere, { recursive: true });
+  }
 });
