@@ -3,24 +3,30 @@ import { joinKept, shares } from '../../host/kept-output';
 import { runCommand } from '../../host/run';
 import type { Task } from '../../task';
 import type { Engine } from './engine';
+import { searchOf, type Search } from './log-search';
 import type { LogText, LogWish } from './logs';
 
 const DAY_MS = 86_400_000;
 
 /**
- * logs.sh CONTAINER TAIL SINCE UNTIL TIMESTAMPS STREAMS HEAD END [TEXT...]: what the container wrote, only the lines
- * with one of the texts in them where there are any, and of that the first HEAD and the last END bytes. How many lines
- * and bytes it was in all goes to standard error. Bytes are compared, in a locale where no byte is an error.
+ * logs.sh CONTAINER TAIL SINCE UNTIL TIMESTAMPS STREAMS HEAD END KIND [WANTED...]: what the container wrote, only the
+ * lines with one of the texts in them, or with the expression, where there are any, and of that the first HEAD and the
+ * last END bytes. How many lines and bytes it was in all goes to standard error. Bytes are compared, in a locale where
+ * no byte is an error; that an expression means the same there as here is only sure of lines of plain ASCII.
  */
 const CUT = `
-container=$1 tail=$2 since=$3 until=$4 timestamps=$5 streams=$6 head=$7 end=$8
-shift 8
+container=$1 tail=$2 since=$3 until=$4 timestamps=$5 streams=$6 head=$7 end=$8 kind=$9
+shift 9
+# Both looks are at the same lines.
+[ "$kind" != expression ] || [ -n "$until" ] || until=$(date +%s.%N)
 options=(--tail "$tail")
 [ -z "$since" ] || options+=(--since "$since")
 [ -z "$until" ] || options+=(--until "$until")
 [ "$timestamps" = false ] || options+=(--timestamps)
 wanted=()
 for text in "$@"; do wanted+=(-e "$text"); done
+how=-aF
+[ "$kind" != expression ] || how=-aP
 said() {
   case $streams in
     both) docker logs "\${options[@]}" -- "$container" 2>&1 ;;
@@ -29,8 +35,12 @@ said() {
   esac
 }
 chosen() {
-  if ((\${#wanted[@]} == 0)); then cat; else LC_ALL=C grep -aF "\${wanted[@]}" || [ $? = 1 ]; fi
+  if ((\${#wanted[@]} == 0)); then cat; else LC_ALL=C grep $how "\${wanted[@]}" || [ $? = 1 ]; fi
 }
+if [ "$kind" = expression ]; then
+  other=$(said | LC_ALL=C grep -aPc '[\\x00\\r\\x80-\\xff]' || :)
+  [ "$other" = 0 ] || exit 9
+fi
 exec 6>&2
 { said | chosen | tee /dev/fd/5 | wc -lc >&6; } 5>&1 | { head -c "$head"; tail -c "$end"; }
 `;
@@ -57,9 +67,10 @@ export async function cutOnHost(
   task: Task,
 ): Promise<LogText | undefined> {
   const { access, way } = engine;
-  const texts = wish.grep === undefined || wish.grep === '' ? [] : textsOf(wish.grep);
+  const search: Search | undefined =
+    wish.grep === undefined || wish.grep === '' ? { kind: 'texts', wanted: [] } : searchOf(wish.grep);
   const times = [wish.since ?? '', wish.until ?? ''];
-  if (!('host' in access) || way.kind === 'direct' || texts === undefined) return undefined;
+  if (!('host' in access) || way.kind === 'direct' || search === undefined) return undefined;
   if (wish.stdout === false && wish.stderr === false) return undefined;
   // Docker's client knows more ways to write a time than the engine does.
   if (!times.every((time) => /^(\d+(\.\d+)?)?$/.test(time))) return undefined;
@@ -79,7 +90,8 @@ export async function cutOnHost(
           streams,
           String(head),
           String(end),
-          ...texts,
+          search.kind,
+          ...search.wanted,
         ],
         environment: { DOCKER_HOST: `unix://${access.socketPath}` },
         runAs: way.kind === 'dial' ? way.runAs : 'login',
@@ -111,17 +123,4 @@ function textOf(came: Buffer, bytes: number, lineEnds: number, limit: number): L
     : joinKept([came], 0, Buffer.alloc(0));
   const open = came.length > 0 && came.at(-1) !== 0x0a;
   return { text, bytes, lines: lineEnds + Number(open), truncated };
-}
-
-const PLAIN = /^(?:\\[^\w\s]|[^\\^$.*+?()[\]{}|\r\n\0\uFFFD])+$/;
-
-/**
- * The texts of which a line must have one, where a regular expression says no more than that. All others stay with us:
- * every program has regular expressions of its own.
- */
-export function textsOf(expression: string): readonly string[] | undefined {
-  const parts = expression.split(/(?<!\\)\|/);
-  // Half a character has no bytes to look for.
-  if (!parts.every((part) => PLAIN.test(part)) || /\p{Surrogate}/u.test(expression)) return undefined;
-  return parts.map((part) => part.replace(/\\(.)/gs, '$1'));
 }

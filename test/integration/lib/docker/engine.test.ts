@@ -188,7 +188,7 @@ describeAsRoot('the engine of Docker, over SSH', () => {
       const cut = await readLogs(silent, id, wish, task);
       expect([wish, cut]).toEqual([wish, await readLogs(wired, id, wish, task)]);
     }
-    // Only we know these expressions, and what the host cannot say it is not asked.
+    // What else than ASCII is in the lines, only we can search for an expression, and the host is asked for them all.
     await expect(readLogs(silent, id, { grep: '^to' }, task)).rejects.toThrow('asked of the engine');
     expect(await readLogs(engine, id, { grep: '^to (out|err)$' }, task)).toMatchObject({
       text: 'to out\nto err\n',
@@ -199,6 +199,52 @@ describeAsRoot('the engine of Docker, over SSH', () => {
       code: 'not_found',
       message: expect.stringContaining('No such container: orator'),
     });
+  });
+
+  test('expressions that mean the same there are searched for on the host, to the same lines', async () => {
+    const lines = [
+      'GET /api/photos 200',
+      'GET /health 500',
+      'error: (disk) [full]',
+      '',
+      '   ',
+      'a.b',
+      'aab',
+      'x-y_z',
+      '$5^2',
+      '\t{tab}',
+    ];
+    const argv = ['sh', '-c', 'for line in "$@"; do echo "$line"; done; echo -n "the last error"', 'sh', ...lines];
+    const { id } = await createContainer(engine, { name: 'plain', image: 'tiny:1', argv }, task);
+    await changePower(engine, id, { action: 'start' }, task);
+    await awaitContainer(engine, id, { state: 'exited', timeoutMs: 30_000 }, task);
+    const wired = { ...engine, way: { kind: 'direct' as const } };
+    const silent = { ...engine, stream: () => Promise.reject(new Error('The logs were asked of the engine')) };
+    const expressions = [
+      ...[
+        '^$',
+        '^\\s*$',
+        '.',
+        'error$',
+        '^error',
+        '\\berror\\b',
+        'GET /(api|health)[^ ]* [45]\\d\\d',
+        'a.b',
+        '^a{2}b$',
+        'a+?b',
+      ],
+      ...['[^\\w\\s]', '[.$^]', '[\\]\\[]', '\\$\\d\\^', '\\S+_\\w', '\\t\\{', '(?:x-)+y', 'a|', 'nowhere.'],
+    ];
+    for (const grep of expressions) {
+      const there = await readLogs(silent, id, { grep }, task);
+      expect([grep, there]).toEqual([grep, await readLogs(wired, id, { grep }, task)]);
+    }
+    // Left to us, and still found.
+    expect(await readLogs(engine, id, { grep: '(?<=/)health' }, task)).toMatchObject({
+      text: 'GET /health 500\n',
+      lines: 1,
+    });
+    await removeContainer(engine, id, {}, task);
   });
 
   test('a program in a container gives its output and exit code, and Stop and time end it in there', async () => {
