@@ -97,8 +97,8 @@ describe('1 GB of logs through the Docker Host node', () => {
   }
 
   test.each([
-    // The most that passes through n8n itself comes first, when nothing has made room for it.
-    ['over SSH, searched for an expression by n8n', 'ssh', { grep: 'x{3} .. error$' }],
+    // First, when nothing has made room in n8n yet.
+    ['over SSH, searched for an expression', 'ssh', { grep: 'x{3} .. error$' }],
     ['over SSH, where the host cuts it', 'ssh', {}],
     ['over SSH, searched for a text by the host', 'ssh', { grep: 'error|warning' }],
     ['over TLS', 'tls', {}],
