@@ -28,6 +28,8 @@ export interface CoverageRequest {
   readonly folders: readonly string[];
   /** Buckets and other places that nobody can find on a host, as the plan names them. */
   readonly buckets: readonly string[];
+  /** Folders and buckets that are copied as trees, by plans of their own. */
+  readonly trees: readonly string[];
   /** Paths and names that need no backup; what lies below a path neither. */
   readonly ignore: readonly string[];
 }
@@ -109,7 +111,9 @@ function dockerSocketOf(source: Source): string[] {
 
 /** Pure: what is found against what is planned. What is in no backup comes first. */
 export function judgeCoverage(discovery: Discovery, request: Omit<CoverageRequest, 'folders'>): Covered[] {
-  const { plan, buckets, ignore } = request;
+  const { buckets, trees, ignore } = request;
+  const kept = trees.map((path): Source => ({ kind: 'directory', name: `the tree of ${path}`, path }));
+  const plan = { sources: [...request.plan.sources, ...kept] };
   const ignored = (...names: readonly string[]) => names.some((name) => ignore.some((each) => within(name, each)));
   const verdict = (
     kind: Covered['kind'],

@@ -51,7 +51,7 @@ export async function planNightly(
       const { plan } = parseDescribed(planOf(draft.frame, sources), means.vault, host.target.name);
       const request = {
         plan: await withSecrets(plan, means.resolve),
-        ...{ folders: searched, buckets: [], ignore },
+        ...{ folders: searched, buckets: [], trees: [], ignore },
       };
       const all = await takeCoverage(host, request, task);
       return all.flatMap(({ kind, what, state }) => (kind === 'sqlite' && state === 'in no backup' ? [what] : []));

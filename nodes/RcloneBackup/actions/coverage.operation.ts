@@ -16,6 +16,7 @@ export const coverageOperation = operation({
     plan: planField,
     folders: list({ description: 'Where to look for SQLite files, beside volumes and bind mounts' }),
     buckets: list({ description: 'Buckets that should be in a backup, too' }),
+    trees: list({ description: 'Folders and buckets that plans of trees keep, as those plans name them' }),
     ignore: list({ description: 'Paths and names that need none, with all that lies below' }),
     options: optional(options),
   },
@@ -31,8 +32,8 @@ export const coverageOperation = operation({
   ),
   run: async ({ input, host, hostName, describe, secret, task }) => {
     const plan = await livePlan(host, describe(input.plan), secret, task);
-    const { folders, buckets, ignore } = input;
-    return (await takeCoverage(host, { plan, folders, buckets, ignore }, task)).map((one) => ({
+    const { folders, buckets, trees, ignore } = input;
+    return (await takeCoverage(host, { plan, folders, buckets, trees, ignore }, task)).map((one) => ({
       host: hostName,
       ...one,
     }));

@@ -184,7 +184,7 @@ describeAsRoot('databases and volumes of containers', () => {
     ];
     await machine.docker.docker('volume', 'create', 'forgotten');
     await askMysql('CREATE DATABASE wiki');
-    const request = { plan: plan('covered', sources), folders: [], buckets: [], ignore: [] };
+    const request = { plan: plan('covered', sources), folders: [], buckets: [], trees: [], ignore: [] };
     const covered = await takeCoverage(host, request, task);
     await machine.docker.docker('volume', 'rm', 'forgotten');
     await askMysql('DROP DATABASE wiki');

@@ -182,7 +182,7 @@ describeAsRoot('what is kept of backups', () => {
       destinations: [estate.local('one')],
       sources: [database, { kind: 'sqlite', name: 'forgejo', path: join(data, 'forgejo.db') }],
     });
-    const request = { plan, folders: [data, '/nowhere'], buckets: ['s3:images'], ignore: [] };
+    const request = { plan, folders: [data, '/nowhere'], buckets: ['s3:images'], trees: [], ignore: [] };
     const covered = await takeCoverage(machine.host, request, task);
     const own = covered.filter(({ what }) => !/docker|volume/i.test(what));
     expect(own.map(({ what, state, sources }) => [what.replace(folder, ''), state, sources])).toEqual([

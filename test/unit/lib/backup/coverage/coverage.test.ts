@@ -90,7 +90,8 @@ test('what a host holds is judged by the plan, and what is in no backup comes fi
     { found: [...DATABASES, ...found], unseen },
     {
       plan,
-      buckets: ['s3:images', '/srv/more'],
+      buckets: ['s3:images', '/srv/more', 's3:kept/photos'],
+      trees: ['s3:kept', '/data'],
       ignore: ['left-over'],
     },
   );
@@ -110,6 +111,7 @@ test('what a host holds is judged by the plan, and what is in no backup comes fi
     ['covered', 'volume', 'volume backed-up (no container uses it)', 'a volume'],
     ['covered', 'sqlite', '/srv/forgejo/gitea.db', 'forgejo srv'],
     ['covered', 'bucket', '/srv/more', 'srv'],
+    ['covered', 'bucket', 's3:kept/photos', 'the tree of s3:kept'],
     ['ignored', 'volume', 'volume left-over (no container uses it)', ''],
   ]);
 });
