@@ -46,7 +46,9 @@ export function descendantsOf(roots: readonly number[]): ProcessIdentity[] {
     size = family.size;
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
   }
-  return all.filter(({ pid }) => family.has(pid));
+  // Parents first: a session that outlives its command by a moment would still tell how that ended.
+  const known = new Map(all.map((one) => [one.pid, one]));
+  return [...family].flatMap((pid) => known.get(pid) ?? []);
 }
 
 /** Every living process whose environment carries this host's mark. */
