@@ -25,18 +25,45 @@ function tellFlow({ name, from, published, decisions, content }: FlowPlan): read
     no: 'not published, and stays so',
     edits: 'has edits that you have not published: written into them, and not published',
   }[published];
-  const names = new Map(content.nodes.map((node) => [node['id'] as string, node['name'] as string]));
-  return [`${name} (${origin}; ${after})`, ...decisions.flatMap((decision) => tell(decision, names))];
+  const names = new Map([
+    ...namesIn(decisions),
+    ...content.nodes.map((node) => [node['id'] as string, node['name'] as string] as const),
+  ]);
+  const whole = new Set(decisions.flatMap(wholeNode));
+  const told = decisions.filter((decision) => !isPartOf(decision, whole));
+  return [`${name} (${origin}; ${after})`, ...told.flatMap((decision) => tell(decision, names))];
+}
+
+/** Also of nodes that are no longer there. */
+function namesIn(decisions: readonly Decision[]): readonly (readonly [string, string])[] {
+  return decisions.flatMap(({ part, mine, next }) => {
+    const named = readPart(part);
+    const name = mine ?? next;
+    return named.kind === 'node' && named.field === 'name' && typeof name === 'string'
+      ? [[named.id, name] as const]
+      : [];
+  });
+}
+
+/** The node that comes, goes, or stays away as a whole. */
+function wholeNode({ part }: Decision): readonly string[] {
+  const named = readPart(part);
+  return named.kind === 'node' && named.field === undefined ? [named.id] : [];
+}
+
+/** What belongs to such a node says nothing that its own line does not say, but for where a new one is connected. */
+function isPartOf({ part, what }: Decision, whole: ReadonlySet<string>): boolean {
+  const named = readPart(part);
+  if (named.kind === 'node') return named.field !== undefined && whole.has(named.id);
+  return named.kind === 'edge' && what !== 'added' && (whole.has(named.edge.from) || whole.has(named.edge.to));
 }
 
 const SIGNS = { added: '+', changed: '~', removed: '-', yours: '=' } as const;
 
-/** Nothing of its own: a node that comes or goes is told once, not by its fields. */
-function tell(decision: Decision, names: ReadonlyMap<string, string>): readonly string[] {
-  const { part, what, mine, next } = decision;
+function tell({ part, what, mine, next }: Decision, names: ReadonlyMap<string, string>): readonly string[] {
   const named = readPart(part);
   const line = (subject: string) => `  ${SIGNS[what]} ${subject}${what === 'yours' ? ': stays as you have it' : ''}`;
-  const nameOf = (id: string) => `"${names.get(id) ?? id}"`;
+  const nameOf = (id: string) => JSON.stringify(names.get(id) ?? id);
   switch (named.kind) {
     case 'name':
       return [line('the name'), ...values(mine, next)];
@@ -48,20 +75,11 @@ function tell(decision: Decision, names: ReadonlyMap<string, string>): readonly 
     }
     case 'node': {
       if (named.field === undefined) return [line(`the node ${nameOf(named.id)}`)];
-      if (what === 'added' && mine === undefined && !names.has(named.id)) return [];
-      if (isWhole(decision)) return [];
-      const what_ = { does: 'what it does', position: 'its place' }[named.field] ?? named.field;
-      const subject = line(`${nameOf(named.id)}: ${what_}`);
-      return named.field === 'position' ? [subject] : [subject, ...values(mine, next)];
+      const subject = { does: 'what it does', position: 'its place' }[named.field] ?? named.field;
+      const told = line(`${nameOf(named.id)}: ${subject}`);
+      return named.field === 'position' ? [told] : [told, ...values(mine, next)];
     }
   }
-}
-
-/** A field that comes or goes with its node says nothing that the node's own line does not say. */
-function isWhole({ part, what, mine, next }: Decision): boolean {
-  return (
-    /^node\/[^/]+\/(?:does|name|position)$/.test(part) && what !== 'yours' && (mine === undefined || next === undefined)
-  );
 }
 
 const WIDEST = 100;

@@ -129,12 +129,18 @@ test("new nodes come with their connections, the user's own stay, and what was t
     },
   });
   expect(told).toContain('+ the node "Verify"\n');
+  // Known by its name also where it is gone, and told once.
+  expect(told.split('\n').filter((line) => line.includes('Report'))).toEqual([
+    '  = the node "Report": stays as you have it',
+  ]);
   expect(told).toContain('+ the connection from "Work" (main 1) to "Verify"');
 });
 
 test('a node that the release drops goes, unless it was edited', () => {
   const next = flow({ nodes: [schedule] });
-  expect(plan(shipped, next, [shipped]).content.nodes.map(({ id }) => id)).toEqual(['a']);
+  const gone = plan(shipped, next, [shipped]);
+  expect(gone.content.nodes.map(({ id }) => id)).toEqual(['a']);
+  expect(gone.told.split('\n').slice(1, 3)).toEqual(['  - the node "Work"', '']);
   const mine = flow({ nodes: [schedule, node('b', 'Work', { keep: 30 })], wires: [['Every night', 'Work']] });
   const kept = plan(mine, next, [shipped]);
   expect(kept.content.nodes.map(({ id, parameters }) => [id, parameters])).toEqual([
