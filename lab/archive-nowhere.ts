@@ -9,7 +9,7 @@ const quiet = { signal: new AbortController().signal, progress: () => undefined,
  * pgBackRest on both members, with a repository that nobody reaches: an address whose packets vanish, so that every
  * archive-push hangs until pgBackRest itself gives up.
  */
-export async function archiveToNowhere(pair: PostgresPair): Promise<void> {
+export async function archiveToNowhere(pair: PostgresPair, more: Readonly<Record<string, string>> = {}): Promise<void> {
   const nowhere = pair.network.address.replace(/\d+$/, '99');
   for (const name of ['bruno', 'eva'] as const) {
     const member = pair.member(name);
@@ -19,7 +19,7 @@ export async function archiveToNowhere(pair: PostgresPair): Promise<void> {
     const place = { path: '/immich', bucket: 'backups', endpoint: nowhere, region: 'lab', pathStyle: true };
     const wish = {
       repositories: [{ kind: 's3' as const, retentionFull: 2, ...place, ...secrets }],
-      options: { 'log-path': join(home, 'pgbackrest-logs'), 'lock-path': join(home, 'pgbackrest-lock') },
+      options: { 'log-path': join(home, 'pgbackrest-logs'), 'lock-path': join(home, 'pgbackrest-lock'), ...more },
       allowRestart: true,
     };
     await configureStanza(stanza, wish, quiet);

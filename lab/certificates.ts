@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { run } from './hosts/programs';
 
@@ -11,10 +12,10 @@ export interface Authority {
   /** PEM, and the file that holds it. */
   readonly pem: string;
   readonly file: string;
-  /** Signed for an address (of a server), or for whoever asks (of a client). */
+  /** Signed for addresses or names (of a server), or for whoever asks (of a client). */
   readonly sign: (
     name: string,
-    address?: string,
+    ...servers: readonly string[]
   ) => Promise<Certificate & { readonly files: readonly [string, string] }>;
 }
 
@@ -39,10 +40,11 @@ export async function makeAuthority(folder: string): Promise<Authority> {
   return {
     pem: await readFile(at('ca.pem'), 'utf8'),
     file: at('ca.pem'),
-    sign: async (name, address) => {
+    sign: async (name, ...servers) => {
       const files = [at(`${name}.pem`), at(`${name}.key`)] as const;
       await run(['openssl', 'req', ...key, '-keyout', files[1], '-out', at(`${name}.csr`), '-subj', `/CN=${name}`]);
-      const use = address === undefined ? 'clientAuth' : `serverAuth\nsubjectAltName=IP:${address}`;
+      const names = servers.map((one) => `${isIP(one) === 0 ? 'DNS' : 'IP'}:${one}`).join(',');
+      const use = servers.length === 0 ? 'clientAuth' : `serverAuth\nsubjectAltName=${names}`;
       await writeFile(at(`${name}.ext`), `extendedKeyUsage=${use}\n`);
       await run([
         'openssl',

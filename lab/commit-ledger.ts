@@ -63,12 +63,14 @@ export function startLedger(options: LedgerOptions): CommitLedger {
   const ended = new AbortController();
   const isFrozen = () => ended.signal.aborted;
   const write = async (writer: number): Promise<void> => {
+    // All are cut off at the same moment. If they gave up together as well, they would all miss the new primary together.
+    const patienceMs = answerMs * (1 - (writer % 4) / 10);
     let client: Client | undefined;
     let at = 0;
     for (let count = 0; !isFrozen(); count++) {
       if (client === undefined) {
         const address = addresses[at++ % addresses.length] ?? '';
-        client = await connect(address, login, answerMs).catch(() => undefined);
+        client = await connect(address, login, patienceMs).catch(() => undefined);
         if (client === undefined) await new Promise((resolve) => setTimeout(resolve, againMs));
         continue;
       }

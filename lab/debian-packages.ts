@@ -100,6 +100,11 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'age', purpose: 'closes the recovery kit, and opens it as a human would', neededBy: 'tests' },
 ];
 
+/** What only the long proofs need. */
+export const proofPackages: readonly DebianPackage[] = [
+  { name: 'ansible-core', purpose: 'runs the playbook of a flow', neededBy: 'tests' },
+];
+
 /** Whom the failover bench is measured against. */
 export const rivalPackages: readonly DebianPackage[] = [
   { name: 'patroni', purpose: 'a rival of the failover bench', neededBy: 'tests', services: ['patroni'] },

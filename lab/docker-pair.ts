@@ -1,4 +1,4 @@
-import { appendFile, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../lib/host/run';
 import { closeSessions } from '../lib/host/sessions';
@@ -6,14 +6,14 @@ import type { Member } from '../lib/postgres/replication/cluster';
 import { makeDatabaseImage } from './database-image';
 import { cgroupFolders, settings as daemonSettings } from './docker';
 import { hostOf } from './hosts/as-host';
-import { openLedger, type Ledger } from './hosts/ledger';
+import type { Ledger } from './hosts/ledger';
 import { startNetwork, type Network } from './hosts/network';
 import { run } from './hosts/programs';
 import { until } from './hosts/waiting';
 import { postgresPrograms } from './postgres';
-import { serverProcesses, signalServer, type PairName, type PostgresPair } from './postgres-pair';
+import { asPair, CREATE_APP, letIn, pairNames, type PairName, type PostgresPair } from './postgres-pair';
+import { startTogether, type Together } from './together';
 
-const names: readonly PairName[] = ['bruno', 'eva'];
 const CONTAINER = 'immich_postgres';
 const INSIDE = '/var/lib/postgresql/data';
 /** Where a repository of pgBackRest may lie: a folder of the machine, in every container by the same name. */
@@ -51,29 +51,17 @@ export async function startDockerPair(
   makeImage: ImageMaker = imageOfThisMachine,
   clients: readonly string[] = [],
 ): Promise<DockerPair> {
-  const ledger = await openLedger();
-  let network: Network<PairName> | undefined;
-  const stop = async () => {
-    await closeSessions();
-    await network?.stop();
-    await ledger.clear();
-  };
-  try {
-    network = await startNetwork<PairName>({ hosts: names, clients });
-    return await start(network, ledger, makeImage, settings, stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  return startTogether((together) => start(together, makeImage, settings, clients));
 }
 
 async function start(
-  network: Network<PairName>,
-  ledger: Ledger,
+  { ledger, keep, stop }: Together,
   makeImage: ImageMaker,
   settings: Readonly<Record<string, string>>,
-  stop: () => Promise<void>,
+  clients: readonly string[],
 ): Promise<DockerPair> {
+  const network = keep(await startNetwork<PairName>({ hosts: pairNames, clients }));
+  keep({ stop: closeSessions });
   const daemons = {
     bruno: await startDaemon(network, ledger, 'bruno'),
     eva: await startDaemon(network, ledger, 'eva'),
@@ -90,7 +78,7 @@ async function start(
   const idOf = async (which: '-u' | '-g') =>
     Number(await daemons.bruno.docker('run', '--rm', '--user', 'postgres', image, 'id', which));
   const [uid, gid] = [await idOf('-u'), await idOf('-g')];
-  for (const of of names) {
+  for (const of of pairNames) {
     await mkdir(join(daemons[of].folder, 'repository'));
     for (const path of [data[of], join(daemons[of].folder, 'repository')]) await chown(path, uid, gid);
   }
@@ -103,7 +91,7 @@ async function start(
       ...['--volume', `${join(daemons[of].folder, 'repository')}:${REPOSITORY}`, image],
       ...['sh', '-c', START, 'sh', programs, INSIDE, ...options],
     );
-  for (const of of names) await createContainer(of);
+  for (const of of pairNames) await createContainer(of);
   const member = (of: PairName): Member => ({
     name: of,
     host: { ...hostOf(network.hosts[of]), watchful: true },
@@ -131,26 +119,11 @@ async function start(
     );
   };
   await startServer('bruno');
-  const app = { user: 'app', password: 'app-of-the-lab', database: 'postgres' };
-  await appendFile(join(data.bruno, 'pg_hba.conf'), `host all ${app.user} 0.0.0.0/0 scram-sha-256\n`);
-  await sql(
-    'bruno',
-    `create role ${app.user} login password '${app.password}'; grant create on schema public to ${app.user}; select pg_reload_conf()`,
-  );
-  const processes = (of: PairName) => serverProcesses(data[of]);
+  await letIn(join(data.bruno, 'pg_hba.conf'));
+  await sql('bruno', `${CREATE_APP}; select pg_reload_conf()`);
   return {
-    network,
-    cluster: {
-      name: 'immich',
-      members: names.map(member),
-      replication: { user: 'selfhost_replication', password: 'replication-of-the-lab' },
-    },
-    member,
-    app,
-    sql,
-    processes,
-    signal: (of, signal, which) => signalServer(processes(of), of, signal, which),
-    startServer,
+    ...{ network, member, sql, startServer },
+    ...asPair(member, (of) => data[of]),
     deploy: async (of) => {
       await daemons[of].docker('rm', '--force', CONTAINER);
       await createContainer(of);
@@ -170,7 +143,11 @@ exec "$bin/postgres" -D "$data" "$@"
 `;
 
 /** A dockerd that lives and dies with its machine. Called again it is the same one, after a crash. */
-export async function startDaemon(network: Network<PairName>, ledger: Ledger, of: PairName): Promise<Daemon> {
+export async function startDaemon<Name extends string>(
+  network: Pick<Network<Name>, 'hosts' | 'address'>,
+  ledger: Ledger,
+  of: Name,
+): Promise<Daemon> {
   const folder = join(ledger.folder, of);
   await mkdir(folder, { recursive: true, mode: 0o755 });
   const socket = join(folder, 'docker.sock');

@@ -10,21 +10,24 @@ export interface GitServer {
   readonly url: string;
   readonly user: string;
   readonly password: string;
-  /** Commits these files on top of the last commit; null removes one. Answers the hash. */
-  readonly commit: (files: Readonly<Record<string, string | null>>) => Promise<string>;
+  /** Commits these files on top of the last commit, as of now or of then; null removes one. Answers the hash. */
+  readonly commit: (files: Readonly<Record<string, string | null>>, at?: Date) => Promise<string>;
+  /** Becomes what another one is, as a mirror does that is pushed to. */
+  readonly copyFrom: (other: Pick<GitServer, 'url' | 'user' | 'password'>) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 /** Git's own HTTP server in front of one repository, behind a password. */
-export async function startGitServer(): Promise<GitServer> {
+export async function startGitServer(address = '127.0.0.1'): Promise<GitServer> {
   const ledger = await openLedger();
   const bare = join(ledger.folder, 'repository.git');
   const work = join(ledger.folder, 'work');
-  const git = (...argv: readonly string[]) =>
+  const home = { HOME: ledger.folder };
+  const git = (argv: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
     run(['git', '-C', work, '-c', 'user.name=lab', '-c', 'user.email=lab@example.org', ...argv], {
-      environment: { HOME: ledger.folder },
+      environment: { ...home, ...environment },
     });
-  await run(['git', 'init', '--quiet', '--bare', bare]);
+  await run(['git', 'init', '--quiet', '--bare', '--initial-branch=main', bare]);
   await run(['git', 'init', '--quiet', '--initial-branch=main', work]);
   const [user, password] = ['deployer', `pass ${ledger.id}/ß`];
   const expected = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
@@ -32,21 +35,30 @@ export async function startGitServer(): Promise<GitServer> {
     if (request.headers.authorization === expected) serve(bare, request, response);
     else response.writeHead(401, { 'www-authenticate': 'Basic realm="lab"' }).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/shop.git`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}/shop.git`,
     user,
     password,
-    commit: async (files) => {
+    commit: async (files, at = new Date()) => {
       for (const [name, content] of Object.entries(files)) {
         await mkdir(dirname(join(work, name)), { recursive: true });
         if (content === null) await rm(join(work, name));
         else await writeFile(join(work, name), content);
       }
-      await git('add', '--all');
-      await git('commit', '--quiet', '--allow-empty', '--message', 'change');
-      await git('push', '--quiet', '--force', bare, 'HEAD:refs/heads/main');
-      return (await git('rev-parse', 'HEAD')).trim();
+      await git(['add', '--all']);
+      await git(['commit', '--quiet', '--allow-empty', '--message', 'change'], {
+        GIT_AUTHOR_DATE: at.toISOString(),
+        GIT_COMMITTER_DATE: at.toISOString(),
+      });
+      await git(['push', '--quiet', '--force', bare, 'HEAD:refs/heads/main']);
+      return (await git(['rev-parse', 'HEAD'])).trim();
+    },
+    copyFrom: async (other) => {
+      const from = Object.assign(new URL(other.url), { username: other.user, password: other.password }).href;
+      await run(['git', '-C', bare, 'fetch', '--quiet', '--prune', '--force', from, '+refs/*:refs/*'], {
+        environment: home,
+      });
     },
     stop: async () => {
       server.closeAllConnections();

@@ -19,15 +19,17 @@ import { alsoStop } from './processes';
 import { say, step } from './steps';
 import { diskFull, isFull } from './trouble';
 
-export interface LabPlan {
+export interface LabPlan<Kind extends N8n> {
   /** A folder of its own for each kind of lab, below the lab folder. */
   readonly name: string;
   readonly needsServices: boolean;
-  readonly boot: (options: { install: N8nInstall; folder: string; logs: string; port: number }) => Promise<N8n>;
+  readonly boot: (options: { install: N8nInstall; folder: string; logs: string; port: number }) => Promise<Kind>;
+  /** What else there is to know when it is ready, a line each. */
+  readonly tell?: (n8n: Kind) => readonly string[];
 }
 
 /** `npm start`: from a bare machine to an n8n in the browser with the pack in it and hosts to work on. */
-export async function openLab(plan: LabPlan): Promise<number> {
+export async function openLab<Kind extends N8n>(plan: LabPlan<Kind>): Promise<number> {
   mkdirSync(labFolder, { recursive: true, mode: 0o700 });
   await takeLab();
   if (isFull(labFolder, 200 * 1024 ** 2)) throw diskFull(`Starting the lab in ${labFolder}`);
@@ -55,6 +57,10 @@ export async function openLab(plan: LabPlan): Promise<number> {
     await furnish(await logIn(n8n.url, account), { n8n, folder, hosts, hetzner });
   });
   say(`Ready: ${n8n.url}`);
+  const facts = plan.tell?.(n8n) ?? [];
+  if (facts.length > 0) {
+    process.stdout.write(`\n${facts.map((fact) => `  ${fact}\n`).join('')}${account.isNew ? '' : '\n'}`);
+  }
   process.stdout.write(account.isNew ? `\n  ${account.email}\n  ${account.password}\n\n` : '');
   process.stdout.write(`The account is kept in ${join(folder, 'account.json')}. Ctrl-C stops the lab.\n`);
   await n8n.main.ended;

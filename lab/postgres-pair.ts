@@ -1,15 +1,16 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../lib/host/run';
 import { closeSessions } from '../lib/host/sessions';
 import type { Cluster, Member } from '../lib/postgres/replication/cluster';
-import { openLedger, type Ledger } from './hosts/ledger';
+import type { Ledger } from './hosts/ledger';
 import { startNetwork, type Network } from './hosts/network';
 import { descendantsOf } from './hosts/processes';
 import { run } from './hosts/programs';
 import { hostOf } from './hosts/as-host';
 import { postgresPrograms } from './postgres';
+import { startTogether, type Together } from './together';
 
 export type PairName = 'bruno' | 'eva';
 
@@ -37,7 +38,7 @@ export interface PostgresPair {
 }
 
 const PORT = 5432;
-const names: readonly PairName[] = ['bruno', 'eva'];
+export const pairNames: readonly PairName[] = ['bruno', 'eva'];
 const asPostgres = ['setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', '--'] as const;
 const quiet = { signal: new AbortController().signal, progress: () => undefined, owner: 'lab' };
 
@@ -50,32 +51,20 @@ export async function startPostgresPair(
   kept: 'plain' | 'debian' = 'plain',
   { clients = [], initdb = [] }: { readonly clients?: readonly string[]; readonly initdb?: readonly string[] } = {},
 ): Promise<PostgresPair> {
-  const programs = await postgresPrograms();
-  const ledger = await openLedger();
-  let network: Network<PairName> | undefined;
-  const stop = async () => {
-    await closeSessions();
-    await network?.stop();
-    await ledger.clear();
-  };
-  try {
-    network = await startNetwork<PairName>({ hosts: names, clients });
-    return await start(network, programs, dataBase(ledger), settings, kept, initdb, stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  return startTogether((together) => start(together, settings, kept, clients, initdb));
 }
 
 async function start(
-  network: Network<PairName>,
-  programs: string,
-  base: string,
+  { ledger, keep, stop }: Together,
   settings: Readonly<Record<string, string>>,
   kept: 'plain' | 'debian',
+  clients: readonly string[],
   more: readonly string[],
-  stop: () => Promise<void>,
 ): Promise<PostgresPair> {
+  const programs = await postgresPrograms();
+  const base = dataBase(ledger);
+  const network = keep(await startNetwork<PairName>({ hosts: pairNames, clients }));
+  keep({ stop: closeSessions });
   const folderOf = (of: PairName) => join(base, of);
   const version = programs.split('/').at(-2) ?? '';
   // As seen from here; on its machine the folders of a Debian cluster have the same names on both.
@@ -113,7 +102,7 @@ async function start(
     return (await run([...asPostgres, ...psql, '-d', 'postgres'], { input: text })).trim();
   };
 
-  for (const of of names) {
+  for (const of of pairNames) {
     await mkdir(folderOf(of), { mode: 0o755 });
     // A data folder is the same on both hosts, and this is not.
     await writeFile(join(folderOf(of), 'socket.conf'), `unix_socket_directories = '${folderOf(of)}'\n`);
@@ -125,7 +114,7 @@ async function start(
     await onMachine('bruno', [join(programs, 'initdb'), '-D', dataOf('bruno'), '-U', 'postgres', ...initdb]);
   } else {
     // As the package leaves every machine: a cluster that is made, with its configuration in /etc.
-    for (const of of names) {
+    for (const of of pairNames) {
       await runCommand(
         member(of).host,
         { script: DEBIAN_FOLDERS, arguments: [folderOf(of), version, String(PORT), ...initdb] },
@@ -147,35 +136,45 @@ async function start(
     const other = join(configOf('eva'), 'postgresql.conf');
     await writeFile(other, `${await readFile(other, 'utf8')}\ninclude '${join(folderOf('eva'), 'socket.conf')}'\n`);
   }
-  const app = { user: 'app', password: 'app-of-the-lab', database: 'postgres' };
-  const hba = join(configOf('bruno'), 'pg_hba.conf');
-  await writeFile(hba, `${await readFile(hba, 'utf8')}\nhost all ${app.user} 0.0.0.0/0 scram-sha-256\n`);
+  await letIn(join(configOf('bruno'), 'pg_hba.conf'));
   await startServer('bruno');
-  await sql(
-    'bruno',
-    `create role ${app.user} login password '${app.password}'; grant create on schema public to ${app.user}`,
-  );
-
-  const processes = (of: PairName) => serverProcesses(dataOf(of));
+  await sql('bruno', CREATE_APP);
   return {
-    network,
-    cluster: {
-      name: 'immich',
-      members: names.map(member),
-      replication: { user: 'selfhost_replication', password: 'replication-of-the-lab' },
-    },
-    member,
-    app,
-    sql,
-    processes,
-    signal: (of, signal, which) => signalServer(processes(of), of, signal, which),
-    startServer,
+    ...{ network, member, sql, startServer },
+    ...asPair(member, dataOf),
     log: (of) =>
       readFile(
         kept === 'plain' ? join(folderOf(of), 'log') : join(folderOf(of), `log/postgresql-${version}-main.log`),
         'utf8',
       ),
     stop,
+  };
+}
+
+/** Who may write. */
+const app: Login = { user: 'app', password: 'app-of-the-lab', database: 'postgres' };
+
+export const CREATE_APP = `create role ${app.user} login password '${app.password}'; grant create on schema public to ${app.user}`;
+
+/** A server that runs has to read it again. */
+export const letIn = (hba: string): Promise<void> =>
+  appendFile(hba, `\nhost all ${app.user} 0.0.0.0/0 scram-sha-256\n`);
+
+/** What two servers are to whoever makes a pair of them, whatever they run in. */
+export function asPair(
+  member: PostgresPair['member'],
+  dataOf: (of: PairName) => string,
+): Pick<PostgresPair, 'cluster' | 'app' | 'processes' | 'signal'> {
+  const processes = (of: PairName) => serverProcesses(dataOf(of));
+  return {
+    cluster: {
+      name: 'immich',
+      members: pairNames.map(member),
+      replication: { user: 'selfhost_replication', password: 'replication-of-the-lab' },
+    },
+    app,
+    processes,
+    signal: (of, signal, which) => signalServer(processes(of), of, signal, which),
   };
 }
 

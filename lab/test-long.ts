@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { debianPackages, installDebianPackages } from './debian-packages';
+import { debianPackages, installDebianPackages, proofPackages } from './debian-packages';
 import { logFolder, repository } from './folders';
 import { endMarked, markWhatWeStart, stopMarked } from './leftovers';
 import { main } from './main';
@@ -15,7 +15,7 @@ main(async () => {
   const mark = `long ${process.pid} ${Date.now()}`;
   markWhatWeStart(mark);
   alsoStop(() => stopMarked(mark));
-  await step('Debian packages', () => installDebianPackages(debianPackages));
+  await step('Debian packages', () => installDebianPackages([...debianPackages, ...proofPackages]));
   const install = await step('n8n 2.41.1', installN8n);
   process.env.SELFHOST_LAB_TARBALL = await step('Build and pack', () => packTarball());
   const jest = join(repository, 'node_modules', 'jest', 'bin', 'jest.js');

@@ -5,7 +5,7 @@ import { run } from './hosts/programs';
 
 export interface WorkTree {
   /** Commits these files on top of what the branch has now, and pushes them; null removes one. Answers the hash. */
-  readonly push: (message: string, files: Readonly<Record<string, string | null>>) => Promise<string>;
+  readonly push: (message: string, files: Readonly<Record<string, string | null>>, at?: Date) => Promise<string>;
   readonly remove: () => Promise<void>;
 }
 
@@ -13,13 +13,14 @@ export interface WorkTree {
 export async function openWorkTree(url: string, login: { user: string; password: string }): Promise<WorkTree> {
   const folder = await mkdtemp(join(tmpdir(), 'selfhost-work-tree-'));
   const address = Object.assign(new URL(url), { username: login.user, password: login.password }).href;
-  const git = (...argv: readonly string[]) =>
+  const gitAt = (at: Date | undefined, ...argv: readonly string[]) =>
     run(['git', '-C', folder, '-c', 'user.name=lab', '-c', 'user.email=lab@example.org', ...argv], {
-      environment: { HOME: folder },
+      environment: { HOME: folder, ...(at !== undefined && { GIT_COMMITTER_DATE: at.toISOString() }) },
     });
+  const git = (...argv: readonly string[]) => gitAt(undefined, ...argv);
   await run(['git', 'init', '--quiet', '--initial-branch=main', folder]);
   return {
-    push: async (message, files) => {
+    push: async (message, files, at) => {
       const heads = await git('ls-remote', '--heads', address, 'main');
       if (heads.trim() !== '') {
         await git('fetch', '--quiet', address, 'main');
@@ -31,7 +32,7 @@ export async function openWorkTree(url: string, login: { user: string; password:
         else await writeFile(join(folder, name), content);
       }
       await git('add', '--all');
-      await git('commit', '--quiet', '--allow-empty', '--message', message);
+      await gitAt(at, 'commit', '--quiet', '--allow-empty', '--message', message);
       await git('push', '--quiet', address, 'HEAD:refs/heads/main');
       return (await git('rev-parse', 'HEAD')).trim();
     },

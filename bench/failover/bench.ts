@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { repository } from '../../lab/folders';
 import { mustRun } from '../../lab/processes';
 import { say } from '../../lab/steps';
@@ -39,7 +40,10 @@ export async function runBench(argv: readonly string[], usualFile: string): Prom
     const name = `${now.toISOString().slice(0, 16).replaceAll(':', '')}Z-failover.md`;
     const notes = argv.filter((one) => one.startsWith('--note=')).map((one) => one.slice('--note='.length));
     const path = join(repository, 'docs', 'proofs', name);
-    writeFileSync(path, renderReport(results, notes, now));
+    writeFileSync(
+      path,
+      await format(renderReport(results, notes, now), { ...(await resolveConfig(path)), filepath: path }),
+    );
     say(`Written down in ${path}`);
   }
   return whole;

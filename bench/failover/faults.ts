@@ -6,6 +6,7 @@ import { failover } from '../../lib/postgres/replication/failover';
 import { switchover } from '../../lib/postgres/replication/switchover';
 import { isFailure, messageOf } from '../../lib/failure';
 import { awaitQuiet, type Orchestrator, type Ours } from './ours';
+import type { PairName } from '../../lab/postgres-pair';
 import type { Said } from './orchestrator-program';
 import type { Trial } from './results';
 import type { Fault } from './trial';
@@ -123,7 +124,11 @@ export function powerOffFault(ours: Ours, orchestrator: () => Orchestrator): Fau
     after: async (site) => {
       await site.network.heal(site.roles().from);
     },
-    facts: async () => ({ ...(await outcomeOf(heard)), powerOffMs: Math.round(powerOffMs) }),
+    facts: async () => {
+      const outcome = await outcomeOf(heard);
+      const early = powerOffMs === 0 ? ['it did not wait for the power to be off'] : [];
+      return { ...outcome, wrong: [...(outcome.wrong ?? []), ...early], powerOffMs: Math.round(powerOffMs) };
+    },
     recover: recoverOurs(ours, orchestrator),
   };
 }
@@ -154,9 +159,11 @@ export function troubleFault(ours: Ours, kind: 'killed' | 'frozen' | 'cut off', 
       return struck;
     },
     after: async (site, load) => {
+      const { from, to } = site.roles();
+      // Whoever was stopped after the promotion has left it to the next: the flow Postgres care, every two minutes.
+      await finishLeft(ours, from, to);
       // It thaws when another one has finished, and must find itself refused.
       if (kind !== 'frozen') return;
-      const { to } = site.roles();
       now.program.child.kill('SIGCONT');
       await until('the thawed orchestrator has said how it ended', 60_000, () =>
         now.said().find((one) => one.kind === 'done' || one.kind === 'refused'),
@@ -173,6 +180,20 @@ export function troubleFault(ours: Ours, kind: 'killed' | 'frozen' | 'cut off', 
   };
 }
 
+/** Asks for the failover again until it says that all of it is done; the one before may hold its lock for a while. */
+async function finishLeft({ pair, task }: Ours, from: PairName, to: PairName): Promise<void> {
+  const wish = { from: pair.member(from), to: pair.member(to), automatic: true, outside: [], commitFence: false };
+  await until('what was left in the middle is finished', 90_000, async () => {
+    const told = await failover(pair.cluster, wish, task).catch((error: unknown) => {
+      if (isFailure(error) && error.code === 'lock_busy') return undefined;
+      throw error;
+    });
+    if (told === undefined) return undefined;
+    if (told.primary !== to) throw new Error(`The failover that was left ended with ${told.outcome}: ${told.primary}`);
+    return true;
+  });
+}
+
 /** Planned: no orchestrator is needed. */
 export function switchoverFault(ours: Ours, archiverFails: boolean): Fault {
   let steps: Trial['steps'];
@@ -183,7 +204,11 @@ export function switchoverFault(ours: Ours, archiverFails: boolean): Fault {
     strike: async (_, { from, to }) => {
       const begin = clock();
       const wish = { from: ours.pair.member(from), to: ours.pair.member(to), synchronous: true };
-      const done = await switchover(ours.pair.cluster, { ...wish, despiteArchiver: archiverFails }, ours.task);
+      const done = await switchover(
+        ours.pair.cluster,
+        { ...wish, despiteArchiver: archiverFails, archiveSeconds: 3 },
+        ours.task,
+      );
       steps = done.steps;
       method = done.rejoined.method;
       rejoinMs = done.steps.find(({ name }) => name === 'Rejoining')?.milliseconds ?? 0;

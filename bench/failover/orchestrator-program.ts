@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clock } from '../../lab/commit-ledger';
 import { makeMemory, memoryState } from '../../lab/memory-state';
@@ -57,8 +57,10 @@ async function main(folder: string): Promise<void> {
   const powerOff: OutsideFence = {
     name: 'power off',
     silence: async ({ signal }) => {
+      // That of the trial before says nothing of this one.
+      rmSync(join(folder, 'off'), { force: true });
       say({ kind: 'power off wanted' });
-      while (!existsSync(join(folder, 'off'))) await pause(250, signal, 'the power off');
+      while (!existsSync(join(folder, 'off'))) await pause(50, signal, 'the power off');
       return 'the server is off';
     },
   };

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { buildSync, stop } from 'esbuild';
 import { repository } from '../../lab/folders';
 
 const children = new Set<ChildProcess>();
@@ -26,6 +26,8 @@ function programOf(name: string): string {
     external: ['cpu-features', '*.node', 'pg-native', 'esbuild'],
     logLevel: 'error',
   });
+  // Else its service outlives the bench.
+  void stop();
   built.set(name, outfile);
   return outfile;
 }

@@ -27,6 +27,8 @@ export interface Site {
 export interface Load {
   /** Resolves when so many commits of this address are acknowledged after now. */
   readonly writes: (by: PairName, count: number, deadlineMs?: number) => Promise<void>;
+  /** The first of the two addresses by which so many commits are acknowledged after now. */
+  readonly whoWrites: (count: number, deadlineMs?: number) => Promise<PairName>;
   /** Ends the writers, and compares what they were told with what is there. */
   readonly settle: (on: PairName) => Promise<Account & { readonly warned: number; readonly inDoubt: number }>;
   /** When this address acknowledged its first commit to a client after this time. */
@@ -93,20 +95,24 @@ export async function startLoad(site: Site): Promise<Load> {
     running.delete(load);
   };
   let settled = false;
+  const whoWrites = (wanted: readonly PairName[], count: number, deadlineMs = 60_000) => {
+    const since = clock();
+    const size = statSync(clients).size;
+    return until(`${count} commits are acknowledged by ${wanted.join(' or ')}`, deadlineMs, () => {
+      for (const { program } of programs) {
+        if (!program.isRunning()) throw new Error(`The writers have ended: ${program.complaint()}`);
+      }
+      if (statSync(clients).size - size < count * 20) return undefined;
+      return wanted.find((by) => counted(site.address(by), since) >= count);
+    });
+  };
   const load: Load = {
-    writes: async (by, count, deadlineMs = 60_000) => {
-      const since = clock();
-      const size = statSync(clients).size;
-      await until(`${count} commits are acknowledged by ${by}`, deadlineMs, () => {
-        for (const { program } of programs) {
-          if (!program.isRunning()) throw new Error(`The writers have ended: ${program.complaint()}`);
-        }
-        if (statSync(clients).size - size < count * 20) return undefined;
-        return counted(site.address(by), since) >= count ? true : undefined;
-      });
+    writes: async (by, count, deadlineMs) => {
+      await whoWrites([by], count, deadlineMs);
     },
+    whoWrites: (count, deadlineMs) => whoWrites(['bruno', 'eva'], count, deadlineMs),
     firstAfter: (by, at) =>
-      readLedger(clients)
+      told()
         .filter((one) => one.by === site.address(by) && one.at > at)
         .map((one) => one.at)
         .sort((one, other) => one - other)[0],

@@ -25,8 +25,8 @@ export interface Fault {
   readonly deadlineMs?: number;
   /** What happens when the new primary takes writes: the old one comes back to life. */
   readonly after?: (site: Site, load: Load) => Promise<void>;
-  /** Who takes writes in the end; the former standby unless said otherwise. */
-  readonly survivor?: 'from' | 'to';
+  /** Who takes writes in the end; the former standby unless said otherwise. A rival may start the old primary again. */
+  readonly survivor?: 'from' | 'to' | 'either';
   /** Acknowledged before the fault, and again afterwards. */
   readonly commits?: { readonly before: number; readonly after: number };
   /** Facts for the report, and what was wrong, when the writers have ended. */
@@ -41,15 +41,15 @@ export async function runTrial(bench: Bench, site: Site, fault: Fault): Promise<
   const about = { section: bench.section, system: site.system, fault: fault.name };
   const at = new Date().toISOString();
   const load = loadavg()[0] ?? 0;
-  const survivor = fault.survivor === 'from' ? from : to;
   const { before, after } = fault.commits ?? { before: 1_000, after: 400 };
   try {
     const writers = await startLoad(site);
     await writers.writes(from, before);
     const called = clock();
     const struck = (await fault.strike(site, { from, to })) ?? called;
-    const patient = writers.writes(survivor, after, fault.deadlineMs);
-    await patient;
+    let survivor = fault.survivor === 'from' ? from : to;
+    if (fault.survivor === 'either') survivor = await writers.whoWrites(after, fault.deadlineMs);
+    else await writers.writes(survivor, after, fault.deadlineMs);
     const first = writers.firstAfter(survivor, struck);
     await fault.after?.(site, writers);
     if (fault.after !== undefined) await writers.writes(survivor, 200);
@@ -57,8 +57,9 @@ export async function runTrial(bench: Bench, site: Site, fault: Fault): Promise<
     const facts = (await fault.facts?.()) ?? {};
     const rejoin = await fault.recover?.(site);
     const writableMs = first === undefined || survivor === from ? null : Math.round(first - struck);
+    const kept = fault.survivor === 'either' && survivor === from ? ['the old primary takes writes again'] : [];
     const trial: Trial = {
-      ...{ at, commit: bench.commit, ...about, ...account, writableMs, wrong: [], load },
+      ...{ at, commit: bench.commit, ...about, ...account, writableMs, wrong: kept, load },
       ...facts,
       ...(rejoin && { rejoin }),
     };

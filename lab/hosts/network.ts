@@ -11,14 +11,20 @@ import { sshBanner, until } from './waiting';
 
 export interface Network<Name extends string> {
   readonly hosts: Readonly<Record<Name, SshHost>>;
+  /** Where a host's /var/lib/selfhost lies as seen from here, also while its cable is out. */
+  readonly stateFolders: Readonly<Record<Name, string>>;
   /** The address of this process in the network. */
   readonly address: string;
   /** Name of the network namespace of a host, for `ip netns exec`. */
   readonly namespaces: Readonly<Record<Name, string>>;
+  /** Namespace of the switch between them, a bridge by that name; a host's cable is its port `to-<name>`. */
+  readonly wire: string;
   /** Namespaces of those that are no hosts. */
   readonly clients: readonly string[];
   /** Pulls the cable of a host: its packets vanish both ways, and nobody is told. */
   readonly cut: (host: Name) => Promise<void>;
+  /** The same in a network that notices: what is sent there fails within a moment instead of waiting. */
+  readonly cutAloud: (host: Name) => Promise<void>;
   readonly heal: (host: Name) => Promise<void>;
   /** Two ends stop hearing each other while everybody else still hears both. */
   readonly separate: (one: Name | 'orchestrator', other: Name | 'orchestrator') => Promise<void>;
@@ -135,12 +141,14 @@ async function start<Name extends string>(
   for (const one of everybody) for (const other of everybody) if (one !== other) await hears(one, other, other.mac);
 
   const hosts = {} as Record<Name, SshHost>;
+  const stateFolders = {} as Record<Name, string>;
   // One login for all of them, as one credential has it.
   const login = await makeKey('ed25519');
   await Promise.all(
     names.map(async (name, index) => {
       const { namespace, address } = ends[index]!;
       const machine = { hostname: name, folder: join(ledger.folder, name) };
+      stateFolders[name] = join(machine.folder, 'state');
       const host = await startSshHost({
         keys: { host: [await makeKey('ed25519')], login },
         ...options.ssh,
@@ -165,13 +173,35 @@ async function start<Name extends string>(
     await hears(first, second, joined ? second.mac : nobody);
     await hears(second, first, joined ? first.mac : nobody);
   };
+  const aloud = new Set<Name>();
+  const unplug = (host: Name) => ip([`link set to-${host} nomaster`], wire);
   return {
     hosts,
+    stateFolders,
     address: orchestrator.address,
+    wire,
     namespaces: Object.fromEntries(ends.map(({ name, namespace }) => [name, namespace])) as Record<Name, string>,
     clients: ends.slice(names.length).map(({ namespace }) => namespace),
-    cut: (host) => ip([`link set to-${host} nomaster`], wire),
-    heal: (host) => ip([`link set to-${host} master switch`], wire),
+    cut: unplug,
+    async cutAloud(host) {
+      await unplug(host);
+      if (aloud.has(host)) return;
+      aloud.add(host);
+      for (const { name, namespace, device } of everybody) {
+        if (name === host) continue;
+        const question = `net.ipv4.neigh.${device}`;
+        const once = ['sysctl', '-q', '-w', `${question}.mcast_solicit=1`, `${question}.retrans_time_ms=100`] as const;
+        await run(namespace === undefined ? once : ['ip', 'netns', 'exec', namespace, ...once]);
+        // Asked for, and nobody has it.
+        await ip([`neigh del ${endOf(host).address} dev ${device}`], namespace);
+      }
+    },
+    async heal(host) {
+      await ip([`link set to-${host} master switch`], wire);
+      const end = endOf(host);
+      if (!aloud.delete(host)) return;
+      for (const one of everybody) if (one !== end) await hears(one, end, end.mac);
+    },
     separate: (one, other) => link(one, other, false),
     rejoin: (one, other) => link(one, other, true),
     async delay(host, milliseconds, lossPercent = 0) {

@@ -86,7 +86,8 @@ export interface N8nApi {
   runToEnd(workflowId: string, trigger: string, options?: { within?: number }): Promise<Execution>;
   stopExecution(id: string): Promise<void>;
   execution(id: string): Promise<Execution>;
-  executionsOf(workflowId: string): Promise<readonly Execution[]>;
+  /** Those of a workflow, the newest first; those of all without one. Running ones are surely there only when asked for. */
+  executionsOf(workflowId?: string, status?: ExecutionStatus): Promise<readonly Execution[]>;
   /** Waits until it has ended, or is in one of these states. */
   waitForExecution(id: string, options?: { within?: number; states?: readonly ExecutionStatus[] }): Promise<Execution>;
   /** A production webhook; the path is what stands after /webhook/. */
@@ -229,8 +230,14 @@ export function connect(url: string, session: Session): N8nApi {
     stopExecution: async (id) => {
       await asClient('POST', `/executions/${id}/stop`);
     },
-    executionsOf: async (workflowId) => {
-      const { body } = await asClient('GET', `/executions?workflowId=${workflowId}&includeData=true&limit=100`);
+    executionsOf: async (workflowId, status) => {
+      const wanted = {
+        includeData: 'true',
+        limit: '100',
+        ...(workflowId && { workflowId }),
+        ...(status && { status }),
+      };
+      const { body } = await asClient('GET', `/executions?${new URLSearchParams(wanted).toString()}`);
       return listAt(body, 'data').map(parseExecution);
     },
     callWebhook: async (path, body, { url: base = url, headers = {} } = {}) => {

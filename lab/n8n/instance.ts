@@ -15,6 +15,8 @@ export interface N8nOptions {
   readonly logs: string;
   /** A free one when not given. */
   readonly port?: number;
+  /** The machine of the lab that it runs on: its network namespace, and its address there. */
+  readonly on?: { readonly namespace: string; readonly address: string };
   readonly environment?: Settings;
 }
 
@@ -22,6 +24,8 @@ export interface QueueOptions extends N8nOptions {
   /** Where Redis and PostgreSQL keep their data: reachable for a user that is not us. */
   readonly services: string;
   readonly workers?: number;
+  /** Where production webhooks are called. A free one when not given. */
+  readonly webhookPort?: number;
 }
 
 /** A real n8n that answers. */
@@ -105,11 +109,12 @@ async function startProcess(
   name: string,
   args: readonly string[] = [],
 ): Promise<Server> {
-  const { install, folder, logs } = options;
+  const { install, folder, logs, on } = options;
+  const [program, ...before] = [...(on === undefined ? [] : ['ip', 'netns', 'exec', on.namespace]), install.node];
   return await startServer({
     name,
-    program: install.node,
-    arguments: [install.n8n, role, ...args],
+    program,
+    arguments: [...before, install.n8n, role, ...args],
     folder,
     log: join(logs, `${name.replaceAll(' ', '-')}.log`),
     environment: await environmentOf(options, own),
@@ -131,9 +136,15 @@ async function ready(url: string, server: Server, folder: string): Promise<void>
 }
 
 export async function bootN8n(options: N8nOptions): Promise<N8n> {
-  const port = await chosenPort(options.port);
-  const url = `http://127.0.0.1:${port}`;
-  const main = await startProcess(options, 'start', { N8N_PORT: String(port), N8N_EDITOR_BASE_URL: url }, 'n8n');
+  const { on } = options;
+  // A machine of its own has all ports to itself.
+  const port = on === undefined ? await chosenPort(options.port) : (options.port ?? 5678);
+  const url = `http://${on?.address ?? '127.0.0.1'}:${port}`;
+  const own = {
+    ...{ N8N_PORT: String(port), N8N_EDITOR_BASE_URL: url },
+    ...(on !== undefined && { N8N_LISTEN_ADDRESS: on.address, N8N_HOST: on.address }),
+  };
+  const main = await startProcess(options, 'start', own, 'n8n');
   await ready(url, main, options.folder).catch(async (error: unknown) => {
     await main.kill();
     throw error;
@@ -198,7 +209,7 @@ interface QueueParts {
 
 async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Promise<QueueN8n> {
   const { redis, postgres, port, count, started } = parts;
-  const webhookPort = await freePort();
+  const webhookPort = options.webhookPort ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   const webhookUrl = `http://127.0.0.1:${webhookPort}`;
   const shared = {
@@ -221,10 +232,14 @@ async function bootQueueProcesses(options: QueueOptions, parts: QueueParts): Pro
     return main;
   };
   const workers: Server[] = [];
+  let named = 0;
   const startWorker = async () => {
+    // Several are started at once: each has a name and a log of its own.
+    named += 1;
+    const name = `n8n worker ${named}`;
     const health = await freePort();
     const own = { ...shared, QUEUE_HEALTH_CHECK_ACTIVE: 'true', QUEUE_HEALTH_CHECK_PORT: String(health) };
-    const worker = await startProcess(options, 'worker', own, `n8n worker ${workers.length + 1}`, ['--concurrency=5']);
+    const worker = await startProcess(options, 'worker', own, name, ['--concurrency=5']);
     started.push(worker);
     workers.push(worker);
     await ready(`http://127.0.0.1:${health}`, worker, options.folder);

@@ -52,6 +52,8 @@ export type Fault = {
 );
 
 export interface StandInSettings {
+  /** Where it listens: the loopback, unless machines of the lab have to reach it. */
+  readonly address?: string;
   readonly routes: readonly Route[];
   /** `/client/v4` */
   readonly basePath?: string;
@@ -144,10 +146,11 @@ export async function startStandIn(settings: StandInSettings): Promise<StandIn> 
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  server.listen(0, '127.0.0.1');
+  const { address = '127.0.0.1' } = settings;
+  server.listen(0, address);
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}${basePath}`,
     seen,
     exchanges,
     fail: (fault) => void faults.push({ fault, left: fault.times ?? 1, pass: fault.after ?? 0 }),

@@ -67,6 +67,10 @@ function look(source: string, mistakes: string[], nodes: string[]): void {
       if (name !== undefined && ts.isStringLiteralLike(name)) nodes.push(name.text);
       else mistakes.push('$() must name its node in a plain string');
     }
+    if (ts.isElementAccessExpression(node) && !isKept(node.argumentExpression) && isOptional(node)) {
+      const key = node.argumentExpression.getText();
+      mistakes.push(`[${key}] in a chain with ?. is read as .${key} by n8n: take .at(${key}), or leave the ?. out`);
+    }
     ts.forEachChild(node, use);
   };
   use(file);
@@ -79,6 +83,34 @@ function namesIn(name: ts.BindingName, declared: Set<string>): void {
   }
   for (const element of name.elements) if (ts.isBindingElement(element)) namesIn(element.name, declared);
 }
+
+/** Where an expression calls `first()` and its like, n8n 2.41 writes chains anew and forgets the brackets of other keys. */
+function isKept(key: ts.Expression): boolean {
+  return (
+    ts.isLiteralExpression(key) ||
+    ts.isPropertyAccessExpression(key) ||
+    ts.isElementAccessExpression(key) ||
+    ts.isBinaryExpression(key)
+  );
+}
+
+function isOptional(link: ts.Node): boolean {
+  for (let left = link; isLink(left); left = left.expression) if (hasMark(left)) return true;
+  for (let right = link.parent; isLink(right) && right.expression === link; link = right, right = right.parent) {
+    if (hasMark(right)) return true;
+  }
+  return false;
+}
+
+type Link = ts.PropertyAccessExpression | ts.ElementAccessExpression | ts.CallExpression | ts.ParenthesizedExpression;
+
+const isLink = (node: ts.Node): node is Link =>
+  ts.isPropertyAccessExpression(node) ||
+  ts.isElementAccessExpression(node) ||
+  ts.isCallExpression(node) ||
+  ts.isParenthesizedExpression(node);
+
+const hasMark = (link: Link) => 'questionDotToken' in link && link.questionDotToken !== undefined;
 
 /** Not the name of a property, and not a name that is being declared. */
 function isFree(node: ts.Identifier): boolean {

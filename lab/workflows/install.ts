@@ -20,12 +20,14 @@ export interface FlowSetup {
   readonly made?: Readonly<Record<string, { readonly id: string }>>;
   /** Their schedules fire so often, whatever they say. */
   readonly everySeconds?: number;
+  /** What a user writes into a node himself, by its name: the cluster that a trigger watches. */
+  readonly parameters?: Readonly<Record<string, JsonObject>>;
   /** Off: they are only imported. */
   readonly publish?: boolean;
 }
 
 /** Imports the shipped flows as a user does: credentials chosen, one inventory edited, nothing else touched. */
-export async function installFlows(n8n: N8n, api: N8nApi, setup: FlowSetup): Promise<void> {
+export async function installFlows(n8n: Pick<N8n, 'folder' | 'command'>, api: N8nApi, setup: FlowSetup): Promise<void> {
   const { inventory, credentials, publish = true } = setup;
   const files = setup.files ?? readdirSync(shipped).filter((file) => file.endsWith('.json'));
   const made = new Map(Object.entries(setup.made ?? {}).map(([name, { id }]) => [name, id]));
@@ -39,7 +41,7 @@ export async function installFlows(n8n: N8n, api: N8nApi, setup: FlowSetup): Pro
   for (const file of files) {
     const text = readFileSync(join(shipped, file), 'utf8');
     flows.push(parseFlow(file, text));
-    const chosen = withCredentials(JSON.parse(text) as JsonObject, made);
+    const chosen = withParameters(withCredentials(JSON.parse(text) as JsonObject, made), setup.parameters ?? {});
     const edited = setup.everySeconds === undefined ? chosen : withSchedule(chosen, setup.everySeconds);
     writeFileSync(
       join(folder, file),
@@ -81,6 +83,13 @@ function withSchedule(flow: JsonObject, secondsInterval: number): JsonObject {
   return mapNodes(flow, (node) =>
     node['type'] === 'n8n-nodes-base.scheduleTrigger' ? { ...node, parameters: { rule } } : node,
   );
+}
+
+function withParameters(flow: JsonObject, written: Readonly<Record<string, JsonObject>>): JsonObject {
+  return mapNodes(flow, (node) => {
+    const own = typeof node['name'] === 'string' ? written[node['name']] : undefined;
+    return own === undefined ? node : { ...node, parameters: { ...(node['parameters'] as JsonObject), ...own } };
+  });
 }
 
 /** As chosen in the editor, by the name that stands there. */

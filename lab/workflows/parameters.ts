@@ -67,6 +67,10 @@ function lost(given: Json, kept: unknown, path: readonly string[]): readonly str
   return Object.entries(given).flatMap(([name, value]) => {
     const place = [...path, name];
     if (!isObject(kept) || !(name in kept)) return [`parameter ${place.join('.')} does not exist for these settings`];
+    // A list of pairs can hold expressions, and cannot be one.
+    if (typeof value === 'string' && isObject(kept[name])) {
+      return [`parameter ${place.join('.')} is no expression: n8n drops it without a word`];
+    }
     return lost(value, kept[name], place);
   });
 }

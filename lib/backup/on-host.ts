@@ -4,6 +4,7 @@ import { describeHost, type Host } from '../host/host';
 import { awaitJob } from '../host/jobs/await';
 import { jobLogs } from '../host/jobs/logs';
 import { startJob } from '../host/jobs/start';
+import { parseJson } from '../json';
 import { redact } from '../secrets/redact';
 import type { Task } from '../task';
 import { renderFields, type Fields } from './plan-fields';
@@ -49,12 +50,4 @@ export async function runErrand(host: Host, errand: Errand, task: Task): Promise
     nextStep: 'Mend what it names and start it again; it left nothing behind.',
     details: { job: id, run, log: redact(said.slice(-1000), errand.secrets) },
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ageHours } from '../age';
 import { canonicalJson } from '../canonical-json';
 import { Failure, messageOf } from '../failure';
 import type { Host } from '../host/host';
@@ -84,7 +85,7 @@ export async function previewReplace(host: Host, request: ReplaceRequest, task: 
   const [manifest, live] = await Promise.all([theBackup(host, request, task), look(host, request, true, task)]);
   const differences =
     live.tables === undefined ? null : differencesOf(live.tables, parseTables(manifest.facts.tables) ?? []);
-  const backupAgeHours = Math.round((Date.now() - Number(backupTime(request.name))) / 360_000) / 10;
+  const backupAgeHours = ageHours(backupTime(request.name) ?? new Date(0));
   const warnings = [
     ...(live.uncounted === null ? [] : [`Its rows could not be counted: ${live.uncounted}`]),
     ...(live.slots === 0
@@ -126,6 +127,12 @@ export async function previewReplace(host: Host, request: ReplaceRequest, task: 
     warnings,
     sentence: `Database ${source.database} on ${host.target.name} would be replaced by its backup ${request.name}, which is ${backupAgeHours} h old: ${lost}. ${first}. ${live.connections} connections would be cut`,
   };
+}
+
+/** Whether its server has a database of that name at all. */
+export async function isDatabaseThere(host: Host, request: ReplaceRequest, task: Task): Promise<boolean> {
+  const answer = await onServer(host, request, LOOK_AT_DATABASE, {}, task);
+  return isObject(answer) && isObject(answer.database) && answer.database.there === true;
 }
 
 /** Does exactly what was previewed under this hash, or nothing. */

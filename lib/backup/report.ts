@@ -1,5 +1,5 @@
 import { Failure } from '../failure';
-import { isObject } from '../json';
+import { isObject, parseJson } from '../json';
 
 export type Verdict = 'ok' | 'degraded' | 'failed';
 
@@ -91,14 +91,6 @@ function parseSource(value: unknown): SourceReport {
 
 function isVerdict(value: unknown): value is Verdict {
   return value === 'ok' || value === 'degraded' || value === 'failed';
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function unreadable(): Failure {

@@ -32,7 +32,9 @@ export type RestoreTarget =
       /** A database that it will stand in for: it gets the owner and settings of that one, and the dump's own owners and grants. */
       readonly like?: string;
     }
-  | { readonly kind: 'mysql'; readonly database: string; readonly access: MysqlAccess };
+  | { readonly kind: 'mysql'; readonly database: string; readonly access: MysqlAccess }
+  /** Roles and tablespaces into a server that has none of its own yet. Those that it has get the attributes and passwords of the backup. */
+  | { readonly kind: 'postgres-roles'; readonly access: PostgresAccess };
 
 export interface RestoreRequest {
   readonly vault: Vault;
@@ -210,6 +212,8 @@ function targetFields(target: RestoreTarget): Fields {
       const named = Object.fromEntries(only.map((each, index) => [`only.${index}`, each]));
       return { target: 'directory', 'target.path': path, onlys: only.length, ...named };
     }
+    case 'postgres-roles':
+      return { target: 'roles', ...accessFields(target.access, 'postgres') };
     case 'docker-volume':
       return { target: target.kind, 'target.volume': target.volume, 'source.0.dockerSocket': target.dockerSocket };
     case 'postgres':
@@ -224,6 +228,7 @@ function targetFields(target: RestoreTarget): Fields {
 }
 
 function checkTarget(target: RestoreTarget, backup: BackupId): void {
+  if (target.kind === 'postgres-roles') return;
   if (target.kind === 'docker-volume') {
     if (!isDockerName(target.volume)) throw unusable(backup, 'the new volume has no plain name');
     return;
@@ -248,6 +253,8 @@ function checkTarget(target: RestoreTarget, backup: BackupId): void {
 function refuseMismatch(target: RestoreTarget, { facts }: Manifest, backup: BackupId): void {
   const kind = typeof facts.kind === 'string' ? facts.kind : 'something unknown';
   const isFiles = kind === 'directory' || kind === 'docker-volume';
+  if (target.kind === 'postgres-roles' && kind !== 'postgres-globals')
+    throw unusable(backup, `it holds ${kind}, and no roles`);
   if ((target.kind === 'postgres' || target.kind === 'mysql') && kind !== target.kind)
     throw unusable(backup, `it holds ${kind}, which does not go into a database of ${target.kind}`);
   if ((target.kind === 'directory' || target.kind === 'docker-volume') && !isFiles)

@@ -4,7 +4,7 @@ import { type ForgejoApi, orNull } from './api';
 import { type Change, updateThing } from './change';
 import { type Base, readFound } from './kind';
 import { pullRequests } from './kinds/issues';
-import { send } from './things';
+import { listFound, send } from './things';
 
 export interface Branches {
   /** `owner:branch` of a fork. */
@@ -34,5 +34,16 @@ async function openOne(api: ForgejoApi, base: Base, { head, base: into }: Branch
   const names = { base: into, head: head.split('/') };
   const read = (answer: unknown) => readFound(pullRequests, answer).item;
   const found = await orNull(send(api, 'GET', base, '/pulls/{base}/{head}', names, read, task));
-  return found?.state === 'open' ? found.number : null;
+  if (found === null || found.state === 'open') return found?.number ?? null;
+  // Of several of the same branches the server shows any: one that was closed hides the open one.
+  const [branch = '', owner] = head.split(':').toReversed();
+  const all = await listFound(api, pullRequests, base, task, { query: { state: 'open' } });
+  const same = all.find(
+    ({ item }) =>
+      item.state === 'open' &&
+      item.base === into &&
+      item.head === branch &&
+      (owner === undefined || item.headRepository.startsWith(`${owner}/`)),
+  );
+  return same?.item.number ?? null;
 }

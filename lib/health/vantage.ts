@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { isFailure } from '../failure';
 import { isObject } from '../json';
 import type { Host } from '../host/host';
+import { runCommand } from '../host/run';
 import { openSocket } from '../host/socket';
 import { cancelled, type Task } from '../task';
 
@@ -56,6 +57,9 @@ const WORDS: Readonly<Record<string, string>> = {
 /** Of RFC 4254: the other end was tried. Any other reason is the SSH server's own. */
 const CONNECT_FAILED = 2;
 
+/** After so long without a connection the host in between is asked whether it is there itself. */
+const ASK_AFTER_MS = 500;
+
 /** A host of the estate, through its SSH connection: what only listens inside can be seen from there. */
 export function fromHost(host: Host): Vantage {
   return {
@@ -63,13 +67,25 @@ export function fromHost(host: Host): Vantage {
     direct: false,
     host,
     open: async (address, task) => {
+      // A host that says nothing lets a connection from another one wait for minutes. That is news of the target when the
+      // one in between has answered us meanwhile.
+      const between = { answers: false };
+      const asking = setTimeout(() => {
+        runCommand(host, { argv: ['true'] }, {}, task).then(
+          () => (between.answers = true),
+          () => undefined,
+        );
+      }, ASK_AFTER_MS);
       try {
         return await openSocket(host, address, task);
       } catch (error) {
+        if (task.signal.aborted && between.answers) throw new NotReached(`${host.target.name} gets no answer from it`);
         if (isFailure(error, 'channel_refused') && isObject(error.cause) && error.cause['reason'] === CONNECT_FAILED) {
           throw new NotReached(`${host.target.name} cannot connect to it`);
         }
         throw error;
+      } finally {
+        clearTimeout(asking);
       }
     },
   };

@@ -184,7 +184,7 @@ function heldFailure(host: Host, hold: Extract<Hold, { kind: 'held' }>): Failure
   return new Failure({
     code: 'held',
     subject: describeHost(host),
-    message: `${describeHost(host)} is on hold ${end}${by(hold)}; nothing was changed`,
+    message: `${describeHost(host)} is on hold${who === undefined ? '' : ` by ${who}`}${why === undefined ? '' : ` (${why})`} ${end}; nothing was changed`,
     nextStep: `Ask ${who ?? 'whoever set it'}, or lift the hold (Host: Hold: Lift, or on the host: sudo rm ${path}).`,
     details: { path, who: who ?? null, why: why ?? null, until: until?.toISOString() ?? null },
   });

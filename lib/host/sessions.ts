@@ -14,6 +14,8 @@ const CHANNELS = 8;
 const IDLE_MS = 60_000;
 const CONNECT_ATTEMPTS = 2;
 const JUMP_TIMEOUT_MS = 10_000;
+/** A host that is gone never answers a farewell. */
+const FAREWELL_MS = 2_000;
 
 /** Everyday work waits its turn in the normal lane; the control lane is for ending it. */
 export type Lane = 'normal' | 'control';
@@ -272,6 +274,11 @@ function keep(
     retire: () => {
       end();
       client.end();
+      // ssh2 destroys no socket that it has ended.
+      const farewell = setTimeout(() => transport.destroy(), FAREWELL_MS).unref();
+      transport.once('close', () => {
+        clearTimeout(farewell);
+      });
     },
     uses: 0,
   };

@@ -1,5 +1,6 @@
 import type { PinnedHost } from '../host/host';
 import { findPinned } from '../host/select';
+import { thisN8n } from './instances';
 import type { Inventory } from './inventory';
 import { inventoryWrong, parseInventory } from './parse';
 
@@ -8,8 +9,11 @@ export interface CheckedInventory extends Inventory {
   readonly warnings: readonly string[];
 }
 
-/** Refuses an inventory with a host that the credential does not pin, or pins with another address. */
-export function checkInventory(value: unknown, pinned: readonly PinnedHost[]): CheckedInventory {
+/**
+ * Refuses an inventory with a host that the credential does not pin, or pins with another address. `ownAddress` is where
+ * people reach this n8n, which is how it finds itself among the instances.
+ */
+export function checkInventory(value: unknown, pinned: readonly PinnedHost[], ownAddress = ''): CheckedInventory {
   const inventory = parseInventory(value);
   const mistakes = inventory.hosts.flatMap(({ name, address }) => {
     const pin = findPinned(pinned, name);
@@ -18,7 +22,12 @@ export function checkInventory(value: unknown, pinned: readonly PinnedHost[]): C
     return [`host ${name} is ${address} here, and ${pin.address} where the credential pins it`];
   });
   if (mistakes.length > 0) throw inventoryWrong(mistakes);
-  return { ...inventory, warnings: warningsOf(inventory) };
+  const n8n = thisN8n(inventory, ownAddress);
+  const nameless =
+    n8n.name === '' && ownAddress !== ''
+      ? [`this n8n is at ${ownAddress}, which is none of the instances: it can move no service`]
+      : [];
+  return { ...inventory, n8n, warnings: [...warningsOf(inventory), ...nameless] };
 }
 
 function warningsOf({

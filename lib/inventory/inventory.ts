@@ -4,9 +4,17 @@ import type { JsonObject } from '../json';
 export interface Inventory {
   readonly estate: string;
   readonly timezone: string;
+  /** Which of several n8n this one is. Whoever moves a service is known by its name. */
+  readonly n8n: ThisN8n;
   readonly hosts: readonly EstateHost[];
+  /** The n8n that works, and its sentinel. Each knows itself by its own address, so both have the same inventory. */
+  readonly instances: readonly Instance[];
   readonly services: readonly Service[];
   readonly databases: readonly Database[];
+  /** Pairs of PostgreSQL servers that fail over. */
+  readonly clusters: readonly PostgresCluster[];
+  /** What is practised so that it works on a bad day. */
+  readonly drills: readonly Drill[];
   readonly folders: readonly Folder[];
   readonly commands: readonly BackedUpCommand[];
   readonly destinations: readonly Destination[];
@@ -45,6 +53,13 @@ export interface Inventory {
   readonly rotations: readonly Rotation[];
   readonly terraform: readonly TerraformProject[];
   readonly ansible: readonly AnsiblePlaybook[];
+}
+
+export interface ThisN8n {
+  /** Without spaces, and always the same: `n8n-bruno`. */
+  readonly name: string;
+  /** Where it runs; empty: on none of the hosts. */
+  readonly host: string;
 }
 
 export const LANES = ['critical', 'warning', 'info', 'security'] as const;
@@ -91,6 +106,43 @@ export interface EstateHost {
   readonly server: string;
   /** Where its Docker listens; empty: at the usual place. */
   readonly docker: string;
+  /**
+   * Addresses that answer whoever asks with his own address, of different people: for a host whose address changes. The
+   * host itself asks them, and only what two of them say is followed. None: its address stays as it is written here.
+   */
+  readonly addressFrom: readonly string[];
+  /** When it is silent and a service moves away from it, its provider cuts its power first, so that it takes no more writes. */
+  readonly powerOff: boolean;
+  /** What is ordered in its stead when it is gone for good; null: nothing is. */
+  readonly recovery: HostRecovery | null;
+}
+
+/** A new server, in the words of Hetzner. */
+export interface HostRecovery {
+  readonly type: string;
+  /** A system to begin with, or a snapshot. */
+  readonly image: string;
+  readonly location: string;
+  /** Names of SSH keys at Hetzner; the login of the Host credential must be one of them. */
+  readonly sshKeys: readonly string[];
+  /** Services that a drill leaves out: a second n8n would act, a second mail server would send. */
+  readonly notInDrills: readonly string[];
+}
+
+/** One of the n8n that look after this estate, and after each other. */
+export interface Instance {
+  /** By which it takes turns: its own, and always the same. */
+  readonly name: string;
+  readonly host: string;
+  /** Its public address, as it knows it itself: `https://n8n.kua.cl`. */
+  readonly url: string;
+  /** Where it is looked at; empty: at `/healthz/readiness` of its public address. */
+  readonly health: string;
+  /** The service that it is, when it can be moved to another host. */
+  readonly service: string;
+  /** It counts as gone when nobody has seen it or its host for so long, and its host as back when it was well for so long. */
+  readonly lostMinutes: number;
+  readonly backMinutes: number;
 }
 
 export interface Service {
@@ -98,6 +150,10 @@ export interface Service {
   readonly host: string;
   /** Where it may move to. */
   readonly standby: string;
+  /** What it writes, as it comes back from a backup on its standby. Empty: nothing that would be missed. */
+  readonly data: readonly ServiceData[];
+  /** Names that lead to it, beside that of its url; they follow it to its standby. */
+  readonly names: readonly string[];
   /** Folder of its compose file on the host. */
   readonly project: string;
   readonly url: string;
@@ -116,12 +172,23 @@ export interface Service {
   readonly watchSeconds: number;
   /** What a build brings: the image by the name of its Compose service. Its digest is written to `images.json`. */
   readonly images: Readonly<Record<string, string>>;
+  /** Which images count as newer, by Compose service or `*`; one that is not named: a newer build of the same tag. */
+  readonly updates: Readonly<Record<string, string>>;
   /** Deploys change its database, so they never roll back by themselves. */
   readonly migrates: boolean;
   /** Addresses that everybody may open: an answer that leads to a login is wrong. */
   readonly open: readonly string[];
   /** Its address as its own host sees it: `http://127.0.0.1:3001/api/healthz`. */
   readonly inside: string;
+}
+
+export interface ServiceData {
+  /** Of one of the databases or folders of its host. */
+  readonly name: string;
+  /** Where it lies on the standby; empty: where it lies at home. */
+  readonly to: string;
+  /** The Compose service that has to run while a database is restored. */
+  readonly start: string;
 }
 
 export const DATABASE_KINDS = ['postgres', 'mariadb', 'sqlite', 'redis'] as const;
@@ -143,6 +210,57 @@ export interface Database {
   readonly runAs: string;
   readonly address: string;
   readonly port: number;
+  /** The service whose Compose project its container belongs to; after that it is restored. Empty: the one called like the container. */
+  readonly service: string;
+}
+
+export interface PostgresCluster {
+  readonly name: string;
+  /** In the words of the Postgres Replication node: at least `name`, and `host` where that is called otherwise. */
+  readonly members: readonly ClusterMember[];
+  /** Who is the primary when all is well; empty: whoever it is. */
+  readonly preferred: string;
+  /** Names in DNS that stand for the primary. */
+  readonly names: readonly string[];
+  /** Poolers and balancers that lead to the primary. */
+  readonly routes: readonly Route[];
+  readonly synchronous: boolean;
+  /** What may prove that a lost primary is silent, beside the end of its processes. */
+  readonly commitFence: boolean;
+  readonly firewall: boolean;
+  readonly powerOff: boolean;
+  /** A former primary may be copied whole when rewinding does not do. */
+  readonly allowCopy: boolean;
+  /** Set Up may restart the primary. */
+  readonly allowRestart: boolean;
+  /** Of pgBackRest; empty: it is not used. */
+  readonly stanza: string;
+  /** The member that backups run beside; empty: the primary. */
+  readonly backupMember: string;
+  readonly backupConfig: string;
+  /** Where drills and restores beside the server are put. */
+  readonly scratch: string;
+}
+
+export type ClusterMember = JsonObject & { readonly name: string };
+
+export interface Route {
+  readonly kind: 'pgbouncer' | 'haproxy';
+  readonly host: string;
+  /** Of PgBouncer. */
+  readonly databases: readonly string[];
+  /** Of HAProxy. */
+  readonly port: number;
+}
+
+export const DRILL_KINDS = ['switchover', 'restore', 'pgbackrest', 'disaster'] as const;
+
+export interface Drill {
+  readonly name: string;
+  readonly kind: (typeof DRILL_KINDS)[number];
+  /** The cluster, where the kind is about one. */
+  readonly of: string;
+  readonly everyDays: number;
 }
 
 export interface Folder {
@@ -247,6 +365,7 @@ export interface TerraformFile {
   /** In Forgejo: `kuatecno/terraform-infra`. */
   readonly repository: string;
   readonly branch: string;
+  /** JSON with the variable `addresses`: the address of each name. */
   readonly file: string;
 }
 
@@ -267,6 +386,16 @@ export interface GitServer {
   readonly url: string;
   readonly user: string;
   readonly token: string;
+  /** A copy elsewhere, for the day when the first is gone; null: there is none. */
+  readonly mirror: GitMirror | null;
+}
+
+export interface GitMirror {
+  readonly url: string;
+  readonly user: string;
+  readonly token: string;
+  /** For how long it may lack what the first has. */
+  readonly behindHours: number;
 }
 
 export const ROTATED_AT = ['postgres', 'mysql', 'redis', 'command'] as const;
@@ -301,6 +430,8 @@ export interface TerraformProject {
   readonly program: string;
   /** The folder in Infisical whose secrets become its environment. */
   readonly secrets: string;
+  /** The repository in Forgejo that the directory is a copy of: proposals there hold it. */
+  readonly repository: string;
 }
 
 export interface AnsiblePlaybook {

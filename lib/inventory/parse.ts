@@ -18,9 +18,14 @@ import {
   type Destination,
   type Domain,
   type DomainName,
+  DRILL_KINDS,
+  type Drill,
   type EstateHost,
+  type Instance,
   type Folder,
+  type GitMirror,
   type GitServer,
+  type HostRecovery,
   FOLDER_KINDS,
   type Inventory,
   type Keep,
@@ -28,13 +33,17 @@ import {
   type Lane,
   LANES,
   PERIODS,
+  type PostgresCluster,
   PROVIDERS,
   type Recipient,
+  type Route,
   ROTATED_AT,
   type Rotation,
   type RecoveryKit,
   type Service,
+  type ServiceData,
   type TerraformProject,
+  type ThisN8n,
 } from './inventory';
 import {
   address,
@@ -45,6 +54,7 @@ import {
   openObject,
   optionalText,
   orElse,
+  type Read,
   record,
   text,
   toggle,
@@ -55,6 +65,18 @@ import { referenceMistakes } from './references';
 const texts = list(text);
 const noTexts: readonly string[] = [];
 
+/** What this has read once can be read again. */
+const orNull = <Value>(read: Read<Value>) =>
+  orElse<Value | null>((value, place, mistakes) => (value === null ? null : read(value, place, mistakes)), null);
+
+const recovery = object<HostRecovery>({
+  type: text,
+  image: text,
+  location: optionalText,
+  sshKeys: orElse(texts, noTexts),
+  notInDrills: orElse(texts, noTexts),
+});
+
 const host = object<EstateHost>({
   name: text,
   address,
@@ -63,12 +85,30 @@ const host = object<EstateHost>({
   role: optionalText,
   server: optionalText,
   docker: optionalText,
+  addressFrom: orElse(texts, noTexts),
+  powerOff: orElse(toggle, false),
+  recovery: orNull(recovery),
+});
+
+const instance = object<Instance>({
+  name: text,
+  host: text,
+  url: text,
+  health: optionalText,
+  service: optionalText,
+  lostMinutes: orElse(number(0, 1440), 3),
+  backMinutes: orElse(number(0, 1440), 10),
 });
 
 const service = object<Service>({
   name: text,
   host: text,
   standby: optionalText,
+  data: orElse<readonly ServiceData[]>(
+    list(object<ServiceData>({ name: text, to: optionalText, start: optionalText })),
+    [],
+  ),
+  names: orElse(texts, noTexts),
   project: optionalText,
   url: optionalText,
   repository: optionalText,
@@ -80,6 +120,7 @@ const service = object<Service>({
   secrets: optionalText,
   watchSeconds: orElse(number(0, 3600), 10),
   images: orElse<Readonly<Record<string, string>>>(record(text), {}),
+  updates: orElse<Readonly<Record<string, string>>>(record(text), {}),
   migrates: orElse(toggle, false),
   open: orElse(texts, noTexts),
   inside: optionalText,
@@ -97,6 +138,42 @@ const database = object<Database>({
   runAs: optionalText,
   address: optionalText,
   port: orElse(number(0, 65_535), 0),
+  service: optionalText,
+});
+
+const cluster = object<PostgresCluster>({
+  name: text,
+  members: list(openObject('name')),
+  preferred: optionalText,
+  names: orElse(texts, noTexts),
+  routes: orElse<readonly Route[]>(
+    list(
+      object<Route>({
+        kind: oneOf(['pgbouncer', 'haproxy']),
+        host: text,
+        databases: orElse(texts, noTexts),
+        port: orElse(number(1, 65_535), 5432),
+      }),
+    ),
+    [],
+  ),
+  synchronous: orElse(toggle, true),
+  commitFence: orElse(toggle, false),
+  firewall: orElse(toggle, false),
+  powerOff: orElse(toggle, false),
+  allowCopy: orElse(toggle, false),
+  allowRestart: orElse(toggle, false),
+  stanza: optionalText,
+  backupMember: optionalText,
+  backupConfig: optionalText,
+  scratch: optionalText,
+});
+
+const drill = object<Drill>({
+  name: text,
+  kind: oneOf(DRILL_KINDS),
+  of: optionalText,
+  everyDays: number(1, 3650),
 });
 
 const folder = object<Folder>({
@@ -130,11 +207,7 @@ const domain = object<Domain>({
   owner: oneOf(['n8n', 'terraform']),
   names: list(object<DomainName>({ name: text, host: text, proxied: orElse(toggle, false) })),
   rdap: optionalText,
-  // What this has read once can be read again.
-  terraform: orElse<TerraformFile | null>(
-    (value, place, mistakes) => (value === null ? null : terraformFile(value, place, mistakes)),
-    null,
-  ),
+  terraform: orNull(terraformFile),
 });
 
 const recipient = variant<Recipient>('by', {
@@ -151,8 +224,13 @@ const approver = object<Approver>({
   minutes: orElse(number(0.01, 1440), 15),
 });
 
-const noGit: GitServer = { url: '', user: '', token: '' };
-const git = object<GitServer>({ url: text, user: optionalText, token: optionalText });
+const noGit: GitServer = { url: '', user: '', token: '', mirror: null };
+const mirror = object<GitMirror>({
+  ...{ url: text, user: optionalText, token: optionalText },
+  behindHours: orElse(number(0.01, 8760), 24),
+});
+// Without one its address is empty, and what this has read once can be read again.
+const git = object<GitServer>({ url: optionalText, user: optionalText, token: optionalText, mirror: orNull(mirror) });
 
 const rotation = object<Rotation>({
   name: text,
@@ -176,6 +254,7 @@ const terraform = object<TerraformProject>({
   directory: text,
   program: orElse(text, 'terraform'),
   secrets: optionalText,
+  repository: optionalText,
 });
 
 const ansible = object<AnsiblePlaybook>({
@@ -238,9 +317,13 @@ const backups = object<Backups>({
 const inventory = object<Inventory>({
   estate: text,
   timezone: text,
+  n8n: orElse(object<ThisN8n>({ name: optionalText, host: optionalText }), { name: 'n8n', host: '' }),
   hosts: list(host),
+  instances: orElse<readonly Instance[]>(list(instance), []),
   services: orElse<readonly Service[]>(list(service), []),
   databases: orElse<readonly Database[]>(list(database), []),
+  clusters: orElse<readonly PostgresCluster[]>(list(cluster), []),
+  drills: orElse<readonly Drill[]>(list(drill), []),
   folders: orElse<readonly Folder[]>(list(folder), []),
   commands: orElse<readonly BackedUpCommand[]>(list(command), []),
   destinations: orElse<readonly Destination[]>(list(destination), []),

@@ -1,4 +1,6 @@
-import type { Inventory } from './inventory';
+import { clusterMistakes } from './clusters';
+import type { Database, Inventory, Service, ServiceData } from './inventory';
+import { instanceMistakes } from './instances';
 
 /** Names that lead nowhere, come twice, or contradict each other. */
 export function referenceMistakes(inventory: Inventory): readonly string[] {
@@ -84,6 +86,34 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
     if (standby !== '') isHost(`service ${name}, standby`, standby);
     if (standby === host) found.push(`service ${name}: its standby is the host it runs on`);
   }
+  for (const service of services) found.push(...dataMistakes(inventory, service));
+  const { n8n } = inventory;
+  // Empty is what came back from a check by an n8n that is none of the instances.
+  if (!/^[^\s=]{0,100}$/.test(n8n.name))
+    found.push(`n8n.name: "${n8n.name}" has to be short and without spaces, like n8n-bruno`);
+  if (n8n.host !== '') isHost('n8n.host', n8n.host);
+  for (const { name, powerOff, server } of hosts) {
+    if (powerOff && server === '') found.push(`host ${name}: powerOff needs "server", its name at the provider`);
+  }
+  found.push(...instanceMistakes(inventory));
+  for (const { name, server, provider, recovery } of hosts) {
+    if (recovery === null) continue;
+    if (provider !== 'hetzner' || server === '')
+      found.push(
+        `host ${name}, recovery: only a server of Hetzner can be ordered anew, and "server" says which it was`,
+      );
+    for (const one of recovery.notInDrills) {
+      if (!services.some((service) => service.name === one))
+        found.push(`host ${name}, recovery: "${one}" is none of the services`);
+    }
+  }
+  for (const { name, host, container, service } of databases) {
+    if (service === '') continue;
+    const user = services.find((one) => one.name === service);
+    if (user === undefined) found.push(`database ${name}: "${service}" is none of the services`);
+    else if (user.host !== host) found.push(`database ${name}: service ${service} runs on another host`);
+    else if (container === '') found.push(`database ${name}: it has no container that service ${service} could bring`);
+  }
   for (const { name, kind, host, replica, database, container } of databases) {
     isHost(`database ${name}, host`, host);
     if (replica !== '') isHost(`database ${name}, replica`, replica);
@@ -92,6 +122,7 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
       found.push(`database ${name}: a SQLite file needs its whole path`);
     if (kind === 'sqlite' && container !== '') found.push(`database ${name}: a SQLite file is read from the host`);
   }
+  found.push(...clusterMistakes(inventory));
   for (const { name, host, path, to } of folders) {
     isHost(`folder ${name}, host`, host);
     if (!path.startsWith('/')) found.push(`folder ${name}: its path must be a whole one`);
@@ -121,6 +152,12 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
     if (host !== '') isHost(`destination ${name}, host`, host);
     if (!isRemote(remote)) found.push(`destination ${name}: "${remote}" is no remote, as in storagebox:backups`);
   }
+  for (const { name, addressFrom } of hosts) {
+    const places = addressFrom.map((url) => (URL.canParse(url) ? new URL(url).hostname : ''));
+    if (places.some((place) => place === '')) found.push(`host ${name}, addressFrom: one is no address of a web page`);
+    else if (places.length > 0 && new Set(places).size < 2)
+      found.push(`host ${name}, addressFrom: one source is not enough, name two that do not know of each other`);
+  }
   for (const { zone, names } of domains) {
     unique(
       `names of ${zone}`,
@@ -140,6 +177,8 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   for (const { zone, owner, terraform } of domains) {
     if (owner === 'n8n' && terraform !== null)
       found.push(`zone ${zone}: its owner is n8n, and it has a terraform file`);
+    if (terraform !== null && !terraform.file.endsWith('.json'))
+      found.push(`zone ${zone}, terraform: "${terraform.file}" is no JSON, which is what a change can be proposed in`);
   }
   unique(
     'checks',
@@ -166,7 +205,9 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   }
   unique('steps of the recovery order', recoveryOrder.flat());
   const known = new Set([
-    ...[...hosts, ...services, ...databases, ...folders, ...destinations].map(({ name }) => name),
+    ...[...hosts, ...services, ...databases, ...inventory.clusters, ...folders, ...destinations].map(
+      ({ name }) => name,
+    ),
     ...domains.map(({ zone }) => zone),
     ...rotations.map(({ name }) => name),
     ...inventory.packageOwners,
@@ -183,6 +224,40 @@ export function referenceMistakes(inventory: Inventory): readonly string[] {
   if (byEmail && inventory.sender === '') found.push('sender: e-mails have to come from somewhere');
   if (inventory.recipients.critical.length === 0) found.push('recipients.critical: nobody hears of the worst');
   return found;
+}
+
+/** What a service could not be given back on its standby. */
+function dataMistakes(
+  { databases, folders, domains }: Inventory,
+  { name, host, standby, project, data, names }: Service,
+): readonly string[] {
+  const found: string[] = [];
+  if (standby !== '' && standby !== host && project === '')
+    found.push(`service ${name} has a standby and no project, so nothing can be started there`);
+  for (const one of data) {
+    const at = `service ${name}, data ${one.name}`;
+    const source = [...databases, ...folders].find((each) => each.name === one.name);
+    if (source === undefined) found.push(`${at}: it is none of the databases and folders`);
+    else if (source.host !== host) found.push(`${at}: it lies on ${source.host}, and the service runs on ${host}`);
+    if (one.to !== '' && !one.to.startsWith('/')) found.push(`${at}: "to" must be a whole path`);
+    found.push(
+      ...databases.filter((each) => each.name === one.name).flatMap((each) => databaseMistakes(at, each, one)),
+    );
+  }
+  for (const one of names) {
+    if (!domains.some((domain) => domain.names.some((each) => each.name === one)))
+      found.push(`service ${name}, names: "${one}" is in none of the domains`);
+  }
+  return found;
+}
+
+function databaseMistakes(at: string, database: Database, data: ServiceData): readonly string[] {
+  const { kind, container, database: which } = database;
+  if (kind === 'redis' || kind === 'mariadb') return [`${at}: a ${kind} is restored by hand; leave it out`];
+  if (which === '' || which.endsWith('/')) return [`${at}: only one database with a name is restored, not all of them`];
+  if (kind === 'postgres' && (container === '' || data.start === ''))
+    return [`${at}: needs its container, and "start": the Compose service it is in`];
+  return [];
 }
 
 /** Project, environment and, where it is not the top, the folder. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../canonical-json';
 import { Failure } from '../failure';
 import { isInstant } from '../instant';
-import { isObject, type Json, type JsonObject } from '../json';
+import { isObject, type Json, type JsonObject, parseJson } from '../json';
 import { backupName, isPartName } from './names';
 
 export const MANIFEST_VERSION = 1;
@@ -118,14 +118,6 @@ function checksumOf(document: object): string {
   return `sha256:${createHash('sha256')
     .update(canonicalJson(document as Json))
     .digest('hex')}`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function unreadable(why: string): Failure {

@@ -8,7 +8,7 @@ import { readJob } from '../host/jobs/read';
 import type { Job } from '../host/jobs/record';
 import { startJob } from '../host/jobs/start';
 import type { Host } from '../host/host';
-import { isObject } from '../json';
+import { isObject, parseJson } from '../json';
 import { redact } from '../secrets/redact';
 import type { Task } from '../task';
 import { checkedPath, wordFields } from './ask';
@@ -287,13 +287,4 @@ function unusable(why: string): Failure {
     message: `Nothing was started: ${why}`,
     nextStep: 'Correct the field, or the expression that fills it.',
   });
-}
-
-function parseJson(text: string): unknown {
-  if (!text.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { composeUp, type Project } from '../docker/compose/compose';
+import { projectOf } from '../docker/deploy/start-order';
 import type { DockerAccess } from '../docker/engine/access';
 import { Failure } from '../failure';
 import { describeHost, type Host } from '../host/host';
@@ -15,7 +16,8 @@ export type Restart =
   | {
       readonly kind: 'compose';
       readonly docker: DockerAccess;
-      readonly project: Project;
+      /** Of a stack that was deployed, only its release knows with which files and images it runs. */
+      readonly project: Project | { readonly stack: string };
       readonly services: readonly string[];
     }
   | { readonly kind: 'service'; readonly host: Host; readonly unit: string };
@@ -39,7 +41,8 @@ export function describeRestart(restart: Restart): string {
   if (restart.kind === 'service') return `${restart.unit} on ${describeHost(restart.host)}`;
   const { project, services, docker } = restart;
   const which = services.length === 0 ? '' : ` (${services.join(', ')})`;
-  return `${project.name ?? project.directory}${which} on ${describeHost(docker.host)}`;
+  const name = 'stack' in project ? project.stack : (project.name ?? project.directory);
+  return `${name}${which} on ${describeHost(docker.host)}`;
 }
 
 /** The file, brought to what Infisical has now. */
@@ -50,6 +53,11 @@ export async function bring(api: InfisicalApi, use: Use, dryRun: boolean, task: 
 
 /** Other changes must not ride along with a rotation, and then be undone with it. */
 export async function refuseDrifted(api: InfisicalApi, use: Use, task: Task): Promise<void> {
+  const { restart } = use;
+  // A stack that nobody knows, or that is being deployed, is found before anything is changed.
+  if (restart?.kind === 'compose' && 'stack' in restart.project) {
+    await projectOf(restart.docker, restart.project.stack, task);
+  }
   const { changed, before } = await bring(api, use, true, task);
   if (!changed) return;
   const why = before === 'missing' ? 'it is missing' : 'it is not what Infisical has now';
@@ -70,5 +78,6 @@ export async function restartUse({ restart, waitSeconds = 300 }: Use, task: Task
     return;
   }
   const { docker, project, services } = restart;
-  await composeUp(docker, project, { services, recreate: true, waitSeconds }, task);
+  const brought = 'stack' in project ? await projectOf(docker, project.stack, task) : project;
+  await composeUp(docker, brought, { services, recreate: true, waitSeconds }, task);
 }

@@ -7,6 +7,7 @@ import { startCommand } from '../host/start';
 import type { Task } from '../task';
 import { commandOf, runOnHost } from './host-script';
 import { lookAt } from './look';
+import { type BackupOf, madeWord } from './newest';
 import { describeService, hostAt, otherPlace, type Place, type Service } from './service';
 import type { Turn } from './turn';
 
@@ -26,10 +27,11 @@ said=$(docker compose --ansi never --project-directory "$directory" create 2>&1)
 keep_down
 ids=$(containers --all)
 [ -n "$ids" ] || exit 0
-timeout 60 docker inspect --format '{{$service := index .Config.Labels "com.docker.compose.service"}}{{range .Mounts}}{{if .RW}}{{$service}}:{{.Destination}}{{"\\t"}}{{.Source}}{{"\\n"}}{{end}}{{end}}' $ids |
-  sort -u | while IFS=$'\\t' read -r name path; do
+timeout 60 docker inspect --format '{{$service := index .Config.Labels "com.docker.compose.service"}}{{range .Mounts}}{{if .RW}}{{.Type}}{{"\\t"}}{{$service}}:{{.Destination}}{{"\\t"}}{{.Source}}{{"\\n"}}{{end}}{{end}}' $ids |
+  sort -u | while IFS=$'\\t' read -r type name path; do
     [ -n "$path" ] || continue
-    case $path in / | /etc | /proc* | /sys* | /dev* | /run* | /var/run*) continue ;; esac
+    # A volume is data wherever Docker keeps it.
+    case $type:$path in bind:/ | bind:/etc | bind:/proc* | bind:/sys* | bind:/dev* | bind:/run* | bind:/var/run*) continue ;; esac
     if [ -d "$path" ] || [ -f "$path" ]; then printf '%s\\t%s\\n' "$name" "$path"; fi
   done
 `;
@@ -83,13 +85,25 @@ export interface PlacedData {
 
 // Pairs of what is to come and where it is to be. Each is two renames, and a run that was killed goes on between them.
 const PLACE = `
-turn=$1 to=$2
-shift 2
+turn=$1 to=$2 made=$3
+shift 3
 [ "$to" = "$place" ] || stop_with turn_over "it is not its turn"
 open_records
 hear "$turn" "$to"
-line_of "$dir/begun"; [ "$REPLY" != "$turn" ] || { echo begun; exit 0; }
-line_of "$dir/placed"; [ "$REPLY" != "$turn" ] || { echo placed; exit 0; }
+line_in() { grep -qsxF -- "$2" "$1"; }
+# What a run that was killed, or came second, has restored and nobody needs.
+sweep() {
+  local path
+  for path in "$@"; do case \${path##*/} in .selfhost-restored-*) rm -rf -- "$path" ;; esac; done
+}
+# A restored file is root's alone. Whoever is to open it owns what was there before, or else the folder.
+own_alike() {
+  [ -f "$1" ] && [ "$EUID" = 0 ] || return 0
+  if [ -f "$2" ]; then chmod --reference="$2" -- "$1" && chown --reference="$2" -- "$1"; else chown --reference="$3" -- "$1"; fi
+}
+line_of "$dir/begun"; [ "$REPLY" != "$turn" ] || { sweep "$@"; echo begun; exit 0; }
+line_of "$dir/placed"; [ "$REPLY" != "$turn" ] || { sweep "$@"; echo placed; exit 0; }
+spare_newer "$made"
 [ -z "$(containers)" ] || stop_with still_runs "it runs, so its data cannot be put in place"
 for ((at = 1; at < $#; at += 2)); do
   incoming=\${!at} next=$((at + 1)); path=\${!next}
@@ -99,7 +113,15 @@ while [ $# -gt 0 ]; do
   incoming=$1 path=$2 aside=$2.before-$turn
   shift 2
   if [ -e "$incoming" ]; then
-    if [ -e "$path" ] && [ ! -e "$aside" ]; then mv -T -- "$path" "$aside"; fi
+    # What a run that was killed has put there already was never started, and goes with its other leftovers.
+    if [ -e "$path" ] && [ -e "$aside" ]; then mv -T -- "$path" "\${path%/*}/.selfhost-restored-$turn-again-$RANDOM-\${path##*/}"; fi
+    if [ -e "$path" ]; then mv -T -- "$path" "$aside"; fi
+    # SQLite would play what lies beside the former file into the new one. It stays with what it belongs to.
+    for tail in -wal -shm -journal; do
+      if [ -f "$incoming" ] && [ -f "$path$tail" ]; then mv -T -- "$path$tail" "$aside$tail"; fi
+    done
+    case \${incoming##*/} in .selfhost-restored-*) own_alike "$incoming" "$aside" "\${path%/*}" ;; esac
+    line_in "$dir/asides" "$path" || printf '%s\\n' "$path" >> "$dir/asides"
     mv -T -- "$incoming" "$path" || stop_with data_not_placed "$path is in the way"
     rmdir -- "\${incoming%/*}" 2>/dev/null || :
     sync -- "\${path%/*}"
@@ -110,17 +132,24 @@ printf '%s\\n' "$turn" | put "$dir/placed" || stop_with records_unwritable "$dir
 echo now
 `;
 
-/** Puts what was restored or carried in the place of what is there. Once a turn: after that the data are the newest. */
+/**
+ * Puts what was restored or carried in the place of what is there. Once a turn: after that the data are the newest. Where
+ * newer data lie there, a backup that is older than those, or of an unknown age, is refused.
+ */
 export async function placeData(
   service: Service,
   turn: Pick<Turn, 'number' | 'at'>,
   moves: readonly { readonly from: string; readonly to: string }[],
   task: Task,
+  made?: BackupOf,
 ): Promise<PlacedData> {
   const { stdout } = await runOnHost(
     service,
     turn.at,
-    { script: PLACE, arguments: [String(turn.number), turn.at, ...moves.flatMap(({ from, to }) => [from, to])] },
+    {
+      script: PLACE,
+      arguments: [String(turn.number), turn.at, madeWord(made), ...moves.flatMap(({ from, to }) => [from, to])],
+    },
     { timeoutMs: 600_000 },
     task,
   );
@@ -155,7 +184,7 @@ export async function carryData(
     carried.push({ name, bytes: await carryOne(service, turn, { source, target, path, incoming }, task) });
     moves.push({ from: `${incoming}/${basename(path)}`, to: wanted });
   }
-  return { ...(await placeData(service, turn, moves, task)), carried };
+  return { ...(await placeData(service, turn, moves, task, 'whatever is there')), carried };
 }
 
 export interface CarriedData {

@@ -13,7 +13,14 @@ import { claimOf, describeService, hostAt, type Place, type Service } from './se
  *
  *     told     newest turn it has heard of, and whose that is: `2 home`
  *     placed   turn whose data lie in place
+ *     heard    when the last step was begun
  *     begun    turn for which it was started: from then on its data are the newest, and nothing may replace them
+ *     swapped  turn whose databases lie in place, one line each: `3 shop`
+ *     left     until when data of a turn were written to here, and since when the other host has gone on with them:
+ *              `1 2 1763700000000 1763700060000`, of turn 1, stopped for turn 2; `-` while it has not
+ *     asides   paths whose former content was kept as `<path>.before-<turn>`
+ *     finished turn with which all is done, names and all
+ *     away     directory of its Compose files, while it is the turn of the other host: no deploy starts it there
  */
 export const SERVICE_PRELUDE = `
 file=$1 place=$2 directory=$3
@@ -51,7 +58,32 @@ hear() {
     *[!0-9]*) ;;
     *) ((10#$newest == $1)) || stop_with turn_over "turn $((10#$newest)) was taken, and this is turn $1" ;;
   esac
+  : > "$dir/heard"
   [ "$REPLY" = "$1 $2" ] || printf '%s %s\\n' "$1" "$2" | put "$dir/told" || stop_with records_unwritable "$dir/told cannot be written"
+}
+
+# read_left: of which turn, stopped for which, until when, and since when elsewhere; nothing when it has been started since.
+read_left() {
+  local of
+  line_of "$dir/begun"; of=$REPLY
+  line_of "$dir/left"
+  read -r left_of left_for left_until left_over <<< "$REPLY"
+  [ -n "$of" ] && [ "$left_of" = "$of" ] || left_of= left_for= left_until= left_over=
+}
+
+# spare_newer MADE: what was made then, in ms, is not laid over what was written to here after that.
+spare_newer() {
+  local at
+  [ "$1" != any ] || return 0
+  read_left
+  [ -n "$left_until" ] || return 0
+  printf -v at '%(%F %T)T' "$((left_until / 1000))"
+  [ -n "$1" ] || stop_with newer_here "what lies there was the newest until $at, and nobody says how old the backup is"
+  if [ "$left_over" = - ]; then
+    (($1 <= left_until)) || stop_with newest_unclear "what lies there was the newest until $at, and nobody has noted whether its other host had gone on with it when the backup was made"
+  elif (($1 / 1000 >= left_over / 1000)); then return 0
+  fi
+  stop_with newer_here "what lies there was the newest until $at, and the backup is older, or of data from before that"
 }
 
 # Docker must not start them by itself: after a crash nobody here knows whose turn it is.
@@ -99,6 +131,10 @@ const NEXT: Readonly<Record<string, string>> = {
   busy: 'Wait, and look at the status of the service.',
   docker_silent: 'Look at Docker on that host (systemctl status docker), and begin again.',
   still_runs: 'Stop it first; its data were not touched.',
+  newer_here:
+    'Start it with what lies there: that is newer. Only when you know better, put the backup in place whatever is there.',
+  newest_unclear:
+    'Choose: start it with what lies there, or put the backup in place whatever is there. What it replaces is kept beside it.',
   compose_failed: 'Read the logs of the container it names, and begin again: what is done already is not done twice.',
 };
 

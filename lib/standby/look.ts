@@ -22,22 +22,51 @@ export type Sight =
       readonly told: { readonly number: number; readonly at: Place } | null;
       readonly placed: number | null;
       readonly begun: number | null;
+      readonly finished: number | null;
+      /** Of data that lie there and were the newest when it was stopped; null: it never was, or has been started since. */
+      readonly left: Left | null;
+      /** Somebody is at work on it: a step is being done there, a backup is being restored, or one was done a moment ago. */
+      readonly busy: boolean;
       /** A permission to start is good for a few seconds from here, by the host's own clock. */
       readonly ticket: string;
     }
   | { readonly kind: 'unseen'; readonly why: string };
 
+export interface Left {
+  /** Nothing was written to them after that. */
+  readonly until: Date;
+  /** Since when the other host may have gone on with them; null: nobody has noted that it did. */
+  readonly over: Date | null;
+}
+
+/** Between two steps of one move less time than this goes by. */
+const STEP_SECONDS = 90;
+
 const LOOK = `
-for name in told placed begun; do line_of "$dir/$name"; printf '%s %s\\n' "$name" "$REPLY"; done
+for name in told placed begun finished left; do line_of "$dir/$name"; printf '%s %s\\n' "$name" "$REPLY"; done
 read -r boot < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
 printf 'ticket %s/%s\\n' "$boot" "\${up%.*}"
+busy=no heard=$(stat --format %Y "$dir/heard" 2>/dev/null) || heard=0
+[ "$((EPOCHSECONDS - heard))" -ge "$1" ] || busy=yes
+[ ! -f "$dir/lock" ] || flock --nonblock --shared "$dir/lock" true || busy=yes
+# A backup that is being restored for it, or for another one, is a job of the host; so is a deploy.
+for lock in "$jobs"/[Rr]estore*/lock "$state"/stacks/*/switch.lock; do
+  [ ! -f "$lock" ] || flock --nonblock --shared "$lock" true || busy=yes
+done
+printf 'busy %s\\n' "$busy"
 ids=$(containers --all)
 [ -z "$ids" ] || timeout 30 docker inspect --format 'container {{.State.Status}} {{or .HostConfig.RestartPolicy.Name "no"}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.Name}}' $ids
 `;
 
 export async function lookAt(service: Service, place: Place, task: Task): Promise<Sight> {
   try {
-    const { stdout } = await runOnHost(service, place, { script: LOOK }, { timeoutMs: 60_000 }, task);
+    const { stdout } = await runOnHost(
+      service,
+      place,
+      { script: LOOK, arguments: [String(STEP_SECONDS)] },
+      { timeoutMs: 60_000 },
+      task,
+    );
     return parseSight(stdout);
   } catch (error) {
     if (isFailure(error, 'cancelled')) throw error;
@@ -59,6 +88,9 @@ function parseSight(text: string): Extract<Sight, { kind: 'seen' }> {
     told: number === undefined ? null : { number: Number(number), at: at === 'home' ? 'home' : 'standby' },
     placed: numberOf('placed'),
     begun: numberOf('begun'),
+    finished: numberOf('finished'),
+    left: parseLeft(one('left'), numberOf('begun')),
+    busy: one('busy') === 'yes',
     ticket: one('ticket'),
     containers: lines.flatMap((line) => {
       const [, state, restartPolicy, health, name] = /^container (\S+) (\S+) (\S+) \/?(\S+)$/.exec(line) ?? [];
@@ -66,6 +98,12 @@ function parseSight(text: string): Extract<Sight, { kind: 'seen' }> {
       return [{ name, state, restartPolicy, health: health === undefined || health === '-' ? null : health }];
     }),
   };
+}
+
+function parseLeft(line: string, begun: number | null): Left | null {
+  const [, of, until, over] = /^(\d+) \d+ (\d+) (\d+|-)$/.exec(line) ?? [];
+  if (until === undefined || Number(of) !== begun) return null;
+  return { until: new Date(Number(until)), over: over === '-' ? null : new Date(Number(over)) };
 }
 
 /** Where it runs, and whether that is right. */

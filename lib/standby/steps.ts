@@ -25,8 +25,20 @@ const SILENCE = `
 turn=$1 to=$2 patience=$3
 open_records
 hear "$turn" "$to"
+printf '%s\\n' "$directory" | put "$dir/away" || stop_with records_unwritable "$dir/away cannot be written"
 keep_down
 ids=$(containers)
+# Whoever has to choose between these data and a backup has to know how new they are.
+leave() {
+  line_of "$dir/begun"
+  [ -n "$REPLY" ] && [ "$REPLY" != "$turn" ] || return 0
+  local of=$REPLY
+  read_left
+  [ -z "$left_until" ] || { [ "$left_for" = "$turn" ] && [ "$left_over" = - ] && [ -n "$ids" ]; } || return 0
+  now_ms
+  printf '%s %s %s -\\n' "$of" "$turn" "$REPLY" | put "$dir/left" || stop_with records_unwritable "$dir/left cannot be written"
+}
+leave
 [ -n "$ids" ] || { echo silent; exit 0; }
 # In the order of its dependencies, where Compose can still read the project.
 [ ! -d "$directory" ] || timeout $((patience + 60)) docker compose --project-directory "$directory" stop --timeout "$patience" >/dev/null 2>&1 || :
@@ -37,7 +49,24 @@ ids=$(containers)
 # Proven, not believed.
 ids=$(containers)
 [ -z "$ids" ] || stop_with still_runs "it does not stop: $(docker inspect --format '{{.Name}}' $ids | tr '\\n' ' ')"
+ids=stopped
+leave
 echo stopped
+`;
+
+// From here on a backup may have what the data that were left here have not.
+const WENT_ON = `
+open_records
+hear "$1" "$2"
+read_left
+[ "$left_over" = - ] || exit 0
+now_ms
+printf '%s %s %s %s\\n' "$left_of" "$left_for" "$left_until" "$REPLY" | put "$dir/left" || stop_with records_unwritable "$dir/left cannot be written"
+`;
+
+const HEARD = `
+open_records
+hear "$1" "$2"
 `;
 
 export interface Silence {
@@ -76,6 +105,8 @@ export async function silence(
     return { silent: true, changed: stdout.trim() === 'stopped', why: null };
   } catch (error) {
     if (!isFailure(error) || !UNREACHED.includes(error.code)) throw error;
+    // Whoever else looks has to see that somebody is at work on it, which so far has left no trace there.
+    await runOnHost(service, turn.at, { script: HEARD, arguments: [String(turn.number), turn.at] }, {}, task);
     return { silent: false, changed: false, why: error.message };
   }
 }
@@ -85,7 +116,6 @@ export const TICKET_SECONDS = 15;
 
 const START = `
 turn=$1 to=$2 wait=$3 ticket=$4 seconds=$5 proven=$6
-shift 6
 [ "$to" = "$place" ] || stop_with turn_over "it is not its turn"
 open_records
 read -r boot < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
@@ -101,21 +131,23 @@ if [ "$proven" = no ]; then
   if ((left > 0)); then sleep "$((left < seconds + 5 ? left : seconds + 5))"; fi
 fi
 [ -d "$directory" ] || stop_with project_missing "there is no $directory"
+rm -f -- "$dir/away"
+# What stood there for a restore.
+apart=$(containers --all --filter label=com.docker.compose.oneoff=True)
+[ -z "$apart" ] || { timeout 180 docker stop --time 120 $apart && docker rm $apart; } >/dev/null 2>&1 || stop_with still_runs "what was started for the restore does not end"
 running=$(containers)
 compose() { docker compose --ansi never --project-directory "$directory" "$@"; }
-said=$(compose create -- "$@" 2>&1) || stop_with compose_failed "docker compose create: $(tail -n 1 <<< "$said" | cut -c1-400)"
+said=$(compose create 2>&1) || stop_with compose_failed "docker compose create: $(tail -n 1 <<< "$said" | cut -c1-400)"
 keep_down
 # Written before anything can take a write: from here on nothing may be laid over its data.
 line_of "$dir/begun"
-[ $# -gt 0 ] || [ "$REPLY" = "$turn" ] || printf '%s\\n' "$turn" | put "$dir/begun" || stop_with records_unwritable "$dir/begun cannot be written"
-said=$(compose up --detach --wait --wait-timeout "$wait" -- "$@" 2>&1) || stop_with compose_failed "docker compose up: $(tail -n 1 <<< "$said" | cut -c1-400)"
+[ "$REPLY" = "$turn" ] || printf '%s\\n' "$turn" | put "$dir/begun" || stop_with records_unwritable "$dir/begun cannot be written"
+said=$(compose up --detach --wait --wait-timeout "$wait" 2>&1) || stop_with compose_failed "docker compose up: $(tail -n 1 <<< "$said" | cut -c1-400)"
 keep_down
 [ "$(containers | sort)" = "$(sort <<< "$running")" ] && echo same || echo started
 `;
 
 export interface StartWish {
-  /** Only these of the project's services, such as its database before the data are restored. Empty: all, for good. */
-  readonly only?: readonly string[];
   readonly waitSeconds?: number;
   /** The other host is known to run nothing of it: it was stopped there, or is without power. */
   readonly otherIsSilent: boolean;
@@ -128,11 +160,15 @@ export interface StartWish {
 export async function startService(
   service: Service,
   turn: Pick<Turn, 'number' | 'at'>,
-  { only = [], waitSeconds = 300, otherIsSilent }: StartWish,
+  { waitSeconds = 300, otherIsSilent }: StartWish,
   task: Task,
 ): Promise<{ readonly changed: boolean }> {
   const place = turn.at;
-  const sight = await lookAt(service, place, task);
+  let sight = await lookAt(service, place, task);
+  if (sight.kind === 'seen' && place === 'home' && turn.number > 0 && sight.begun !== turn.number) {
+    await noteAtStandby(service, turn, task);
+    sight = await lookAt(service, place, task);
+  }
   if (sight.kind === 'unseen') throw unseen(service, place, sight.why);
   const { stdout } = await runOnHost(
     service,
@@ -141,13 +177,23 @@ export async function startService(
       script: START,
       arguments: [
         ...[String(turn.number), place, String(waitSeconds), sight.ticket, String(TICKET_SECONDS)],
-        ...[otherIsSilent ? 'yes' : 'no', ...only],
+        otherIsSilent ? 'yes' : 'no',
       ],
     },
     { timeoutMs: (waitSeconds + 2_400) * 1000 },
     task,
   );
   return { changed: stdout.trim() !== 'same' };
+}
+
+/** Where the standby cannot be told, it will not be clear to anybody there which data are the newest, and they will ask. */
+async function noteAtStandby(service: Service, turn: Pick<Turn, 'number' | 'at'>, task: Task): Promise<void> {
+  const ask = { script: WENT_ON, arguments: [String(turn.number), turn.at] };
+  try {
+    await runOnHost(service, 'standby', ask, { timeoutMs: 30_000 }, task);
+  } catch (error) {
+    if (!isFailure(error) || !UNREACHED.includes(error.code)) throw error;
+  }
 }
 
 function ownTurn(service: Service, place: Place): Failure {

@@ -13,6 +13,8 @@ import { claimOf, describeService, hostAt, type Place, type Service } from './se
 export interface Turn {
   readonly number: number;
   readonly at: Place;
+  /** Where its data come from. Whoever goes on with it after a crash has to know; null: a person moves it by hand. */
+  readonly how: 'carry' | 'restore' | null;
   /** Who took it: the name of an n8n or of a person. The same one may take it up again after a crash. */
   readonly by: string;
   readonly since: Date | null;
@@ -25,12 +27,14 @@ export interface TakenTurn extends Turn {
 
 export async function readTurn(service: Service, task: Task): Promise<Turn> {
   const newest = await readClaim(service.standby, claimOf(service), task);
-  return newest === undefined ? { number: 0, at: 'home', by: '', since: null } : turnOf(service, newest);
+  return newest === undefined ? { number: 0, at: 'home', how: null, by: '', since: null } : turnOf(service, newest);
 }
 
 export interface TurnWish {
   readonly to: Place;
   readonly by: string;
+  /** `carry`: both hosts are well, and its data come along. `restore`: the other one is gone, and they come from a backup. */
+  readonly how: 'carry' | 'restore';
   /** Take it although somebody else has it and is not done: a person knows that they are gone. */
   readonly takeOver?: boolean;
   /** Nobody has pressed a button for this: a hold on the standby's host stops it. */
@@ -42,7 +46,7 @@ export interface TurnWish {
  * work, or the work is done. A hold on the standby's host stops everybody.
  */
 export async function takeTurn(service: Service, wish: TurnWish, task: Task): Promise<TakenTurn> {
-  const { to, by, takeOver = false, automatic } = wish;
+  const { to, by, how, takeOver = false, automatic } = wish;
   if (!/^[^\s=]{1,100}$/.test(by)) throw unnamed(service, by);
   if (automatic) await refuseWhenHeld(service.standby, task);
   const now = await readTurn(service, task);
@@ -51,14 +55,14 @@ export async function takeTurn(service: Service, wish: TurnWish, task: Task): Pr
     if (now.by === by || now.number === 0) return { ...now, changed: false };
     if (!takeOver) throw taken(service, now);
   }
-  const owner = `to=${to} by=${by}`;
+  const owner = `to=${to} by=${by} how=${how}`;
   const outcome = await claim(service.standby, claimOf(service), { owner, expectedEpoch: now.number }, task);
   if (outcome.won) return { ...turnOf(service, outcome.claim), changed: outcome.changed };
   throw taken(service, turnOf(service, outcome.newest));
 }
 
 function turnOf(service: Service, { owner, epoch, claimedAt }: Claim): Turn {
-  const [, at, by = ''] = /^to=(home|standby) by=(\S+)$/.exec(owner) ?? [];
+  const [, at, by = '', how] = /^to=(home|standby) by=(\S+)(?: how=(carry|restore))?$/.exec(owner) ?? [];
   if (at !== 'home' && at !== 'standby') {
     throw new Failure({
       code: 'turn_unreadable',
@@ -67,7 +71,7 @@ function turnOf(service: Service, { owner, epoch, claimedAt }: Claim): Turn {
       nextStep: 'Was it made by a newer version of this pack? Update first. Nothing was changed.',
     });
   }
-  return { number: epoch, at, by, since: claimedAt };
+  return { number: epoch, at, how: how === 'carry' || how === 'restore' ? how : null, by, since: claimedAt };
 }
 
 function taken(service: Service, turn: Turn): Failure {

@@ -30,15 +30,6 @@ export function alive(stored: Stored, now: string): Entry | undefined {
   return stored === 'removed' || (stored.expiresAt !== undefined && stored.expiresAt <= now) ? undefined : stored;
 }
 
-/** Undefined for what is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 export function isVersion(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }

@@ -2,6 +2,7 @@ import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { stateCredentials } from '../shared/state';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
+import { drillOperations } from './actions/drill.operations';
 import { incidentOperations } from './actions/incident.operations';
 import { messageOperations } from './actions/message.operations';
 import { settingsOperations } from './actions/settings.operations';
@@ -26,6 +27,7 @@ export const AlertState = actionNode<AlertContext>({
     },
   ],
   resources: [
+    resource({ name: 'drill', label: 'Drill', operations: drillOperations }),
     resource({ name: 'incident', label: 'Incident', operations: incidentOperations }),
     resource({ name: 'message', label: 'Message', operations: messageOperations }),
     resource({ name: 'settings', label: 'Settings', operations: settingsOperations }),

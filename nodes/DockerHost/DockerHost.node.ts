@@ -4,6 +4,7 @@ import { approvalDesk } from '../shared/approvals';
 import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { auditOperation } from './actions/audit';
@@ -30,20 +31,7 @@ export const DockerHost = actionNode<DockerContext>({
       required: false,
       testedBy: 'dockerCredentialTest',
     },
-    {
-      name: 'selfhostSecrets',
-      displayName: 'Named Secrets',
-      required: false,
-      testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
-    },
-    {
-      name: 'selfhostInfisical',
-      displayName: 'Infisical',
-      required: false,
-      testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: ['stack', 'compose', 'image', 'container'] } },
-    },
+    ...secretCredentials({ resource: ['stack', 'compose', 'image', 'container'] }),
     // What an AI agent may not do without a person is in these.
     ...controlCredentials.map((one) => ({
       ...one,

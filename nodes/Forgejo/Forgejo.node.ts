@@ -4,6 +4,7 @@ import { approvalDesk } from '../shared/approvals';
 import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
 import {
   artifactOperations,
@@ -75,20 +76,7 @@ export const Forgejo = actionNode<ForgejoContext>({
   icon: { light: 'file:forgejo.svg', dark: 'file:forgejo.dark.svg' },
   credentials: [
     { name: 'selfhostForgejo', required: true, testedBy: 'forgejoCredentialTest' },
-    {
-      name: 'selfhostSecrets',
-      displayName: 'Named Secrets',
-      required: false,
-      testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: withSecrets } },
-    },
-    {
-      name: 'selfhostInfisical',
-      displayName: 'Infisical',
-      required: false,
-      testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: withSecrets } },
-    },
+    ...secretCredentials({ resource: withSecrets }),
     ...controlCredentials,
   ],
   resources: [

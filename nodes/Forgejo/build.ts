@@ -10,7 +10,7 @@ import type { SecretSources } from '../../lib/secrets/resolve';
 import type { Task } from '../../lib/task';
 import { optional, when } from '../declaration';
 import type { Effect, Fields, ValuesOf } from '../declaration';
-import { limitField, returnAllField } from './fields';
+import { limitField, returnAllField } from '../shared/listFields';
 import { operation } from './operation';
 import { changeSchema, itemSchema } from './output';
 import type { Values, Where } from './places';

@@ -1,4 +1,4 @@
-import { number, pick, schema, text, toggle } from '../declaration';
+import { number, pick, schema, text } from '../declaration';
 import { branchSearch, organizationSearch, ownerSearch, repositorySearch, workflowSearch } from './searches';
 
 export const repositoryField = pick(repositorySearch, {
@@ -39,20 +39,6 @@ export const commitField = text({
 
 export const issueField = number({ label: 'Issue Number', default: 1, min: 1, integer: true });
 export const pullRequestField = number({ label: 'Pull Request Number', default: 1, min: 1, integer: true });
-
-export const returnAllField = toggle({
-  label: 'Return All',
-  default: true,
-  description: 'Whether to return all results or only up to a given limit',
-});
-
-export const limitField = number({
-  label: 'Limit',
-  default: 50,
-  min: 1,
-  integer: true,
-  description: 'Max number of results to return',
-});
 
 /** An id as a number of its own. */
 export function idField(label: string) {

@@ -2,6 +2,7 @@ import { actionNode, resource } from '../declaration';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { targetOperations, watchOperations } from './actions/target.operations';
 import { healthContext } from './context';
@@ -21,20 +22,7 @@ export const HealthMonitor = actionNode<HealthContext>({
       displayOptions: { show: { resource: ['watch'], keepIn: ['postgres'] } },
     },
     { name: 'selfhostHost', displayName: 'Host (SSH)', required: false, testedBy: 'hostCredentialTest' },
-    {
-      name: 'selfhostSecrets',
-      displayName: 'Named Secrets',
-      required: false,
-      testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['target'] } },
-    },
-    {
-      name: 'selfhostInfisical',
-      displayName: 'Infisical',
-      required: false,
-      testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: ['target'] } },
-    },
+    ...secretCredentials({ resource: ['target'] }),
   ],
   resources: [
     resource({ name: 'target', label: 'Target', operations: targetOperations }),

@@ -19,6 +19,7 @@ import { surroundingsOf } from '../HealthMonitor/surroundings';
 import { hostCredentialTest } from '../Host/methods/hostCredentialTest';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { openStateOf, stateCredentials } from '../shared/state';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { healthMonitorTriggerProperties } from './properties';
@@ -40,8 +41,7 @@ export class HealthMonitorTrigger implements INodeType {
     credentials: [
       ...structuredClone([...stateCredentials]),
       { name: 'selfhostHost', displayName: 'Host (SSH)', required: false, testedBy: 'hostCredentialTest' },
-      { name: 'selfhostSecrets', displayName: 'Named Secrets', required: false, testedBy: 'secretsCredentialTest' },
-      { name: 'selfhostInfisical', displayName: 'Infisical', required: false, testedBy: 'infisicalCredentialTest' },
+      ...secretCredentials(),
     ],
     properties: healthMonitorTriggerProperties,
   };

@@ -36,6 +36,7 @@ import {
 } from './actions/storageBox.operations';
 import { secretsCredentialTest } from '../Host/methods/secretsCredentialTest';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { hetznerContext } from './context';
 import { hetznerCredentialTest } from './methods/hetznerCredentialTest';
 import type { HetznerContext } from './operation';
@@ -50,20 +51,7 @@ export const Hetzner = actionNode<HetznerContext>({
   icon: { light: 'file:hetzner.svg', dark: 'file:hetzner.dark.svg' },
   credentials: [
     { name: 'selfhostHetzner', required: true, testedBy: 'hetznerCredentialTest' },
-    {
-      name: 'selfhostSecrets',
-      displayName: 'Named Secrets',
-      required: false,
-      testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: withSecrets } },
-    },
-    {
-      name: 'selfhostInfisical',
-      displayName: 'Infisical',
-      required: false,
-      testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: withSecrets } },
-    },
+    ...secretCredentials({ resource: withSecrets }),
     ...controlCredentials,
   ],
   resources: [

@@ -20,16 +20,8 @@ import type { Task } from '../../lib/task';
 import { choices, number, optional, schema, text, toggle, when } from '../declaration';
 import type { Effect, Fields, ValuesOf } from '../declaration';
 import type { Query } from '../../lib/http/path';
-import {
-  changeOptions,
-  labelsField,
-  limitField,
-  listOptions,
-  mannerOf,
-  type MannerOptions,
-  returnAllField,
-  secretOption,
-} from './fields';
+import { limitField, returnAllField } from '../shared/listFields';
+import { changeOptions, labelsField, listOptions, mannerOf, type MannerOptions, secretOption } from './fields';
 import { operation } from './operation';
 import { changeItemOf, changeSchema, deletedSchema, emptyItem, itemSchema, shortAction } from './output';
 import { type Pickable, pickOne } from './searches';

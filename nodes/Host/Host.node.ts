@@ -27,6 +27,7 @@ import { listServicesOperation, listTimersOperation } from './actions/service/li
 import { serviceStatusOperation } from './actions/service/status.operation';
 import { summarizePlanOperation } from './actions/terraform/summary.operation';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { hostContext } from './context';
 import { hostCredentialTest } from './methods/hostCredentialTest';
 import { secretsCredentialTest } from './methods/secretsCredentialTest';
@@ -39,20 +40,7 @@ export const Host = actionNode<HostContext>({
   icon: { light: 'file:host.svg', dark: 'file:host.dark.svg' },
   credentials: [
     { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
-    {
-      name: 'selfhostSecrets',
-      displayName: 'Named Secrets',
-      required: false,
-      testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['command', 'job'] } },
-    },
-    {
-      name: 'selfhostInfisical',
-      displayName: 'Infisical',
-      required: false,
-      testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: ['command', 'job'] } },
-    },
+    ...secretCredentials({ resource: ['command', 'job'] }),
   ],
   resources: [
     resource({ name: 'command', label: 'Command', operations: [runCommandOperation, runScriptOperation] }),

@@ -68,8 +68,14 @@ function parseOne(entry: unknown, which: string): UsedBy {
   const project = text('project');
   const service = text('service');
   if (directory !== undefined && service !== undefined) throw unusable(which, 'both "compose" and "service" are given');
+  if (directory !== undefined && !directory.startsWith('/') && project !== undefined) {
+    throw unusable(which, '"compose" names a stack, which has its project already');
+  }
   if (directory === undefined && (project !== undefined || services.length > 0)) {
-    throw unusable(which, '"project" and "services" need "compose", the directory of the project');
+    throw unusable(
+      which,
+      '"project" and "services" need "compose", the directory of the project or the name of a stack',
+    );
   }
   return {
     host: text('host') ?? '',
@@ -103,7 +109,9 @@ export function useOf(used: UsedBy, host: Host, place: Place, docker: DockerAcce
       restart: {
         kind: 'compose',
         docker,
-        project: { directory: compose.directory, ...(compose.project !== undefined && { name: compose.project }) },
+        project: compose.directory.startsWith('/')
+          ? { directory: compose.directory, ...(compose.project !== undefined && { name: compose.project }) }
+          : { stack: compose.directory },
         services: compose.services,
       },
     }),

@@ -6,6 +6,7 @@ import { approvalDesk } from '../shared/approvals';
 import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { backupOperations } from './actions/pgbackrest/backup.operations';
 import { readOperations } from './actions/pgbackrest/read.operations';
@@ -36,20 +37,7 @@ export const PostgresReplication = actionNode<PostgresContext>({
       testedBy: 'hetznerCredentialTest',
       displayOptions: { show: { resource: ['primary'] } },
     },
-    {
-      name: 'selfhostSecrets',
-      displayName: 'Named Secrets',
-      required: false,
-      testedBy: 'secretsCredentialTest',
-      displayOptions: { show: { resource: ['pgBackRest'], operation: ['configure'] } },
-    },
-    {
-      name: 'selfhostInfisical',
-      displayName: 'Infisical',
-      required: false,
-      testedBy: 'infisicalCredentialTest',
-      displayOptions: { show: { resource: ['pgBackRest'], operation: ['configure'] } },
-    },
+    ...secretCredentials({ resource: ['pgBackRest'], operation: ['configure'] }),
     ...controlCredentials,
   ],
   resources: [

@@ -34,6 +34,7 @@ export const memberSchema = () =>
     recordPrimary: schema.nullable(schema.string('Who the primary is, as its host knows it')),
     promotable: schema.nullable(schema.boolean('Every acknowledged commit is on it')),
     promotion: schema.nullable(schema.string('Step of a promotion that is not finished')),
+    restore: schema.nullable(schema.string('Moment and step of a restore over it that goes on, or was cut off')),
     slots: schema.array(
       schema.object({
         name: schema.string(),

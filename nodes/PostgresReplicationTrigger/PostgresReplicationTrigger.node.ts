@@ -11,6 +11,7 @@ import type {
 } from 'n8n-workflow';
 import { isFailure, messageOf } from '../../lib/failure';
 import { drawTopology } from '../../lib/postgres/replication/drawing';
+import { refuseOwnCluster } from '../../lib/postgres/replication/own-database';
 import { readTopology } from '../../lib/postgres/replication/topology';
 import { signsOf } from '../../lib/postgres/replication/watch/signs';
 import { watchCluster } from '../../lib/postgres/replication/watch/watch';
@@ -52,7 +53,7 @@ export class PostgresReplicationTrigger implements INodeType {
     const task: Task = { signal: ended.signal, progress: () => undefined, owner };
     try {
       const settings = await settingsOf(this);
-      const { cluster, events, place } = settings;
+      const { cluster, events, place, mayWait } = settings;
       if (this.getMode() === 'manual') {
         return {
           manualTriggerFunction: async () => {
@@ -64,9 +65,17 @@ export class PostgresReplicationTrigger implements INodeType {
           },
         };
       }
+      const workflowId = this.getWorkflow().id ?? '';
+      // Here, so that whoever publishes it is told; the watch itself begins behind their back.
+      await refuseOwnCluster(cluster, workflowId, task);
       // Its last words are written after the watch was told to stop.
       const untilClosed: Task = { ...task, signal: new AbortController().signal };
       const { store } = await openStateOf(this, 0, place, untilClosed);
+      if (mayWait) {
+        this.logger.warn(
+          `Postgres Replication Trigger ${cluster.name}: this n8n runs only so many executions at once, so a failover may have to wait; events say so in "mayWait"`,
+        );
+      }
       let trouble: string | undefined;
       const say = (error: Error | undefined) => {
         const text = error && sentence(error);
@@ -79,15 +88,16 @@ export class PostgresReplicationTrigger implements INodeType {
         {
           ...settings,
           store,
-          workflowId: this.getWorkflow().id ?? '',
+          workflowId,
           deliver: async (event) => {
             if (!events.includes(event.event)) return 'ended well';
             // Resolves when the execution has ended, or without a run when n8n finds that it was started before.
             const execution = this.helpers.createDeferredPromise<IRun>();
             const key = uniqueKey(owner, event.id, String(event.attempt));
-            this.emit([[itemOf(event)]], undefined, execution, key);
+            this.emit([[itemOf({ ...event, mayWait })]], undefined, execution, key);
             const run = (await execution.promise) as IRun | undefined;
-            return run === undefined || run.status === 'success' ? 'ended well' : 'failed';
+            // One that waits, for example for a person, is n8n's from here on: it goes on after a restart as well.
+            return run === undefined || ['success', 'waiting'].includes(run.status) ? 'ended well' : 'failed';
           },
           onTrouble: say,
         },

@@ -55,6 +55,14 @@ export const postgresReplicationTriggerProperties: INodeProperties[] = [
     default: {},
     options: [
       {
+        displayName: 'Capacity Is Reserved',
+        name: 'capacityReserved',
+        type: 'boolean',
+        default: false,
+        description:
+          'Whether a failover finds room at once although N8N_CONCURRENCY_PRODUCTION_LIMIT is set, for example because this n8n runs nothing else. Otherwise events say that they may have to wait.',
+      },
+      {
         displayName: 'Heartbeat (Seconds)',
         name: 'heartbeatSeconds',
         type: 'number',

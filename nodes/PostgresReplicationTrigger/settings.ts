@@ -9,6 +9,7 @@ import { clusterOf, parseDescription } from '../../lib/postgres/replication/desc
 import type { Limits } from '../../lib/postgres/replication/watch/signs';
 import type { Database } from '../../lib/postgres/connection';
 import type { StateWanted } from '../shared/state';
+import { limitsExecutions } from '../shared/capacity';
 import { jsonOf, numberOf, optionsOf, placeOf } from '../shared/triggerFields';
 import { MEGABYTE, USUAL } from './properties';
 
@@ -21,6 +22,8 @@ export interface TriggerSettings {
   readonly heartbeatMs: number;
   readonly events: readonly string[];
   readonly place: StateWanted;
+  /** What is started may have to wait for other executions to end. */
+  readonly mayWait: boolean;
 }
 
 export async function settingsOf(trigger: ITriggerFunctions): Promise<TriggerSettings> {
@@ -50,5 +53,6 @@ export async function settingsOf(trigger: ITriggerFunctions): Promise<TriggerSet
     heartbeatMs: identity.readOnly ? 0 : number('heartbeatSeconds', 0) * 1000,
     events: Array.isArray(events) ? events.filter((one) => typeof one === 'string') : [],
     place: placeOf(trigger),
+    mayWait: options['capacityReserved'] !== true && limitsExecutions(process.env),
   };
 }

@@ -5,6 +5,7 @@ import { approvalDesk } from '../shared/approvals';
 import { controlCredentials } from '../shared/controls';
 import { infisicalCredentialTest } from '../shared/infisicalCredentialTest';
 import { planKeyCredentialTest } from '../shared/planKeyCredentialTest';
+import { secretCredentials } from '../shared/secretCredentials';
 import { stateCredentialTest } from '../shared/stateCredentialTest';
 import { coverageOperation } from './actions/coverage.operation';
 import {
@@ -15,8 +16,19 @@ import {
   daemonStopOperation,
 } from './actions/daemon.operations';
 import { applyRetentionOperation, inventoryOperation, previewRetentionOperation } from './actions/keep.operations';
-import { checkKitOperation, proveOpeningOperation, writeKitOperation } from './actions/kit.operations';
-import { kitPlanOperation, nightlyPlanOperation, treePlansOperation } from './actions/plan.operations';
+import {
+  checkKitOperation,
+  openKitOperation,
+  proveOpeningOperation,
+  writeKitOperation,
+} from './actions/kit.operations';
+import {
+  kitPlanOperation,
+  nightlyPlanOperation,
+  servicePlanOperation,
+  treePlansOperation,
+} from './actions/plan.operations';
+import { recoverOperation, recoveryPlanOperation } from './actions/recovery.operations';
 import { drillOperation, restoreOperation, verifyOperation } from './actions/proof.operations';
 import {
   aboutOperation,
@@ -60,8 +72,7 @@ export const RcloneBackup = actionNode<BackupContext>({
   credentials: [
     { name: 'selfhostHost', required: true, testedBy: 'hostCredentialTest' },
     { name: 'selfhostRclone', required: true, testedBy: 'rcloneCredentialTest' },
-    { name: 'selfhostSecrets', displayName: 'Named Secrets', required: false, testedBy: 'secretsCredentialTest' },
-    { name: 'selfhostInfisical', displayName: 'Infisical', required: false, testedBy: 'infisicalCredentialTest' },
+    ...secretCredentials(),
     ...controlCredentials,
   ],
   resources: [
@@ -74,6 +85,7 @@ export const RcloneBackup = actionNode<BackupContext>({
         verifyOperation,
         drillOperation,
         restoreOperation,
+        recoverOperation,
         previewReplaceOperation,
         replaceOperation,
         fillOperation,
@@ -84,7 +96,13 @@ export const RcloneBackup = actionNode<BackupContext>({
     resource({
       name: 'plan',
       label: 'Plan',
-      operations: [nightlyPlanOperation, treePlansOperation, kitPlanOperation],
+      operations: [
+        nightlyPlanOperation,
+        treePlansOperation,
+        servicePlanOperation,
+        kitPlanOperation,
+        recoveryPlanOperation,
+      ],
     }),
     resource({ name: 'run', label: 'Run', operations: [statusOperation, listRunsOperation] }),
     resource({
@@ -107,7 +125,7 @@ export const RcloneBackup = actionNode<BackupContext>({
     resource({
       name: 'recoveryKit',
       label: 'Recovery Kit',
-      operations: [writeKitOperation, checkKitOperation, proveOpeningOperation],
+      operations: [writeKitOperation, checkKitOperation, openKitOperation, proveOpeningOperation],
     }),
     resource({
       name: 'remote',

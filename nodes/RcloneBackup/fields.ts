@@ -109,3 +109,11 @@ export const timeoutHours = number({
   max: 168,
   description: 'How long to wait. The job itself goes on.',
 });
+
+/** Where the kit is opened on a new host. */
+export const kitFolderField = text({
+  label: 'Kit Folder',
+  default: '/var/lib/selfhost/recovery/kit',
+  required: true,
+  description: 'Where the opened recovery kit lies on the host',
+});

@@ -8,6 +8,9 @@ import { UNREACHED } from '../../lib/standby/steps';
 import type { ContextQuestion } from '../declaration';
 import type { StandbyContext } from './operation';
 
+/** Each step of a failover asks a home that is gone whether it is held; so long is waited for that, each time. */
+const HOME_ANSWERS_MS = 3_000;
+
 export async function standbyContext(question: ContextQuestion): Promise<StandbyContext & { readOnly: boolean }> {
   const { execute, itemIndex, input, operation, task } = question;
   const options = isObject(input['options']) ? input['options'] : {};
@@ -34,7 +37,10 @@ export async function standbyContext(question: ContextQuestion): Promise<Standby
   if (automatic && operation.effect !== 'reads' && !identity.readOnly) {
     await refuseWhenHeld(service.standby, task);
     // Home may be gone: that is what this is for.
-    await refuseWhenHeld(service.home, task).catch((error: unknown) => {
+    const over = AbortSignal.timeout(HOME_ANSWERS_MS);
+    const soon = { ...task, signal: AbortSignal.any([task.signal, over]) };
+    await refuseWhenHeld(service.home, soon).catch((error: unknown) => {
+      if (over.aborted && !task.signal.aborted) return;
       if (!isFailure(error) || !UNREACHED.includes(error.code)) throw error;
     });
   }

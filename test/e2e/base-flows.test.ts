@@ -9,10 +9,10 @@ import { until } from '../../lab/hosts/waiting';
 import type { Execution } from '../../lab/n8n/api';
 import type { SentMessage } from '../../lab/standins/telegram';
 import type { JsonObject } from '../../lib/json';
-import { type Estate, pinnedOnly, startEstate } from './estate';
+import { editInventory, type Estate, pinnedOnly, SLACK, startEstate } from './estate';
 import { webhookWorkflow } from './harness';
+import { owner } from '../shared/people';
 
-const owner = { id: 100000001, firstName: 'Felipe' };
 const deputy = { id: 100000002, firstName: 'Dana' };
 const stranger = { id: 999, firstName: 'Mallory' };
 
@@ -30,6 +30,7 @@ const inventory: JsonObject = {
     ],
     warning: [{ by: 'telegram', chat: '666' }],
     info: [{ by: 'telegram', chat: '100000001' }],
+    security: [{ by: 'slack', channel: SLACK.channel }],
   },
   approvers: [
     { name: 'owner', by: 'telegram', id: String(owner.id), minutes: 0.05 },
@@ -63,6 +64,15 @@ test('a message reaches its lane, with everything in it escaped', async () => {
   expect(await say('info', 'disk < 5 % & falling', 'on <bruno>')).toMatchObject({ status: 200 });
   expect(estate.telegram.messages.filter(({ text }) => text.includes('falling'))).toMatchObject([
     { chat: '100000001', text: '🔵 <b>disk &lt; 5 % &amp; falling</b>\non &lt;bruno&gt;' },
+  ]);
+});
+
+test('a message to Slack pings nobody and fakes no link, whatever stands in it', async () => {
+  expect(await say('security', 'Login of <!channel>', 'from <https://evil.test|home> & elsewhere')).toMatchObject({
+    status: 200,
+  });
+  expect(estate.slack.messages.map(({ channel, text }) => [channel, text])).toEqual([
+    [SLACK.channel, '🛡️ *Login of &lt;!channel&gt;*\nfrom &lt;https://evil.test|home&gt; &amp; elsewhere'],
   ]);
 });
 
@@ -122,8 +132,9 @@ const result = (execution: Execution, node: string) => execution.runs[node]?.at(
 test('a question says what, why, what it does and how to undo it; the tap of the right person goes on with its plan', async () => {
   const { message, execution } = await ask('forgejo');
   expect(message.text).toBe(
-    'May this be done?\ndeploy: forgejo\n\nWhy: a push to main branch\nWhat it does: forgejo restarts\nUndo: one tap\nPlan: hash-of-forgejo',
+    'May this be done?\ndeploy: forgejo\n\nWhy: a push to main_branch\nWhat it does: forgejo restarts\nUndo: one tap\nPlan: hash-of-forgejo',
   );
+  expect(message.entities.filter(({ type }) => type !== 'code')).toEqual([]);
   expect(message.buttons.map(({ text, url }) => [text, url])).toEqual([
     ['No', undefined],
     ['Do it', undefined],
@@ -177,21 +188,68 @@ test('who does not answer in time is passed over for the next', async () => {
   expect(result(await execution(), 'Approved')).toMatchObject({ approved: true, by: 'deputy' });
 }, 150_000);
 
-test('a failing flow is told on the critical lane, with where it failed', async () => {
+test('a failing flow is told on the critical lane, with where it failed, and the same failure once an hour', async () => {
   const path = `fails-${randomUUID()}`;
   const failing = webhookWorkflow('Nightly thing', path, {
     type: 'n8n-nodes-base.stopAndError',
     name: 'Dump',
-    parameters: { errorMessage: 'the disk is <full>' },
+    parameters: { errorMessage: '=the disk is <full>, {{ $json.body.left }} bytes left{{ $json.body.more }}' },
   });
   const id = await estate.own.api.createWorkflow({ ...failing, settings: { errorWorkflow: 'selfhostOnError' } });
   await estate.own.api.publish(id);
-  await estate.own.api.callWebhook(path, {});
-  const told = await until('somebody is told', 20_000, () =>
-    Promise.resolve(estate.telegram.messages.find(({ text }) => text.includes('Nightly thing failed'))),
-  );
-  expect(told.text).toContain('🔴 <b>Nightly thing failed</b>\nAt "Dump": the disk is &lt;full&gt;');
+  const told = () => estate.telegram.messages.filter(({ text }) => text.includes('Nightly thing failed'));
+  const fail = async (left: number, more: string) => {
+    const handled = async () =>
+      (await estate.own.api.executionsOf('selfhostOnError')).filter(
+        ({ status, stored }) => status === 'success' && stored.includes('Nightly thing'),
+      ).length;
+    const before = await handled();
+    await estate.own.api.callWebhook(path, { left, more });
+    await until('it was handled', 20_000, async () => ((await handled()) > before ? true : undefined));
+  };
+  // Around the turn of an hour it may be told twice, and rightly.
+  const hour = () => new Date().getHours();
+  const begun = hour();
+  await fail(17, '');
+  expect(told().map(({ text }) => text)).toEqual([
+    expect.stringContaining('🔴 <b>Nightly thing failed</b>\nAt "Dump": the disk is &lt;full&gt;, 17 bytes left'),
+  ]);
   expect(await estate.letterWith('the disk is <full>')).toContain('To: owner@example.test');
+  await fail(4, '');
+  expect(told().length).toBeLessThanOrEqual(hour() === begun ? 1 : 2);
+  await fail(4, ', and it is read-only');
+  expect(told().at(-1)?.text).toContain('and it is read-only');
+});
+
+test('while the inventory is broken, the people whom it named last are told that it is, and everything else', async () => {
+  const named = (text: string) => estate.telegram.messages.filter((message) => message.text.includes(text));
+  await say('info', 'before', 'all is well');
+  await editInventory(estate, { ...inventory, services: [{ name: 'docs', host: 'nowhere' }] });
+  try {
+    expect(await say('info', 'still heard', 'as before')).toMatchObject({ status: 200 });
+    expect(named('still heard')).toMatchObject([
+      {
+        chat: '100000001',
+        text: '🔵 <b>still heard</b>\nas before\n\n⚠ The inventory cannot be read; this goes to whom it named last.',
+      },
+    ]);
+    const [told] = await until('its failure is told', 20_000, () =>
+      Promise.resolve(named('Inventory failed').length > 0 ? named('Inventory failed') : undefined),
+    );
+    expect(told).toMatchObject({ chat: '100000001', text: expect.stringContaining('nowhere') });
+    await say('info', 'heard again', 'as before');
+    expect(named('heard again')).toHaveLength(1);
+  } finally {
+    await editInventory(estate, inventory);
+  }
+  const handled = async () =>
+    (await estate.own.api.executionsOf('selfhostOnError')).filter(({ stored }) => stored.includes('Inventory failed'));
+  await until('all of it was handled', 20_000, async () =>
+    (await handled()).length >= 3 && (await handled()).every(({ status }) => status === 'success') ? true : undefined,
+  );
+  expect(named('Inventory failed').length).toBeLessThanOrEqual(2);
+  await say('info', 'mended', 'all is well');
+  expect(named('mended').map(({ text }) => text)).toEqual(['🔵 <b>mended</b>\nall is well']);
 });
 
 test('when nobody can be told, Notify itself fails, and its failure does not call it again', async () => {

@@ -10,14 +10,15 @@ import { labCredential } from '../../lab/estate';
 import { type LabHetzner, startLabHetzner } from '../../lab/hetzner';
 import { type SshHost, startSshHost } from '../../lab/hosts/ssh-host';
 import { until } from '../../lab/hosts/waiting';
+import { freePort } from '../../lab/ports';
 import { type PostgresServer, startPostgres } from '../../lab/postgres';
 import { type CloudflareStandIn, startCloudflare, type Zone } from '../../lab/standins/cloudflare';
 import type { SentMessage } from '../../lab/standins/telegram';
 import type { JsonObject } from '../../lib/json';
 import { describeAsRoot } from '../integration/lab/as-root';
 import { type Estate, startEstate, tellAtOnce } from './estate';
+import { owner, people } from '../shared/people';
 
-const owner = { id: 100000001, firstName: 'Felipe' };
 const bruno = { name: 'bruno', address: '127.0.0.1' };
 const REPLACED = '198.51.100.9';
 
@@ -62,12 +63,27 @@ describeAsRoot('the flows of the estate, in n8n', () => {
     await estate.install({
       files: [
         ...['approve.json', 'inventory.json', 'notify.json', 'on-error.json'],
-        ...['dns-update.json', 'alerting.json', 'alertmanager-intake.json', 'status-page.json', 'hold.json'],
+        ...[
+          'dns-update.json',
+          'dns-proposal.json',
+          'alerting.json',
+          'alertmanager-intake.json',
+          'host-facts.json',
+          'status-page.json',
+          'hold.json',
+          'hold-by-chat.json',
+          'postgres-names.json',
+        ],
       ],
       inventory: inventory(server, sshd.port),
       everySeconds: 10,
       credentials: {
         'Estate hosts': { type: 'selfhostHost', data: labCredential([sshd]) },
+        'Lab hosts': { type: 'selfhostHost', data: await withOneThatIsGone() },
+        Forgejo: {
+          type: 'selfhostForgejo',
+          data: { baseUrl: 'http://127.0.0.1:9', token: 'not used', privateAuthority: '', readOnly: false },
+        },
         'Hold switch': { type: 'httpBasicAuth', data: { user: 'night', password: 'watch' } },
         'Named secrets': { type: 'selfhostSecrets', data: { secrets: 'UNUSED=nothing' } },
         State: {
@@ -75,6 +91,13 @@ describeAsRoot('the flows of the estate, in n8n', () => {
           data: {
             ...{ host: state.host, port: state.port, user: state.user, password: state.password },
             ...{ database: state.database, encrypt: false, privateAuthority: '' },
+          },
+        },
+        'Postgres pair': {
+          type: 'selfhostPostgres',
+          data: {
+            ...{ user: 'app', password: 'not used', database: 'postgres', reach: 'tunnel' },
+            ...{ replicationUser: 'replication', replicationPassword: 'not used' },
           },
         },
         Alertmanager: { type: 'httpBasicAuth', data: { user: 'prometheus', password: 'lab' } },
@@ -105,14 +128,17 @@ describeAsRoot('the flows of the estate, in n8n', () => {
       { zone: 'busy.test', at: 'cloudflare', owner: 'n8n', names: [{ name: 'cdn.busy.test', host: 'bruno' }] },
     ],
     resolvers: [server],
-    sender: 'n8n@example.test',
-    recipients: {
-      critical: [{ by: 'telegram', chat: '666' }],
-      warning: [{ by: 'telegram', chat: '777' }],
-      info: [{ by: 'telegram', chat: '888' }],
-    },
-    approvers: [{ name: 'owner', by: 'telegram', id: String(owner.id), minutes: 30 }],
+    ...people,
     automatic: { dns: ['quiet.test'] },
+    clusters: [
+      {
+        ...{ name: 'pair', names: ['db.quiet.test'] },
+        members: [
+          { name: 'one', host: 'bruno', address: '198.51.100.1', version: '15' },
+          { name: 'other', host: 'bruno', address: '198.51.100.2', version: '15' },
+        ],
+      },
+    ],
   });
 
   /** A service of the estate, and the dead man's switch outside of it. */
@@ -131,6 +157,14 @@ describeAsRoot('the flows of the estate, in n8n', () => {
     const made = { url: '', status: 200, calls: 0, close: () => closed(server) };
     made.url = `http://127.0.0.1:${await listen(server)}`;
     return made;
+  }
+
+  /** The lab's hosts, and before them one at whose address nothing listens. */
+  async function withOneThatIsGone(): Promise<JsonObject> {
+    const [pin] = sshd.pins;
+    const port = await freePort();
+    if (pin === undefined) throw new Error('bruno shows no key');
+    return labCredential([{ ...sshd, name: 'gone', port, pins: [pin] }, sshd]);
   }
 
   async function listen(server: Server): Promise<number> {
@@ -247,6 +281,42 @@ describeAsRoot('the flows of the estate, in n8n', () => {
     expect(message.text).toMatch(/^🔴 /);
   }, 120_000);
 
+  test('a status page whose state cannot be read answers that nothing is known, and never that all is well', async () => {
+    const page = () => fetch(`${estate.own.n8n.url}/webhook/status`);
+    await state.down();
+    const dark = await page();
+    const said = await dark.text();
+    await state.up();
+    expect([dark.status, dark.headers.get('cache-control')]).toEqual([503, 'no-store']);
+    expect(said).toContain('Not known right now');
+    expect(said).not.toContain('No open incident');
+    const again = await page();
+    expect([again.status, (await again.text()).includes('Not known')]).toEqual([200, false]);
+  }, 60_000);
+
+  test('a first look at a host that is gone names it and what to do, and another one is chosen and seen', async () => {
+    const { api } = estate.own;
+    const failed = await api.runToEnd('selfhostHostFacts', 'By hand');
+    expect(failed.status).toBe('error');
+    expect(failed.error?.message).toContain('gone (127.0.0.1:');
+    expect(failed.error?.description).toContain('Is sshd running there, and is the port right?');
+
+    const path = '/api/v1/workflows/selfhostHostFacts';
+    const { name, nodes, connections } = (await api.request('GET', path)).body as {
+      readonly name: string;
+      readonly nodes: readonly (JsonObject & { readonly name: string; readonly parameters: JsonObject })[];
+      readonly connections: JsonObject;
+    };
+    const host = { __rl: true, mode: 'id', value: 'bruno' };
+    const chosen = nodes.map((node) =>
+      node.name === 'Host facts' ? { ...node, parameters: { ...node.parameters, host } } : node,
+    );
+    const settings = { executionOrder: 'v1' };
+    expect((await api.request('PUT', path, { name, nodes: chosen, connections, settings })).status).toBe(200);
+    const seen = await api.runToEnd('selfhostHostFacts', 'By hand');
+    expect(seen.runs['Host facts']?.[0]?.outputs[0]).toEqual([expect.objectContaining({ host: 'bruno' })]);
+  }, 60_000);
+
   /** The form as a browser sends it. */
   async function submit(fields: Readonly<Record<string, string>>, password = 'watch'): Promise<number> {
     const url = `${estate.own.n8n.url}/form/hold`;
@@ -283,6 +353,67 @@ describeAsRoot('the flows of the estate, in n8n', () => {
     expect((await said('777', 'A hold has expired and was not lifted')).text).toContain('of Dana (a test) ended at');
     rmSync(file);
   }, 120_000);
+
+  test('a message to the bot holds the hosts and lets them go, every message says so meanwhile, and only who may ask is answered', async () => {
+    const file = join(machine, 'state', 'hold');
+    const { telegram } = estate;
+    const answers = () => telegram.messages.filter(({ chat }) => chat === String(owner.id)).map(({ text }) => text);
+    const answered = (text: string) =>
+      until(`the bot answers "${text}"`, 60_000, () => answers().find((one) => one.includes(text)));
+
+    expect(await telegram.write('/hold 2h mine now', { id: 999, firstName: 'Mallory' })).toBe(200);
+    expect(await telegram.write('/hold@lab_bot bruno 30m new <disk>', owner)).toBe(200);
+    await answered('bruno: on hold by owner (new &lt;disk&gt;) until 20');
+    expect(readFileSync(file, 'utf8')).toMatch(/^who=owner\nwhy=new <disk>\nuntil=20/);
+    expect(Date.parse(/until=(\S+)/.exec(readFileSync(file, 'utf8'))?.[1] ?? '')).toBeLessThan(
+      Date.now() + 31 * 60_000,
+    );
+
+    const path = await estate.caller('say', 'selfhostNotify', {
+      lane: 'info',
+      title: 'Something else',
+      text: 'entirely',
+    });
+    expect((await estate.own.api.callWebhook(path, {})).status).toBe(200);
+    expect((await said('888', 'Something else')).text).toMatch(
+      /entirely\n\n⏸ bruno is on hold by owner \(new &lt;disk&gt;\) until 20/,
+    );
+
+    // What is unclear or late lifts nothing.
+    expect(await telegram.write('/release brno', owner)).toBe(200);
+    await answered('There is no host brno; nothing was lifted.');
+    expect(await telegram.write('/release', owner, { secondsAgo: 3_600 })).toBe(200);
+    await answered('sent more than ten minutes ago');
+    expect(existsSync(file)).toBe(true);
+
+    expect(await telegram.write('/release', owner)).toBe(200);
+    await answered('bruno: not on hold');
+    expect(existsSync(file)).toBe(false);
+    expect((await estate.own.api.callWebhook(path, {})).status).toBe(200);
+    const later = telegram.messages.filter(({ text }) => text.includes('Something else'));
+    expect(later.map(({ text }) => text.includes('⏸'))).toEqual([true, false]);
+    expect(telegram.messages.filter(({ chat }) => chat === '999')).toEqual([]);
+  }, 120_000);
+
+  test('the name of a cluster leads to its primary, whoever that is, and is left alone where it does', async () => {
+    const lead = async (primary: string) => {
+      const path = await estate.caller(`lead to ${primary}`.replaceAll(' ', '-'), 'selfhostPgNames', {
+        cluster: 'pair',
+        primary,
+      });
+      return (await estate.own.api.callWebhook(path, {})).body;
+    };
+    const resolved = () => resolver.resolve4('db.quiet.test');
+    const line = 'db.quiet.test leads to one (198.51.100.1)';
+    expect(await lead('one')).toMatchObject({ changed: true, failed: false, lines: [line] });
+    expect(await resolved()).toEqual(['198.51.100.1']);
+    expect(await lead('one')).toMatchObject({ changed: false, failed: false });
+    expect(await lead('other')).toMatchObject({ changed: true, failed: false });
+    expect(await resolved()).toEqual(['198.51.100.2']);
+    const unknown = 'db.quiet.test does NOT lead to the primary: the inventory knows no member "nobody" of pair';
+    expect(await lead('nobody')).toMatchObject({ changed: false, failed: true, lines: [unknown] });
+    expect(await resolved()).toEqual(['198.51.100.2']);
+  }, 60_000);
 
   // From here on the DNS update fails at each round, and says so.
   test('a host whose server is gone stops everything before a name is touched', async () => {

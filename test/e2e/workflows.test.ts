@@ -111,7 +111,7 @@ test.each([
     '"value": "selfhostInventories"',
     'Inventory: it calls the flow selfhostInventories, which is not shipped',
   ],
-  ['two nodes on one spot', /"position": \[1020, -40\]/, '"position": [820, -40]', 'To whom: it lies on "Each"'],
+  ['two nodes on one spot', /"position": \[2240, -40\]/, '"position": [2420, -40]', 'To whom: it lies on "Each"'],
   ['an id that changes', '"id": "selfhostNotify"', '"id": "aB3dE5"', /is not "selfhost…"/],
 ] as const)('the check finds %s', (_, from, to, expected) => {
   const found = complaints('notify.json', from, to);

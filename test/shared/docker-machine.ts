@@ -4,6 +4,7 @@ import { startDocker, type DockerHost, type DockerOptions } from '../../lab/dock
 import { startSshHost, type SshHost } from '../../lab/hosts/ssh-host';
 import type { DockerAccess } from '../../lib/docker/engine/access';
 import { closeSessions } from '../../lib/host/sessions';
+import type { JsonObject } from '../../lib/json';
 import { startCable } from './cable';
 import { hostOf } from '../../lab/hosts/as-host';
 
@@ -14,6 +15,8 @@ export interface DockerMachine {
   readonly access: DockerAccess;
   /** Where the machine's root lives. */
   readonly home: string;
+  /** As an inventory has it. */
+  readonly described: JsonObject;
   /** Every connection to it breaks; its jobs do not. */
   readonly cut: () => void;
   readonly stop: () => Promise<void>;
@@ -34,6 +37,10 @@ export async function startDockerMachine(options: DockerOptions = {}): Promise<D
       server,
       access: { host: hostOf(server), socketPath: docker.socket },
       home: join(folder, 'root'),
+      described: {
+        ...{ name: 'bruno', address: '127.0.0.1', port: server.port, provider: 'hetzner' },
+        docker: docker.socket,
+      },
       cut: cable.cut,
       stop: async () => {
         await closeSessions();

@@ -14,3 +14,7 @@ services:
     healthcheck: { test: ["CMD", "test", "-f", "/site/ok"], interval: 200ms, timeout: 5s, retries: 2 }
 `;
 }
+
+/** Where its image is in no registry. */
+export const shopOfHere: typeof shop = (change) =>
+  shop(change).replace('    command: httpd', '    pull_policy: never\n    command: httpd');

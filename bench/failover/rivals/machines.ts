@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hostOf } from '../../../lab/hosts/as-host';
-import { openLedger } from '../../../lab/hosts/ledger';
 import { startNetwork, type Network } from '../../../lab/hosts/network';
 import { run } from '../../../lab/hosts/programs';
 import { until } from '../../../lab/hosts/waiting';
+import type { Together } from '../../../lab/together';
 import { serverProcesses, signalServer, type Login, type PairName } from '../../../lab/postgres-pair';
 import { runCommand } from '../../../lib/host/run';
 import { closeSessions } from '../../../lib/host/sessions';
@@ -25,7 +25,6 @@ export interface Machines {
   readonly witness: string | undefined;
   readonly sql: Site['sql'];
   readonly write: (name: PairName, file: string, text: string) => string;
-  readonly stop: () => Promise<void>;
 }
 
 export const task: Task = { signal: new AbortController().signal, progress: () => undefined, owner: 'bench' };
@@ -34,47 +33,36 @@ export const names: readonly PairName[] = ['bruno', 'eva'];
 const PROGRAMS = '/usr/lib/postgresql/15/bin';
 const asPostgres = ['setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', '--'] as const;
 
-export async function startMachines(): Promise<Machines> {
-  const ledger = await openLedger();
+export async function startMachines({ ledger, keep }: Pick<Together, 'ledger' | 'keep'>): Promise<Machines> {
   const base = mkdtempSync(join(tmpdir(), 'selfhost-rival-'));
   ledger.add({ kind: 'folder', path: base });
   chmodSync(base, 0o755);
-  let network: Network<PairName> | undefined;
-  const stop = async () => {
-    await closeSessions();
-    await network?.stop();
-    await ledger.clear();
-  };
-  try {
-    network = await startNetwork<PairName>({ hosts: names, clients: ['client', 'witness'] });
-    const { hosts, clients } = network;
-    const folder = (name: PairName) => join(base, name);
-    for (const name of names) {
-      mkdirSync(folder(name), { mode: 0o755 });
-      await run(['chown', 'postgres:', folder(name)]);
-    }
-    const onMachine = async (name: PairName, script: string, ...list: readonly string[]) => {
-      // Where PostgreSQL's user may stand.
-      const argv = [...asPostgres, 'bash', '-euc', `cd /\n${script}`, 'bash', ...list] as const;
-      return (await runCommand(hostOf(hosts[name]), { argv }, { timeoutMs: 120_000 }, task)).stdout;
-    };
-    const psql = (name: PairName) => [join(PROGRAMS, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', folder(name)];
-    return {
-      ...{ network, folder, onMachine, stop, programs: PROGRAMS, witness: clients[1] },
-      app: { user: 'app', password: 'app-of-the-lab', database: 'postgres' },
-      data: (name) => join(folder(name), 'data'),
-      sql: async (name, text) =>
-        (await run([...asPostgres, ...psql(name), '-U', 'postgres', '-d', 'postgres'], { input: text })).trim(),
-      write: (name, file, text) => {
-        const path = join(folder(name), file);
-        writeFileSync(path, text, { mode: 0o644 });
-        return path;
-      },
-    };
-  } catch (error) {
-    await stop();
-    throw error;
+  const network = keep(await startNetwork<PairName>({ hosts: names, clients: ['client', 'witness'] }));
+  keep({ stop: closeSessions });
+  const { hosts, clients } = network;
+  const folder = (name: PairName) => join(base, name);
+  for (const name of names) {
+    mkdirSync(folder(name), { mode: 0o755 });
+    await run(['chown', 'postgres:', folder(name)]);
   }
+  const onMachine = async (name: PairName, script: string, ...list: readonly string[]) => {
+    // Where PostgreSQL's user may stand.
+    const argv = [...asPostgres, 'bash', '-euc', `cd /\n${script}`, 'bash', ...list] as const;
+    return (await runCommand(hostOf(hosts[name]), { argv }, { timeoutMs: 120_000 }, task)).stdout;
+  };
+  const psql = (name: PairName) => [join(PROGRAMS, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', folder(name)];
+  return {
+    ...{ network, folder, onMachine, programs: PROGRAMS, witness: clients[1] },
+    app: { user: 'app', password: 'app-of-the-lab', database: 'postgres' },
+    data: (name) => join(folder(name), 'data'),
+    sql: async (name, text) =>
+      (await run([...asPostgres, ...psql(name), '-U', 'postgres', '-d', 'postgres'], { input: text })).trim(),
+    write: (name, file, text) => {
+      const path = join(folder(name), file);
+      writeFileSync(path, text, { mode: 0o644 });
+      return path;
+    },
+  };
 }
 
 /** The part of a site that every rival has in common. */

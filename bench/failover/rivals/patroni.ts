@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { startInBackground } from '../../../lab/hosts/background';
-import { openLedger } from '../../../lab/hosts/ledger';
+import { startTogether, type Together } from '../../../lab/together';
 import { until } from '../../../lab/hosts/waiting';
 import type { PairName } from '../../../lab/postgres-pair';
 import type { Site } from '../site';
-import { awaitStandby, isPrimary, names, siteOf, startMachines, type Machines } from './machines';
+import { awaitStandby, isPrimary, names, siteOf, startMachines } from './machines';
 
 export interface Rival {
   readonly site: Site;
@@ -19,26 +19,12 @@ setsid "$@" > "$LOG" 2>&1 < /dev/null &
 
 /** Debian's Patroni with three etcd, tuned as far as it goes down, and commits that wait for the standby. */
 export async function startPatroni(note: Site['note']): Promise<Rival> {
-  const machines = await startMachines();
-  const ledger = await openLedger();
-  const stop = async () => {
-    await machines.stop();
-    await ledger.clear();
-  };
-  try {
-    return await start(machines, ledger, note, stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  return startTogether((together) => start(together, note));
 }
 
-async function start(
-  machines: Machines,
-  ledger: Awaited<ReturnType<typeof openLedger>>,
-  note: Site['note'],
-  stop: () => Promise<void>,
-): Promise<Rival> {
+async function start(together: Together, note: Site['note']): Promise<Rival> {
+  const { ledger, stop } = together;
+  const machines = await startMachines(together);
   const { network, app, folder, data, onMachine, programs, write } = machines;
   const address = (name: PairName) => network.hosts[name].address;
   // The witness is the fourth address of the network: two hosts, the clients, and it.

@@ -2,41 +2,37 @@ import { join } from 'node:path';
 import { until } from '../../../lab/hosts/waiting';
 import type { PairName } from '../../../lab/postgres-pair';
 import type { Site } from '../site';
+import { startTogether } from '../../../lab/together';
 import { awaitStandby, names, siteOf, startMachines, type Machines } from './machines';
 import type { Rival } from './patroni';
 
 /** Debian's repmgr with one repmgrd on each host, tuned to a second; asynchronous, as its manual sets it up. */
 export async function startRepmgr(note: Site['note']): Promise<Rival> {
-  const machines = await startMachines();
-  try {
-    return await start(machines, note);
-  } catch (error) {
-    await machines.stop();
-    throw error;
-  }
+  return startTogether(async (together) => start(await startMachines(together), note, together.stop));
 }
 
 const MAKE = `
 "$1/initdb" -D "$2" -U postgres -E UTF8 --no-locale --no-sync --auth-local=trust --auth-host=scram-sha-256 > /dev/null
 `;
 const START = '"$1/pg_ctl" -D "$2" -s -w -l "$3" start';
-const DAEMON = 'setsid "$1/repmgrd" -f "$2" --daemonize=false > "$3" 2>&1 < /dev/null &';
+const DAEMON = 'setsid "$1/repmgrd" -f "$2" --daemonize=false --no-pid-file > "$3" 2>&1 < /dev/null &';
 const CLONE = `
 pid=$(head -n 1 "$3/postmaster.pid" 2>/dev/null || true)
 rm -rf -- "$3"
-"$1/repmgr" -f "$2" -h "$4" -U repmgr -d repmgr standby clone --force > "$5" 2>&1
+"$1/repmgr" -f "$2" -h "$4" -U repmgr -d repmgr --upstream-node-id "$6" standby clone --force --fast-checkpoint > "$5" 2>&1
 `;
 
-async function start(machines: Machines, note: Site['note']): Promise<Rival> {
-  const { network, app, folder, data, onMachine, programs, sql, write, stop } = machines;
+async function start(machines: Machines, note: Site['note'], stop: Rival['stop']): Promise<Rival> {
+  const { network, app, folder, data, onMachine, programs, sql, write } = machines;
   const address = (name: PairName) => network.hosts[name].address;
+  const idOf = (name: PairName) => (name === 'bruno' ? '1' : '2');
   const config = (name: PairName) => join(folder(name), 'repmgr.conf');
   const log = (name: PairName, what: string) => join(folder(name), `${what}.log`);
   for (const name of names) {
     write(name, 'socket.conf', `unix_socket_directories = '${folder(name)}'\n`);
     const own = config(name);
     const text = {
-      ...{ node_id: name === 'bruno' ? 1 : 2, node_name: name, data_directory: data(name), pg_bindir: programs },
+      ...{ node_id: idOf(name), node_name: name, data_directory: data(name), pg_bindir: programs },
       conninfo: `host=${address(name)} user=repmgr dbname=repmgr connect_timeout=1`,
       ...{ failover: 'automatic', monitor_interval_secs: 1, reconnect_attempts: 3, reconnect_interval: 1 },
       ...{ use_replication_slots: 'yes', replication_user: 'repmgr' },
@@ -68,7 +64,16 @@ async function start(machines: Machines, note: Site['note']): Promise<Rival> {
   const REGISTER = '"$1/repmgr" -f "$2" "$3" register --force > /dev/null 2>&1';
   await onMachine('bruno', REGISTER, programs, config('bruno'), 'primary');
   const follow = async (name: PairName, primary: PairName) => {
-    await onMachine(name, CLONE, programs, config(name), data(name), address(primary), log(name, 'clone'));
+    await onMachine(
+      name,
+      CLONE,
+      programs,
+      config(name),
+      data(name),
+      address(primary),
+      log(name, 'clone'),
+      idOf(primary),
+    );
     await onMachine(name, START, programs, data(name), log(name, 'server'));
     await onMachine(name, REGISTER, programs, config(name), 'standby');
     await awaitStandby(machines, primary, "state = 'streaming'");

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { isObject } from '../../../lib/json';
 import type { Asked, Reply, Route } from '../http';
 import { userOf } from './access';
-import { commitOf, folderOf, git, NO_COMMIT, references } from './git';
+import { blobOf, commitOf, folderOf, git, NO_COMMIT, references } from './git';
 import { tellPushes } from './pushed';
 import { notFound, Refusal } from './refusal';
 import { bodyOf, repositoryOf } from './repositories';
@@ -49,13 +49,13 @@ async function readFile(state: State, asked: Asked, path: string): Promise<Reply
     const lines = (await git(folder, ['ls-tree', '-l', commit, '--', `${path}/`])).split('\n');
     return { status: 200, json: lines.map((line) => entryOf(state, repository, line)) };
   }
-  const content = await git(folder, ['cat-file', 'blob', sha ?? '']);
+  const content = await blobOf(folder, sha ?? '');
   return {
     status: 200,
     json: {
       ...described(state, repository, path, 'file', sha ?? '', Number(size)),
       encoding: 'base64',
-      content: Buffer.from(content).toString('base64'),
+      content: content.toString('base64'),
       last_commit_sha: commit,
     },
   };

@@ -73,7 +73,13 @@ export function describedRoutes(state: State, document: Document): Described {
         return { ...page, json: { ...(isObject(sample) ? sample : {}), [inside]: page.json } };
       }
       if (method === 'GET' && isList) {
-        const listed = things.filter((thing) => thing.definition === definition && thing.list === path);
+        const wanted = asked.query.get('state') ?? '';
+        const listed = things.filter(
+          (thing) =>
+            thing.definition === definition &&
+            thing.list === path &&
+            (!['open', 'closed'].includes(wanted) || thing.value['state'] === wanted),
+        );
         return paged(
           state,
           asked,

@@ -39,6 +39,17 @@ export function git(
   });
 }
 
+/** A file as it was committed, to its last newline. */
+export function blobOf(folder: string, id: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const options = { maxBuffer: 64 * 1024 * 1024, encoding: 'buffer' } as const;
+    execFile('git', ['-C', folder, 'cat-file', 'blob', id], options, (error, stdout) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error('git cat-file failed', { cause: error }));
+    });
+  });
+}
+
 /** The commit that a branch, tag or id stands for. */
 export async function commitOf(folder: string, name: string): Promise<string | undefined> {
   return git(folder, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]).catch(

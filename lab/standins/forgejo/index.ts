@@ -83,6 +83,8 @@ export interface ForgejoStandIn {
   readonly runsWillGo: (...statuses: readonly string[]) => void;
   readonly seen: readonly Seen[];
   readonly fail: (fault: Fault) => void;
+  /** Forgets what it has seen, and the faults that were not used. */
+  readonly forget: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -191,6 +193,7 @@ export async function startForgejo(settings: ForgejoSettings = {}): Promise<Forg
     runsWillGo: runs.willGo,
     seen: server.seen,
     fail: server.fail,
+    forget: server.forget,
     close: async () => {
       await server.close();
       rmSync(root, { recursive: true, force: true });

@@ -35,6 +35,15 @@ export interface HetznerStandInSettings {
   readonly instant?: boolean;
   readonly onCloudExchange?: OnExchange;
   readonly onStorageExchange?: OnExchange;
+  /** Servers that are real. Who asks for one has to wait for it. */
+  readonly machines?: Machines;
+}
+
+export interface Machines {
+  /** Of the next one. */
+  readonly address: string;
+  readonly handOut: (name: string, userData: string) => Promise<void>;
+  readonly switchOff: (name: string) => Promise<void>;
 }
 
 export interface HetznerStandIn {
@@ -64,7 +73,7 @@ export async function startHetznerStandIn(settings: HetznerStandInSettings = {})
   const start = (side: Collection['side'], onExchange: OnExchange | undefined) =>
     startStandIn({
       basePath: '/v1',
-      routes: routesOf(side, state, settings.largestPage),
+      routes: routesOf(side, state, settings),
       around: guard(state, settings),
       unknown: () => failure(404, 'not_found', 'the requested path does not exist'),
       ...(onExchange !== undefined && { onExchange }),
@@ -127,13 +136,13 @@ function lockOf(state: State, path: string): boolean {
   return left > 0;
 }
 
-function routesOf(side: Collection['side'], state: State, largestPage: number | undefined): readonly Route[] {
+function routesOf(side: Collection['side'], state: State, settings: HetznerStandInSettings): readonly Route[] {
   const own = collections.filter((one) => one.side === side);
   const prefix = side === 'cloud' ? '' : '/storage_boxes';
   return [
     // Literal paths stand before those with a parameter.
     { method: 'GET', template: `${prefix}/actions`, handle: (asked) => actionsById(state, asked) },
-    ...own.flatMap((collection) => collectionRoutes(collection, state, largestPage)),
+    ...own.flatMap((collection) => collectionRoutes(collection, state, settings)),
     ...(side === 'cloud' ? cloudRoutes(state) : storageRoutes(state)),
     { method: 'GET', template: `${prefix}/actions/{id}`, handle: (asked) => actionById(state, asked) },
   ];
@@ -154,8 +163,13 @@ function actionById(state: State, { params }: Asked): Reply {
   return { status: 200, json: { action: shownAction(action) } };
 }
 
-function collectionRoutes(collection: Collection, state: State, most: number | undefined): readonly Route[] {
+function collectionRoutes(
+  collection: Collection,
+  state: State,
+  { largestPage: most, machines }: HetznerStandInSettings,
+): readonly Route[] {
   const { path, list } = collection;
+  const real = list === 'servers' ? machines : undefined;
   const largestPage = most ?? (list === 'rrsets' ? 100 : 50);
   const member = list === 'rrsets' ? `${path}/{name}/{type}` : `${path}/{id}`;
   const found = (asked: Asked, use: (thing: Thing) => Reply): Reply => {
@@ -191,7 +205,15 @@ function collectionRoutes(collection: Collection, state: State, most: number | u
           },
         ]),
     ...routes,
-    { method: 'POST', template: path, handle: (asked) => create(collection, state, asked) },
+    {
+      method: 'POST',
+      template: path,
+      handle: async (asked) => {
+        const reply = create(collection, state, asked);
+        if (real !== undefined && reply.status === 201) await handOut(real, state, bodyOf(asked));
+        return reply;
+      },
+    },
     {
       method: 'PUT',
       template: member,
@@ -201,9 +223,25 @@ function collectionRoutes(collection: Collection, state: State, most: number | u
     {
       method: 'DELETE',
       template: member,
-      handle: (asked) => found(asked, (thing) => removed(collection, state, thing)),
+      handle: async (asked) => {
+        const gone = thingAt(collection, state, asked);
+        const reply = found(asked, (thing) => removed(collection, state, thing));
+        if (reply.status === 200 && gone !== undefined) await real?.switchOff(String(gone['name']));
+        return reply;
+      },
     },
   ];
+}
+
+/** It has its address at once, and is not there before it is. */
+async function handOut(machines: Machines, state: State, body: Thing): Promise<void> {
+  const made = listOf(state, 'servers').find(({ name }) => name === body['name']) ?? {};
+  const { ipv4 } = made['public_net'] as { readonly ipv4?: Thing };
+  Object.assign(ipv4 ?? {}, { ip: machines.address });
+  made['status'] = 'initializing';
+  const { name, user_data: userData } = body;
+  await machines.handOut(String(name), typeof userData === 'string' ? userData : '');
+  made['status'] = 'running';
 }
 
 /** Adding records to a set that is not there makes it. */

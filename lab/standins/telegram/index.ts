@@ -1,12 +1,14 @@
 import { isObject } from '../../../lib/json';
 import { jsonOf, type Asked, type Fault, type Reply, startStandIn } from '../http';
-import type { BotApiContract } from './contract';
-import { markupMistake } from './markup';
+import type { MethodsContract } from '../methods-contract';
+import { type Entity, MarkupMistake, type Shown, shownOf } from './markup';
 
 export interface TelegramSettings {
   readonly token: string;
+  /** Where it listens: the loopback, unless machines of the lab have to reach it. */
+  readonly address?: string;
   /** Requests, answers and updates are held to it. */
-  readonly contract: BotApiContract;
+  readonly contract: MethodsContract;
   /**
    * Webhooks are registered under a public https address, and delivered to where that leads in the lab. Undefined: the
    * address cannot be reached.
@@ -17,7 +19,10 @@ export interface TelegramSettings {
 export interface SentMessage {
   readonly id: number;
   readonly chat: string;
+  /** As it is shown; only of HTML as it was sent, with its tags. */
   text: string;
+  /** What of it is marked or can be tapped, by its markup or because a client finds it; of HTML nothing. */
+  entities: readonly Entity[];
   buttons: readonly Button[];
 }
 
@@ -41,6 +46,8 @@ export interface TelegramStandIn {
   readonly webhook: () => string;
   /** Presses a button of a message in the chat; the status with which its webhook answered. */
   readonly press: (message: SentMessage, label: string, by: Person) => Promise<number>;
+  /** Somebody writes to the bot in the private chat with it; the status with which its webhook answered. */
+  readonly write: (text: string, by: Person, options?: { readonly secondsAgo?: number }) => Promise<number>;
   /** Chats that have blocked the bot. */
   readonly block: (chat: string) => void;
   readonly fail: (fault: Fault) => void;
@@ -56,7 +63,12 @@ interface Hook {
 const BOT = { id: 4242, is_bot: true, first_name: 'Lab', username: 'lab_bot' };
 
 /** A Bot API on the loopback: it keeps chats, checks their markup, and delivers what is pressed to the webhook. */
-export async function startTelegram({ token, contract, deliverTo }: TelegramSettings): Promise<TelegramStandIn> {
+export async function startTelegram({
+  token,
+  address,
+  contract,
+  deliverTo,
+}: TelegramSettings): Promise<TelegramStandIn> {
   const messages: SentMessage[] = [];
   const popups: string[] = [];
   const blocked = new Set<string>();
@@ -83,19 +95,17 @@ export async function startTelegram({ token, contract, deliverTo }: TelegramSett
       allowed_updates: hook.updates,
     }),
     sendMessage: ({ chat_id: chat, text, parse_mode: mode, reply_markup: markup }) => {
-      checkText(text, mode);
+      const seen = textOf(text, mode);
       if (!/^-?\d+$|^@\w+$/.test(String(chat))) throw new BadRequest('chat not found');
       if (blocked.has(String(chat))) throw new Refused(403, 'Forbidden: bot was blocked by the user');
       last += 1;
-      const message = { id: last, chat: String(chat), text: String(text), buttons: buttonsOf(markup) };
+      const message = { id: last, chat: String(chat), ...seen, buttons: buttonsOf(markup) };
       messages.push(message);
       return shown(message);
     },
     editMessageText: ({ message_id: id, text, parse_mode: mode, reply_markup: markup }) => {
       const message = find(id);
-      checkText(text, mode);
-      message.text = String(text);
-      message.buttons = buttonsOf(markup);
+      Object.assign(message, textOf(text, mode), { buttons: buttonsOf(markup) });
       return shown(message);
     },
     editMessageReplyMarkup: ({ message_id: id, reply_markup: markup }) => {
@@ -132,7 +142,23 @@ export async function startTelegram({ token, contract, deliverTo }: TelegramSett
     }
   };
 
+  const deliver = async (update: object): Promise<number> => {
+    contract.thing('Update', update);
+    const to = deliverTo(hook.url);
+    const kind = Object.keys(update).find((key) => key !== 'update_id') ?? '';
+    // What the bot did not ask for is not sent; without a list everything usual is.
+    if (to === undefined || (hook.updates.length > 0 && !hook.updates.includes(kind))) return 0;
+    const answered = await fetch(to, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-telegram-bot-api-secret-token': hook.secret },
+      body: JSON.stringify(update),
+    });
+    await answered.arrayBuffer();
+    return answered.status;
+  };
+
   const standIn = await startStandIn({
+    ...(address !== undefined && { address }),
     routes: ['GET', 'POST'].map((method) => ({ method, template: '/bot{given}/{method}', handle: answer })),
   });
   return {
@@ -154,16 +180,20 @@ export async function startTelegram({ token, contract, deliverTo }: TelegramSett
           data: button.callbackData,
         },
       };
-      contract.thing('Update', update);
-      const to = deliverTo(hook.url);
-      if (to === undefined) return 0;
-      const answered = await fetch(to, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-telegram-bot-api-secret-token': hook.secret },
-        body: JSON.stringify(update),
+      return await deliver(update);
+    },
+    write: async (text, by, { secondsAgo = 0 } = {}) => {
+      last += 1;
+      return await deliver({
+        update_id: last,
+        message: {
+          message_id: last,
+          from: { id: by.id, is_bot: false, first_name: by.firstName },
+          date: Math.floor(Date.now() / 1000) - secondsAgo,
+          chat: { id: by.id, type: 'private', first_name: by.firstName },
+          text,
+        },
       });
-      await answered.arrayBuffer();
-      return answered.status;
     },
     block: (chat) => void blocked.add(chat),
     fail: standIn.fail,
@@ -190,11 +220,16 @@ function refusal(status: number, description: string): Reply {
   return { status, json: { ok: false, error_code: status, description } };
 }
 
-function checkText(text: unknown, mode: unknown): void {
+function textOf(text: unknown, mode: unknown): Shown {
   if (typeof text !== 'string' || text.trim() === '') throw new BadRequest('message text is empty');
-  if (text.length > 4096) throw new BadRequest('message is too long');
-  const mistake = markupMistake(text, mode);
-  if (mistake !== undefined) throw new BadRequest(`can't parse entities: ${mistake}`);
+  try {
+    const seen = shownOf(text, mode);
+    if (seen.text.length > 4096) throw new BadRequest('message is too long');
+    return seen;
+  } catch (error) {
+    if (error instanceof MarkupMistake) throw new BadRequest(`can't parse entities: ${error.message}`);
+    throw error;
+  }
 }
 
 function buttonsOf(markup: unknown): readonly Button[] {

@@ -19,7 +19,7 @@ h3 { font-size: 1rem; font-weight: 600; margin: 0; min-width: 0; overflow-wrap: 
 p { margin: 0; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; margin-top: 1rem; }
 .incident { background: var(--tint); border-color: var(--wrong); overflow-wrap: anywhere; }
-.incident p, footer, .latency { color: var(--quiet); font-size: .875rem; }
+.incident p, footer, .latency, .drill { color: var(--quiet); font-size: .875rem; }
 .verdict { font-size: 1.125rem; font-weight: 600; }
 .ok { color: var(--ok); } .wrong { color: var(--wrong); } .unknown { color: var(--quiet); }
 article { display: grid; grid-template-columns: 1fr auto; gap: .35rem .75rem; padding: .75rem 0; }
@@ -27,6 +27,7 @@ article + article { border-top: 1px solid var(--line); }
 .status { font-weight: 600; }
 .history { grid-column: 1 / -1; width: 100%; height: 26px; display: block; }
 .latency { grid-column: 1 / -1; display: flex; gap: .5rem; align-items: center; white-space: nowrap; }
+.drill { grid-column: 1 / -1; overflow-wrap: anywhere; }
 .spark { flex: 1; min-width: 0; height: 22px; }
 .spark polyline { fill: none; stroke: var(--quiet); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 rect.ok { fill: var(--ok); } rect.some { fill: var(--some); } rect.wrong { fill: var(--wrong); } rect.unknown { fill: var(--unknown); }

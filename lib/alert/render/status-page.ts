@@ -1,3 +1,4 @@
+import type { DrillView } from '../drills';
 import { duration, type IncidentView } from '../message';
 import { escapeHtml } from './html';
 import { STATUS_PAGE_STYLE } from './status-page-style';
@@ -22,13 +23,15 @@ export interface StatusPage {
   readonly title: string;
   readonly groups: readonly { readonly name: string; readonly things: readonly Watched[] }[];
   readonly incidents: readonly IncidentView[];
+  /** What is practised, and how long it took. */
+  readonly drills?: readonly DrillView[];
   readonly at: number;
   readonly zone: string;
 }
 
 /** One HTML file that needs nothing else: no script, no font, no image, no other address. */
 export function statusPage(page: StatusPage): string {
-  const { title, groups, incidents, at, zone } = page;
+  const { title, groups, incidents, drills = [], at, zone } = page;
   const things = groups.flatMap((group) => group.things);
   const wrong = things.filter(({ status }) => status === 'wrong').length;
   const unknown = things.filter(({ status }) => status === 'unknown').length;
@@ -51,7 +54,7 @@ export function statusPage(page: StatusPage): string {
 </header>
 ${incidents.map((incident) => incidentSection(incident, at)).join('\n')}
 ${groups.map(({ name, things: own }) => `<section>\n<h2>${escapeHtml(name)}</h2>\n${own.map(thingRow).join('\n')}\n</section>`).join('\n')}
-<footer>As of <time datetime="${new Date(at).toISOString()}">${escapeHtml(localTime(at, zone))}</time></footer>
+${drills.length === 0 ? '' : `<section>\n<h2>Drills</h2>\n${drills.map((drill) => drillRow(drill, at)).join('\n')}\n</section>\n`}<footer>As of <time datetime="${new Date(at).toISOString()}">${escapeHtml(localTime(at, zone))}</time></footer>
 </main>
 </body>
 </html>
@@ -81,6 +84,28 @@ function thingRow({ name, status, history, latencies }: Watched): string {
 ${history.length === 0 ? '' : historyBars(history)}
 ${sparkline(latencies)}
 </article>`;
+}
+
+function drillRow({ name, last, overdue, everyDays, runs }: DrillView, at: number): string {
+  const state = overdue || last?.ok === false ? 'wrong' : last === null ? 'unknown' : 'ok';
+  const word = last?.ok === false ? 'Failed' : overdue ? 'Overdue' : last === null ? 'Not yet' : 'Done';
+  const every = everyDays === 0 ? '' : `every ${duration(everyDays * DAY)}`;
+  const when = last === null ? 'never' : `${duration(at - last.at)} ago, in ${duration(last.seconds * 1000)}`;
+  return `<article>
+<h3>${escapeHtml(name)}</h3>
+<p class="status ${state}">${word}</p>
+<p class="drill">${escapeHtml([when, every].filter((text) => text !== '').join('; '))}</p>
+${drillTimes(runs.filter(({ ok }) => ok).map(({ seconds }) => seconds))}
+</article>`;
+}
+
+/** How long it took each time: a drill that takes longer and longer is found out here. */
+function drillTimes(seconds: readonly number[]): string {
+  if (seconds.length < 2) return '';
+  const top = Math.max(...seconds, 1);
+  const points = seconds.map((one, index) => `${index * 2},${(18 - (one / top) * 16).toFixed(1)}`).join(' ');
+  const label = `times of ${seconds.length} drills, at most ${duration(top * 1000)}`;
+  return `<p class="latency"><svg class="spark" viewBox="0 0 ${(seconds.length - 1) * 2} 20" preserveAspectRatio="none" role="img" aria-label="${label}"><polyline points="${points}"/></svg></p>`;
 }
 
 const DAY = 86_400_000;

@@ -1,7 +1,7 @@
 import { Failure } from '../../failure';
 import { describeHost, type Host } from '../../host/host';
 import { runCommand } from '../../host/run';
-import { isObject } from '../../json';
+import { isObject, parseJson } from '../../json';
 import type { Task } from '../../task';
 import { renderFields } from '../plan-fields';
 import { DISCOVER } from '../script/coverage';
@@ -115,12 +115,4 @@ function mountsOf(text: string): Found[] {
       },
     ];
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
-import type { JsonObject } from '../../json';
-import type { Database, Destination, Folder, Inventory } from '../../inventory/inventory';
+import { Failure } from '../../failure';
+import { jsonOf, type JsonObject } from '../../json';
+import type { Database, Destination, Folder, Inventory, Service } from '../../inventory/inventory';
 import type { WantedSource } from '../expand';
 
 /** What an inventory says of backups, as the plans of the engines. Passwords stay references. */
@@ -16,7 +17,7 @@ export function nightlyDraft(inventory: Inventory, hostName: string): NightlyDra
   const on = <One extends { readonly host: string }>(all: readonly One[]) =>
     all.filter(({ host }) => host === hostName);
   const wanted: WantedSource[] = [
-    ...on(inventory.databases).map(databaseSource),
+    ...on(inventory.databases).map((one) => databaseSource(one, dockerOf(inventory, hostName))),
     ...on(inventory.folders)
       .filter((folder) => folder.as === 'archive')
       .map(({ name, path, excludes, marker, tolerateChanges }) => ({
@@ -67,6 +68,81 @@ export function plannedTrees(inventory: Inventory): readonly PlannedTree[] {
   });
 }
 
+/** Something a service has written, and how it comes back on its standby. */
+export interface ReturningData {
+  readonly service: string;
+  /** Its name in the inventory, and in its backups. */
+  readonly name: string;
+  readonly kind: 'folder' | 'file' | 'tree' | 'database';
+  /** The plan to restore it by, on the standby. */
+  readonly plan: JsonObject;
+  /** The plan by which an inventory of backups tells what there is of it. */
+  readonly look: JsonObject;
+  /** Where it belongs: a path, or the name of the database. */
+  readonly to: string;
+  /** The outermost of its folders in which it lies: it is put there after that, and restored beside that. Empty: in none. */
+  readonly within: string;
+  /** The Compose service that has to run meanwhile, and how the programs in its container log in. */
+  readonly start: string;
+  readonly user: string;
+  readonly runAs: string;
+}
+
+/** Everything that a service needs back on its standby, without asking its home, which is gone. */
+export function returningData(inventory: Inventory, serviceName: string): readonly ReturningData[] {
+  const service = inventory.services.find(({ name }) => name === serviceName);
+  if (service === undefined) throw noSuchService(serviceName);
+  const { host, standby, data } = service;
+  const common = { service: serviceName, within: '', start: '', user: '', runAs: '' };
+  const planOf = (source: WantedSource) => ({
+    ...frameOf(inventory, host, { set: NIGHTLY, folder: host, to: [] }),
+    everyHours: inventory.backups.everyHours,
+    sources: [jsonOf(source)],
+  });
+  const all = data.flatMap(({ name, to, start }): ReturningData[] => {
+    const database = inventory.databases.find((one) => one.name === name);
+    if (database !== undefined) {
+      const plan = planOf(databaseSource(database, dockerOf(inventory, standby)));
+      const { user, runAs } = database;
+      return database.kind === 'sqlite'
+        ? [{ ...common, name, kind: 'file', plan, look: plan, to: to || database.database }]
+        : [{ ...common, name, kind: 'database', plan, look: plan, to: database.database, start, user, runAs }];
+    }
+    const folder = inventory.folders.find((one) => one.name === name);
+    if (folder === undefined) return [];
+    const look = planOf({ kind: 'directory', name, path: folder.path });
+    const tree = plannedTrees(inventory).find((one) => one.name === name);
+    if (tree === undefined) return [{ ...common, name, kind: 'folder', plan: look, look, to: to || folder.path }];
+    const { tree: _, password: __, ...frame } = tree.plan;
+    const { sources } = look;
+    const versions = { ...frame, everyHours: inventory.backups.everyHours, sources };
+    return [{ ...common, name, kind: 'tree', plan: tree.plan, look: versions, to: to || folder.path }];
+  });
+  return outermostFirst(all);
+}
+
+/** n8n keeps its database in the folder of its other data: whoever puts that folder in place last puts it over the database. */
+function outermostFirst(all: readonly ReturningData[]): readonly ReturningData[] {
+  const isAround = (outer: ReturningData, one: ReturningData) =>
+    (outer.kind === 'folder' || outer.kind === 'tree') && one.kind !== 'database' && one.to.startsWith(`${outer.to}/`);
+  const depth = ({ to, within }: ReturningData) => (within === '' ? 0 : to.split('/').length);
+  return all
+    .map((one) => {
+      const [outermost] = all.filter((outer) => isAround(outer, one)).sort((a, b) => a.to.length - b.to.length);
+      return { ...one, within: outermost?.to ?? '' };
+    })
+    .sort((a, b) => depth(a) - depth(b));
+}
+
+function noSuchService(name: string): Failure {
+  return new Failure({
+    code: 'service_unknown',
+    subject: `service ${name.slice(0, 100)}`,
+    message: `The inventory has no service "${name.slice(0, 100)}"`,
+    nextStep: 'Name one of its services.',
+  });
+}
+
 /** `folder-vaults`, `host-bruno`: by how they begin the flows know whose end they hear of. */
 function setOf({ as, name }: Folder): string {
   const plain = name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
@@ -84,9 +160,27 @@ export function plannedKit(inventory: Inventory): { readonly host: string; reado
     protects: { provider, host },
     places: places.map(({ host: at, ...place }) => ({ ...place, ...(at !== '' && { host: at }) })),
     keys: { ...keys },
-    inventory: inventory as unknown as JsonObject,
+    files: environmentFiles(inventory, host),
+    inventory: jsonOf(inventory),
   };
   return { host, kit };
+}
+
+/** What the `.env` of a service is called among the keys of a kit. */
+export const environmentKey = (service: string) => `env.${service}`;
+
+/** Where the variables of a service lie on its host: beside its Compose files. */
+export function environmentFile({ project, folder }: Service): string {
+  return [project.replace(/\/+$/, ''), ...(folder === '' ? [] : [folder]), '.env'].join('/');
+}
+
+/** Of the services on the host where the kit is made. Those of other hosts it cannot read. */
+function environmentFiles({ services }: Inventory, hostName: string): JsonObject {
+  return Object.fromEntries(
+    services
+      .filter(({ host, project }) => host === hostName && project !== '')
+      .map((service) => [environmentKey(service.name), environmentFile(service)]),
+  );
 }
 
 interface Frame {
@@ -129,9 +223,13 @@ function destinationOf(destination: Destination, folder: string): JsonObject {
   };
 }
 
-function databaseSource(one: Database): WantedSource {
+function dockerOf({ hosts }: Inventory, hostName: string): string {
+  return hosts.find(({ name }) => name === hostName)?.docker ?? '';
+}
+
+function databaseSource(one: Database, dockerSocket: string): WantedSource {
   const { name, kind, database, container } = one;
-  const inContainer = container !== '' && { container };
+  const inContainer = container !== '' && { container, ...(dockerSocket !== '' && { dockerSocket }) };
   const network = {
     ...(one.address !== '' && { address: one.address }),
     ...(one.port > 0 && { port: one.port }),

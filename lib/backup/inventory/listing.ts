@@ -141,7 +141,9 @@ function sorted(files: readonly (StoredFile & { readonly path: string })[], mani
     list.push({ name, size });
     groups.set(`${folder}/${group}`, list);
   }
-  const backups = [...groups].map(([place, list]): StoredBackup => {
+  // A remote lists in any order, and a plan of what goes has to be the same each time.
+  const inOrder = [...groups].sort(([one], [other]) => (one < other ? -1 : 1));
+  const backups = inOrder.map(([place, list]): StoredBackup => {
     const [folder = '', group = ''] = place.split('/');
     const name = group.replace(/\.uploading$/, '');
     return {

@@ -83,3 +83,60 @@ check_place() {
 }
 main
 `);
+
+/**
+ * Opens the newest kit there is, at whichever place still gives it whole, into a folder of its own. The identity is a
+ * nameless file in memory. The folder appears at once with everything in it, or not at all.
+ */
+export const OPEN_KIT = privately(`${EACH_PLACE}
+main() {
+  read_plan
+  need age base64 tar timeout
+  open_config
+  make_private
+  work=$private
+  hide "\${P[identity]}"
+  identity=$REPLY
+  unset 'P[identity]'
+  local n names name folder=\${P[folder]} draft
+  names=$(each_place list_place | sed -n 's/^place \\([0-9]*\\) kits \\(.*\\)$/\\1 \\2/p')
+  names=$(while read -r n list; do for name in $list; do printf '%s %s\\n' "$name" "$n"; done; done <<< "$names" | sort -k1,1r -k2,2n)
+  [ -n "$names" ] || { reason "$work/errors.0"; refuse "no place has a kit, or none could be reached: $REPLY"; }
+  while read -r name n; do
+    if [ "$(cat -- "$folder/.kit" 2>/dev/null)" = "$name" ]; then
+      printf 'kit %s %s kept\\n' "$name" "$n"
+      tell_keys "$folder"
+      return
+    fi
+    beneath "\${P[place.$n.remote]}" "recovery-kit/$name"
+    near cat "$REPLY" > "$work/kit" < /dev/null && [ -s "$work/kit" ] || { echo "$name could not be read" >> "$work/troubles"; continue; }
+    mkdir -p -m 700 -- "\${folder%/*}" && draft=$(mktemp -d -- "\${folder%/*}/.kit.XXXXXX") || refuse "\${folder%/*} cannot be written"
+    if age --decrypt --identity "/dev/fd/$identity" "$work/kit" 2> "$work/said" < /dev/null | tar -x -C "$draft" --no-same-owner 2> /dev/null && [ "\${PIPESTATUS[*]}" = '0 0' ] && [ -s "$draft/rclone.conf" ]; then
+      printf '%s\\n' "$name" > "$draft/.kit"
+      chmod -R go= -- "$draft"
+      rm -rf -- "$folder" && mv -nT -- "$draft" "$folder" && sync -f -- "$folder" || refuse "$folder cannot be written"
+      printf 'kit %s %s opened\\n' "$name" "$n"
+      tell_keys "$folder"
+      return
+    fi
+    rm -rf -- "$draft"
+    reason "$work/said"
+    echo "$name: $REPLY" >> "$work/troubles"
+  done <<< "$names"
+  reason "$work/troubles"
+  refuse "none of the kits could be opened: $REPLY"
+}
+
+tell_keys() {
+  local file
+  for file in "$1"/keys/*; do [ ! -f "$file" ] || printf 'key %s\\n' "\${file##*/}"; done
+}
+
+list_place() {
+  local n=$1 list
+  beneath "\${P[place.$n.remote]}" recovery-kit
+  list=$(near lsf --files-only "$REPLY" | grep -xE 'recovery-kit-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z\\.age' | sort -r | head -n 3 | tr '\\n' ' ')
+  echo "kits $list"
+}
+main
+`);

@@ -32,6 +32,7 @@ main() {
     directory) to_directory "\${P[target.path]}" ;;
     docker-volume) to_volume ;;
     postgres | mysql) to_database "\${P[target.database]}" ;;
+    roles) to_roles ;;
     drill) drill ;;
   esac
   [ "$?" = 0 ] || fail_restore
@@ -72,6 +73,7 @@ good() { case "$*" in *[!0\\ ]*) return 1 ;; esac; }
 to_file() {
   local path=$1
   [ ! -e "$path" ] && [ ! -L "$path" ] || { echo "$path is there already, and nothing is written over" >> "$leg_errors"; return 1; }
+  [ "\${P[kind]}" != sqlite ] || no_log_beside "$path" || return 1
   made=$(mktemp -- "\${path%/*}/.selfhost-restore.XXXXXX") || { echo "\${path%/*} cannot be written" >> "$leg_errors"; return 1; }
   stream | unpack > "$made"
   good "\${PIPESTATUS[@]}" && sync -- "$made" || return 1
@@ -80,6 +82,14 @@ to_file() {
     redis) need redis-check-rdb; redis-check-rdb "$made" > "$work/said" 2>&1 || { cat -- "$work/said" >> "$leg_errors"; return 1; } ;;
   esac
   ln -T -- "$made" "$path" 2>> "$leg_errors" && rm -f -- "$made" && sync -- "\${path%/*}"
+}
+
+# SQLite plays a log that lies beside a file into it, also when it belongs to a former file of that name.
+no_log_beside() {
+  local log
+  for log in "$1-wal" "$1-shm" "$1-journal"; do
+    [ ! -e "$log" ] || { echo "$log of a former database lies there, and would be played into the restored one; move it away" >> "$leg_errors"; return 1; }
+  done
 }
 
 to_directory() {
@@ -152,6 +162,19 @@ drop_database() {
   else
     ask_mysql "DROP DATABASE \\\`$1\\\`"
   fi
+}
+
+# A new server has some of the roles already, its superuser above all. That making them again fails is as it should be;
+# what follows gives them the attributes and passwords of the backup.
+to_roles() {
+  postgres_reach 0 postgres
+  stream | unpack | {
+    { secret_lines 0; cat; } | "\${reach[@]}" psql -XAtqw > /dev/null 2>> "$leg_errors"
+    local status=\${PIPESTATUS[1]}
+    cat > /dev/null
+    exit "$status"
+  }
+  good "\${PIPESTATUS[@]}"
 }
 
 ask_mysql() {

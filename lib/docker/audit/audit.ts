@@ -5,6 +5,7 @@ import { composeConfig, composeVersion } from '../compose/compose';
 import type { DockerAccess } from '../engine/access';
 import { listContainers, rawContainer } from '../engine/containers';
 import type { Engine } from '../engine/engine';
+import { checkAlertmanager, isAlertmanager, settingsOf } from './alertmanager-checks';
 import { checkBackups } from './backup-checks';
 import { checkContainer } from './container-checks';
 import { checkFile } from './file-checks';
@@ -65,6 +66,7 @@ export function judge(observed: Observed): readonly Finding[] {
     ...checkProjects(observed),
     ...observed.files.flatMap(checkFile),
     ...checkTraefik(observed),
+    ...checkAlertmanager(observed),
     ...checkBackups(observed),
   ]);
 }
@@ -127,7 +129,7 @@ async function readFiles(
   projects: readonly AuditedProject[],
   containers: readonly AuditedContainer[],
   task: Task,
-): Promise<Pick<Observed, 'files' | 'traefik'> & { readonly cut: boolean }> {
+): Promise<Pick<Observed, 'files' | 'traefik' | 'alertmanager'> & { readonly cut: boolean }> {
   const looked = await runCommand(
     access.host,
     { script: FILES, arguments: projects.map(({ directory }) => directory) },
@@ -156,7 +158,17 @@ async function readFiles(
   const traefik = texts.flatMap((path, at) =>
     at % 2 === 0 && path !== '' ? [{ path, text: texts[at + 1] ?? '' }] : [],
   );
-  return { files, traefik, cut: looked.truncated || settings.truncated };
+  const silent = await runCommand(
+    access.host,
+    { script: CHANNELS, arguments: [...new Set(containers.filter(isAlertmanager).flatMap(settingsOf))] },
+    {},
+    task,
+  );
+  const answers = silent.stdout.split('\0');
+  const alertmanager = answers.flatMap((path, at) =>
+    at % 2 === 0 && path !== '' ? [{ path, tells: answers[at + 1] === 'yes' }] : [],
+  );
+  return { files, traefik, alertmanager, cut: looked.truncated || settings.truncated };
 }
 
 /** files.sh DIRECTORY…: directory, path, mode and age of what may hold secrets or was left over. Data is not gone into. */
@@ -181,6 +193,19 @@ for place; do
     case $path in *.yml | *.yaml | *.toml) ;; *) continue ;; esac
     [ -f "$path" ] && [ "$(stat -c %s -- "$path")" -lt 262144 ] || continue
     printf '%s\\0' "$path"; tr -d '\\000' < "$path"; printf '\\0'
+  done
+done
+`;
+
+/** channels.sh PATH…: path, and yes or no, of each file with receivers; what is in them are secrets. */
+const CHANNELS = `
+for place; do
+  for path in "$place" "$place"/*; do
+    case $path in *.yml | *.yaml) ;; *) continue ;; esac
+    [ -f "$path" ] && [ -r "$path" ] && grep -qE '^receivers:' < "$path" || continue
+    tells=no
+    if grep -qE '^[[:space:]]*(-[[:space:]]+)?[a-z0-9]+_configs:[[:space:]]*([^[:space:]\\[]|\\[[[:space:]]*[^][:space:]]|#|$)' < "$path"; then tells=yes; fi
+    printf '%s\\0%s\\0' "$path" "$tells"
   done
 done
 `;

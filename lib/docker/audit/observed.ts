@@ -39,6 +39,8 @@ export interface Observed {
   readonly files: readonly AuditedFile[];
   /** Settings of Traefik, by path. */
   readonly traefik: readonly { readonly path: string; readonly text: string }[];
+  /** Settings of Alertmanager, and whether any receiver in them has a channel. They hold secrets, so only that is known. */
+  readonly alertmanager: readonly { readonly path: string; readonly tells: boolean }[];
   /** Volumes and paths of the host that are backed up; null where nobody said. */
   readonly backedUp: readonly string[] | null;
 }

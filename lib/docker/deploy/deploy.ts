@@ -12,6 +12,7 @@ import { describeDocker, type DockerAccess } from '../engine/access';
 import { inspectContainer, listContainers } from '../engine/containers';
 import { connectEngine, type Engine } from '../engine/engine';
 import { inspectImage, tagImage } from '../engine/images';
+import { envToGoBackWith, type EnvValues, layDownEnv } from './env-back';
 import { history, type Release } from './history';
 import { movedData, type MovedData } from './moved-data';
 import { parsePrepared, stillSwitches, type Prepared } from './prepared';
@@ -114,19 +115,24 @@ export interface RollbackWish {
   readonly stack: string;
   readonly directory: string;
   readonly release: number;
+  /** Default: today. */
+  readonly envValues?: EnvValues;
   readonly healthSeconds?: number;
   readonly graceSeconds?: number;
   readonly lockWaitMs?: number;
   readonly dryRun?: boolean;
 }
 
-/** Makes an earlier release live again: its files, its .env, its very images. */
-export async function rollBackStack(
-  access: DockerAccess,
-  wish: RollbackWish,
-  task: Task,
-): Promise<Switched & { readonly stack: string; readonly changed: boolean; readonly dryRun: boolean }> {
-  const { stack, release, dryRun = false } = wish;
+export interface RolledBack extends Switched {
+  readonly stack: string;
+  readonly changed: boolean;
+  readonly dryRun: boolean;
+  readonly keptValues: readonly string[];
+}
+
+/** Makes an earlier release live again: its files, its very images, and its .env with the values of today. */
+export async function rollBackStack(access: DockerAccess, wish: RollbackWish, task: Task): Promise<RolledBack> {
+  const { stack, release, dryRun = false, envValues = 'today' } = wish;
   const request = { owner: `rollback of ${stack} (${task.owner})`, waitMs: wish.lockWaitMs ?? DEFAULTS.lockWaitMs };
   return await withLock(access.host, `stack ${stack}`, request, task, async (lock, work) => {
     const releases = await history(access, stack, work);
@@ -138,7 +144,10 @@ export async function rollBackStack(
     // After a switch that broke off, what runs may be something else than what is recorded as live.
     const brokenOff = releases.some(({ outcome }) => outcome.kind === 'unknown' && outcome.why === 'interrupted');
     const already = wanted.live && !brokenOff;
-    if (already || dryRun) return { ...unswitched(live?.release ?? null), stack, changed: !already, dryRun };
+    if (already) return { ...unswitched(live?.release ?? null), stack, changed: false, dryRun, keptValues: [] };
+    const { keptValues, text } = await envToGoBackWith(access, { stack, release, values: envValues }, work);
+    if (dryRun) return { ...unswitched(live?.release ?? null), stack, changed: true, dryRun, keptValues };
+    await layDownEnv(access, lock, { stack, release, text }, work);
     const previous = await wayBack(access, stack, work);
     const switched = await switchTo(
       access,
@@ -155,7 +164,7 @@ export async function rollBackStack(
       },
       task,
     );
-    return { ...switched, stack, changed: true, dryRun: false };
+    return { ...switched, stack, changed: true, dryRun: false, keptValues };
   });
 }
 

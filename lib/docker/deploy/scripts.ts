@@ -205,9 +205,23 @@ sweep() {
   done < <(git diff-tree -r -z --name-only --no-renames --diff-filter=D "$cut" "$commit")
 }
 
+# The way back needs the .env as it is now: a rotation may have changed it since that release was made. What lies there
+# after a switch that broke off may be of either, and one of the repository comes back with its commit.
+keep_env() {
+  local record=$base/releases/$old folder= there tracked=
+  [ -n "$old" ] && [ "$old" != "$new" ] && [ -z "$broken" ] || return 0
+  if [ -f "$record/folder" ]; then IFS= read -r folder < "$record/folder" || :; fi
+  there=\${folder:+$folder/}.env
+  [ -f "$directory/$there" ] || return 0
+  tracked=$(git ls-files -- "$there" 2>/dev/null) || tracked=
+  [ -z "$tracked" ] || return 0
+  put "$record/env" < "$directory/$there"
+}
+
 activate() {
-  local id reference code
+  local id reference code env
   release=$base/releases/$1 why= failed_container=
+  if [ "$1" = "$new" ]; then keep_env || { why='the former .env could not be kept'; return 1; }; fi
   IFS= read -r commit < "$release/commit"; IFS= read -r folder < "$release/folder"; IFS= read -r project < "$release/project"
   place=$directory\${folder:+/$folder}
   echo "Switching to release $1 (commit $commit)"
@@ -216,13 +230,11 @@ activate() {
     sweep
   fi
   activated=$EPOCHSECONDS
-  if [ -f "$release/env" ]; then
-    # The way back needs what was there before.
-    if [ "$1" = "$new" ] && [ -n "$old" ] && [ -f "$place/.env" ] && [ ! -f "$base/releases/$old/env" ]; then
-      put "$base/releases/$old/env" < "$place/.env" || { why='the former .env could not be kept'; return 1; }
-    fi
+  env=$release/env
+  if [ "$1" = "$new" ] && [ -f "$release/env.today" ]; then env=$release/env.today; fi
+  if [ -f "$env" ]; then
     # mktemp makes it 0600, and the rename keeps that.
-    put "$place/.env" < "$release/env" || { why='.env could not be written'; return 1; }
+    put "$place/.env" < "$env" || { why='.env could not be written'; return 1; }
   fi
   while read -r id reference; do
     docker tag "$id" "$reference" || { why="image $reference of this release is gone"; return 1; }
@@ -243,6 +255,12 @@ outcome() { printf '%s\\n' "$@" | put "$base/releases/$new/outcome"; rm -f -- "$
 home=
 if [ -f "$base/directory" ]; then IFS= read -r home < "$base/directory"; fi
 if [ -n "$home" ] && [ "$home" != "$directory" ]; then echo "This stack lives in $home"; exit 76; fi
+# While the service runs on its standby (lib/standby), a deploy here would make a second one.
+for away in "\${base%/stacks/*}/standby"/*/away; do
+  [ -f "$away" ] || continue
+  IFS= read -r gone < "$away"
+  case $gone/ in "$directory/"*) echo "It is the turn of another host to run what is in $gone"; exit 78 ;; esac
+done
 printf '%s\\n' "$directory" | put "$base/directory"
 
 # One that broke off before us must not look as if it had never been switched to.
@@ -255,6 +273,7 @@ fi
 printf '%s\\n' "$new" | put "$base/switching"
 if activate "$new"; then
   printf '%s\\n' "$new" | put "$base/current"
+  if [ -f "$base/releases/$new/env.today" ]; then mv -fT -- "$base/releases/$new/env.today" "$base/releases/$new/env"; fi
   outcome ok '' "$new" yes
   echo "Release $new is live"
   exit 0
@@ -355,9 +374,9 @@ done
 `;
 
 /**
- * record-update.sh STACK NUMBER FROM DIRECTORY FOLDER PROJECT COMMIT LIVE(yes|no); input: lines of files, an empty line,
+ * record-update.sh STACK NUMBER DIRECTORY FOLDER PROJECT COMMIT LIVE(yes|no); input: lines of files, an empty line,
  * lines of images, an empty line, notes on a line, then what changes images (or nothing). A release that is LIVE already
- * describes what runs, so that there is a way back to it.
+ * describes what runs, so that there is a way back to it. An update leaves .env as it is, so it has none of its own.
  */
 export const RECORD_UPDATE = `
 prepare_state
@@ -366,10 +385,9 @@ mkdir -p -- "$base/releases"
 exec {switching}>>"$base/switch.lock"
 flock -n "$switching" || refuse "another switch of this stack goes on"
 mkdir -- "$release"
-[ -z "$3" ] || [ ! -f "$base/releases/$3/env" ] || cp -p -- "$base/releases/$3/env" "$release/env"
-printf '%s\\n' "$7" > "$release/commit"
-printf '%s\\n' "$5" > "$release/folder"
-printf '%s\\n' "$6" > "$release/project"
+printf '%s\\n' "$6" > "$release/commit"
+printf '%s\\n' "$4" > "$release/folder"
+printf '%s\\n' "$5" > "$release/project"
 : > "$release/files"; : > "$release/images"
 while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line" >> "$release/files"; done
 while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line" >> "$release/images"; done
@@ -377,11 +395,33 @@ IFS= read -r notes || :
 printf '%s' "$notes" > "$release/notes.json"
 cat > "$release/images.json"
 [ -s "$release/images.json" ] || rm -f -- "$release/images.json"
-[ "$7" = - ] || git --git-dir="$base/repo.git" update-ref "refs/selfhost/release/$2" "$7"
-if [ "$8" = yes ]; then
+[ "$6" = - ] || git --git-dir="$base/repo.git" update-ref "refs/selfhost/release/$2" "$6"
+if [ "$7" = yes ]; then
   printf '%s\\n' ok '' "$2" yes | put "$release/outcome"
-  printf '%s\\n' "$4" | put "$base/directory"
+  printf '%s\\n' "$3" | put "$base/directory"
   printf '%s\\n' "$2" | put "$base/current"
 fi
 sync -- "$release"/* "$release"
+`;
+
+/**
+ * env-now.sh STACK RELEASE: the .env that the release had, and the one of today, as pairs. What lies in the directory
+ * after a switch that broke off may be of either; the record of the live release is the one then.
+ */
+export const ENV_NOW = `
+base=$state/stacks/$1
+line_of "$base/current"; current=$REPLY
+line_of "$base/switching"; broken=$REPLY
+line_of "$base/directory"; today=$REPLY
+if [ -n "$current" ]; then line_of "$base/releases/$current/folder"; today=$today\${REPLY:+/$REPLY}; fi
+today=$today/.env
+if [ -n "$broken" ] && [ -f "$base/releases/$current/env" ]; then today=$base/releases/$current/env; fi
+if [ -f "$base/releases/$2/env" ]; then printf 'release\\0'; tr -d '\\000' < "$base/releases/$2/env"; printf '\\0'; fi
+if [ -f "$today" ]; then printf 'today\\0'; tr -d '\\000' < "$today"; printf '\\0'; fi
+`;
+
+/** env-to-be.sh STACK RELEASE yes|no: what standard input holds is the .env with which the release is switched to. */
+export const ENV_TO_BE = `
+release=$state/stacks/$1/releases/$2
+if [ "$3" = yes ]; then put "$release/env.today"; else rm -f -- "$release/env.today"; fi
 `;

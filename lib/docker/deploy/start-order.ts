@@ -66,7 +66,8 @@ function isWell({ state, health, exitCode }: ComposeContainer): boolean {
   return state === 'running' ? health === null || health === 'healthy' : state === 'exited' && exitCode === 0;
 }
 
-async function projectOf(access: DockerAccess, stack: string, task: Task): Promise<Project> {
+/** A directory as it is; of a stack that was deployed here the files of its live release, with what updates have changed. */
+export async function projectOf(access: DockerAccess, stack: string, task: Task): Promise<Project> {
   if (stack.startsWith('/')) return { directory: stack };
   const { stdout } = await runStateScript(access.host, { script: LIVE, arguments: [fileNameFor(stack)] }, task);
   const fields = stdout.split('\0');

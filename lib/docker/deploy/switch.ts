@@ -72,6 +72,14 @@ export async function switchTo(access: DockerAccess, wish: SwitchWish, task: Tas
       nextStep: `Give the directory it was first deployed to; the log of job ${job.id} names it.`,
     });
   }
+  if (code === 78) {
+    throw new Failure({
+      code: 'service_away',
+      subject: `stack ${stack}, ${describeDocker(access)}`,
+      message: `Stack ${stack} runs on its other host now, so it was not deployed here; nothing was changed`,
+      nextStep: 'Deploy it there, or bring the service back first (flow Service failback).',
+    });
+  }
   if (code === 77 || code === 75) {
     throw new Failure({
       code: 'deploy_overtaken',

@@ -14,6 +14,7 @@ import { describeDocker, type DockerAccess } from '../engine/access';
 import { inspectContainer, listContainers, type Container } from '../engine/containers';
 import { connectEngine, type Engine } from '../engine/engine';
 import { inspectImage, pullImage, registryDigest, type RegistryLogin } from '../engine/images';
+import { withPatience } from '../registry/patience';
 import { listTags } from '../registry/tags';
 import { standingOf } from './decide';
 import { compareVulnerabilities, findScanner, type ScannerName, type VulnerabilityDifference } from './scanner';
@@ -33,6 +34,8 @@ export interface UpdateWish {
   readonly healthSeconds?: number;
   readonly graceSeconds?: number;
   readonly lockWaitMs?: number;
+  /** How long one registry is waited for in vain, for all images together. */
+  readonly registryPatienceMs?: number;
   readonly dryRun?: boolean;
 }
 
@@ -218,13 +221,17 @@ async function lookAt(
   const standing = standingOf(service, { named, rules: wish.rules ?? {} });
   if (standing.kind === 'leave') return { ...about, ...nothing, state: standing.state, why: standing.why };
   const { reference, rule } = standing;
-  task.progress({ message: `Asking ${reference.registry} about ${service.name}` });
+  const { registry } = reference;
+  task.progress({ message: `Asking ${registry} about ${service.name}` });
+  const asked = { place: engine.access, registry, patienceMs: wish.registryPatienceMs };
   try {
     const tag = reference.tag ?? 'latest';
-    const newTag =
-      rule.kind === 'digest' ? undefined : newestTag(await listTags(engine, reference, wish.login, task), tag, rule);
-    const wanted = `${reference.name}:${newTag ?? tag}`;
-    const { remote } = await registryDigest(engine, wanted, wish.login, task);
+    const { newTag, wanted, remote } = await withPatience(asked, task, async (work) => {
+      const newTag =
+        rule.kind === 'digest' ? undefined : newestTag(await listTags(engine, reference, wish.login, work), tag, rule);
+      const wanted = `${reference.name}:${newTag ?? tag}`;
+      return { newTag, wanted, remote: (await registryDigest(engine, wanted, wish.login, work)).remote };
+    });
     const here = await runningDigests(engine, service, containers, task);
     const digest = here[0] ?? null;
     if (newTag === undefined && here.includes(remote)) {
@@ -290,13 +297,7 @@ async function record(
   }
   const before = await imagesNow(engine, config, containers, task);
   const files = live.project.files.filter((file) => !file.startsWith(`${live.base}/`));
-  const write = async (
-    release: number,
-    from: string,
-    images: readonly string[],
-    change: string,
-    runs: 'yes' | 'no',
-  ) => {
+  const write = async (release: number, images: readonly string[], change: string, runs: 'yes' | 'no') => {
     const notes = JSON.stringify({
       at: new Date().toISOString(),
       by: task.owner,
@@ -308,7 +309,6 @@ async function record(
       arguments: [
         fileNameFor(wish.stack),
         String(release),
-        from,
         live.directory,
         live.folder,
         config.name,
@@ -321,10 +321,8 @@ async function record(
     await keepImages(engine, wish.stack, release, images, task);
   };
   let next = live.newest + 1;
-  let from = live.current === null ? '' : String(live.current);
   if (live.current === null) {
-    await write(next, '', byReference(before.values()), '', 'yes');
-    from = String(next);
+    await write(next, byReference(before.values()), '', 'yes');
     next += 1;
   }
   const changed = Object.fromEntries(
@@ -334,7 +332,7 @@ async function record(
   const change = override.length === 0 ? '' : JSON.stringify({ services: Object.fromEntries(override) });
   // Services that share a tag share its image: the one that was pulled counts.
   const images = byReference([...new Map([...before, ...pulled]).values(), ...pulled.values()]);
-  await write(next, from, images, change, 'no');
+  await write(next, images, change, 'no');
   return next;
 }
 

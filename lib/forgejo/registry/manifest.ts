@@ -1,3 +1,4 @@
+import { parseJson } from '../../json';
 import { fieldsOf, type Fields } from '../fields';
 
 /** What a manifest points to. */
@@ -28,7 +29,7 @@ const FOREIGN = /\.foreign\.|nondistributable/;
 
 /** Throws `unreadable_answer`. */
 export function parseManifest(text: string, what: string): Manifest {
-  const manifest = fieldsOf(jsonOf(text), what);
+  const manifest = fieldsOf(parseJson(text), what);
   const config = manifest.partOrNull('config');
   const layers = manifest.parts('layers').filter((layer) => !FOREIGN.test(layer.textOrNull('mediaType') ?? ''));
   return {
@@ -39,12 +40,4 @@ export function parseManifest(text: string, what: string): Manifest {
 
 function descriptorOf(fields: Fields): Descriptor {
   return { digest: fields.text('digest'), size: fields.number('size') };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

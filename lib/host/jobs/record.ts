@@ -1,5 +1,5 @@
 import { Failure } from '../../failure';
-import { isObject } from '../../json';
+import { isObject, parseJson } from '../../json';
 import { describeHost, type Host } from '../host';
 import { unreadableRecord } from '../state-folder';
 
@@ -175,12 +175,7 @@ function isStrings(value: unknown): value is string[] {
 }
 
 function parseObject(host: Host, where: string, text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
+  const value = parseJson(text);
   if (!isObject(value)) throw unreadableRecord(host, `the record of ${where}`);
   return value;
 }

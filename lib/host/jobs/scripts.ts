@@ -139,7 +139,8 @@ rm -rf -- "$dir"/.new.*
 for place in /run /dev/shm; do
   [ -d "$place" ] && [ -w "$place" ] && [ "$(stat -f -c %T -- "$place")" = tmpfs ] || continue
   memory=\${memory-$place}
-  find "$place" -maxdepth 1 -type f -user "$EUID" -name 'selfhost-input.*' -mmin +1 -print0 |
+  # One that goes meanwhile, because its job has read it, is no failure of ours.
+  { find "$place" -maxdepth 1 -type f -user "$EUID" -name 'selfhost-input.*' -mmin +1 -print0 2>/dev/null || :; } |
     while IFS= read -r -d '' stale; do
       flock -n -- "$stale" rm -f -- "$stale" || :
     done

@@ -37,7 +37,7 @@ export async function auditEstate(
       }
     }),
   );
-  const found = judgeEstate(inventory, looks.flat(), await here());
+  const found = judgeEstate(inventory, looks.flat(), { here: await here(), now: Date.now() });
   const keys = await checkKeyCopies(inventory, hostOf, task);
   if (inventory.sshKeys.length === 0) notChecked.push('SSH keys: the inventory lists none');
   if (inventory.keyCopies.length === 0) notChecked.push('the key of Infisical: the inventory names no copies');

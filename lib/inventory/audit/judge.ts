@@ -20,8 +20,14 @@ export interface Look {
   readonly seen: Seen;
 }
 
+const DRILL_DAYS = 14;
+
 /** What a careful person would change, the worst first. `here` is the boot id of the machine that n8n runs on. */
-export function judgeEstate(inventory: Inventory, looks: readonly Look[], here: string): readonly EstateFinding[] {
+export function judgeEstate(
+  inventory: Inventory,
+  looks: readonly Look[],
+  { here, now }: { readonly here: string; readonly now: number },
+): readonly EstateFinding[] {
   const found = looks.flatMap(({ host, seen }) =>
     [
       ...judgeKeys(inventory, host, seen),
@@ -30,6 +36,8 @@ export function judgeEstate(inventory: Inventory, looks: readonly Look[], here: 
       ...judgeSwap(seen),
       ...judgePlace(inventory, host, seen, here),
       ...judgeClusters(host, seen, looks),
+      ...judgeDrills(inventory, host, seen, now),
+      ...judgeOrder(inventory, host),
     ].map((one): EstateFinding => ({ host, ...one })),
   );
   return worstFirst(found);
@@ -136,4 +144,42 @@ function judgeClusters(host: string, { clusters }: Seen, looks: readonly Look[])
       },
     ];
   });
+}
+
+/** A backup that was never restored is a hope. */
+function judgeDrills(
+  { databases, folders, commands }: Inventory,
+  host: string,
+  { lastDrill }: Seen,
+  now: number,
+): readonly OfHost[] {
+  if (![...databases, ...folders, ...commands].some((one) => one.host === host)) return [];
+  const days = Math.floor((now - Date.parse(lastDrill)) / 86_400_000);
+  if (days < DRILL_DAYS) return [];
+  return [
+    {
+      check: 'no_restore_test',
+      severity: 'high',
+      file: '/var/lib/selfhost/restore-drills.log',
+      message: Number.isNaN(days)
+        ? `Nothing that is backed up on ${host} was ever restored to see whether it can be`
+        : `Nothing that is backed up on ${host} was restored for ${days} days to see whether it can be`,
+      howToFix: 'Publish the flow Restore drill, and run it by hand once.',
+    },
+  ];
+}
+
+function judgeOrder({ services, recoveryOrder }: Inventory, host: string): readonly OfHost[] {
+  const ordered = new Set(recoveryOrder.flat());
+  const missing = services.filter((one) => one.host === host && !ordered.has(one.name)).map(({ name }) => name);
+  if (missing.length === 0) return [];
+  return [
+    {
+      check: 'no_recovery_order',
+      severity: 'low',
+      file: null,
+      message: `Nobody has written down when ${missing.join(', ')} is started after a loss of everything`,
+      howToFix: 'Add it to recoveryOrder in the inventory.',
+    },
+  ];
 }

@@ -76,10 +76,12 @@ async function readCopy(host: Host, { path }: KeyCopy, { nonce }: { nonce: strin
   return stdout.trim();
 }
 
-/** read.sh PATH NONCE: a file with the key alone, or one with ENCRYPTION_KEY= in it, as a .env. */
+/** read.sh PATH NONCE: a file with the key alone, or one that names it, as a .env. Infisical takes ENCRYPTION_KEY first. */
 const READ = `
 [ -f "$1" ] && [ -r "$1" ] || exit 3
-key=$(sed -n 's/^[[:space:]]*\\(export[[:space:]]\\+\\)\\?ENCRYPTION_KEY=//p' < "$1" | head -n 1)
+named() { sed -n "s/^[[:space:]]*\\(export[[:space:]]\\+\\)\\?$1=//p" | head -n 1; }
+key=$(named ENCRYPTION_KEY < "$1")
+[ -n "$key" ] || key=$(named ROOT_ENCRYPTION_KEY < "$1")
 [ -n "$key" ] || key=$(head -c 4096 < "$1" | tr -d '\\r\\n')
 key=\${key%$'\\r'} key=\${key#[\\"\\']} key=\${key%[\\"\\']}
 [ -n "$key" ] || exit 4
@@ -87,21 +89,26 @@ if [ -z "$2" ]; then printf '%s' "$key"; exit; fi
 printf '%s%s%s' "$2" "$key" "$2" | sha256sum | cut -d ' ' -f 1
 `;
 
+const KEY = 32;
 const IV = 12;
 const TAG = 16;
-const VERSION = 3;
 
-/** As Infisical keeps its root key: AES-256-GCM, the number used once, what was encrypted, its tag, and a version. */
+/**
+ * As Infisical keeps its root key in `kms_root_config` (software encryption): AES-256-GCM, the number used once, what
+ * was encrypted, its tag. ENCRYPTION_KEY is taken letter by letter, ROOT_ENCRYPTION_KEY as base64.
+ */
 export function opens(key: string, canary: Buffer): boolean {
-  const body = canary.subarray(0, canary.length - VERSION);
-  if (body.length <= IV + TAG) return false;
-  try {
-    const opened = createDecipheriv('aes-256-gcm', Buffer.from(key, 'utf8'), body.subarray(0, IV));
-    opened.setAuthTag(body.subarray(body.length - TAG));
-    opened.update(body.subarray(IV, body.length - TAG));
-    opened.final();
-    return true;
-  } catch {
-    return false;
-  }
+  if (canary.length <= IV + TAG) return false;
+  return [Buffer.from(key, 'utf8'), Buffer.from(key, 'base64')].some((bytes) => {
+    if (bytes.length !== KEY) return false;
+    try {
+      const opened = createDecipheriv('aes-256-gcm', bytes, canary.subarray(0, IV));
+      opened.setAuthTag(canary.subarray(canary.length - TAG));
+      opened.update(canary.subarray(IV, canary.length - TAG));
+      opened.final();
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }

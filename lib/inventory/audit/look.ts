@@ -15,6 +15,8 @@ export interface Seen {
   /** Folders that Syncthing keeps, each with the code that it would overwrite. */
   readonly synced: readonly { readonly folder: string; readonly code: string }[];
   readonly clusters: readonly PostgresFolder[];
+  /** When something was last restored to see whether it can be, by the calendar of drills; empty: never. */
+  readonly lastDrill: string;
   /** What could not be looked at, and why. */
   readonly notSeen: readonly string[];
 }
@@ -56,7 +58,7 @@ export async function lookAtHost(host: Host, code: readonly string[], task: Task
 }
 
 const SIZES: Readonly<Record<string, number>> = {
-  ...{ boot: 1, memory: 1, swap: 1, key: 2, timer: 1, synced: 2, cluster: 5, 'not seen': 1 },
+  ...{ boot: 1, memory: 1, swap: 1, key: 2, timer: 1, synced: 2, cluster: 5, drill: 1, 'not seen': 1 },
 };
 
 /** Undefined for an answer without its end. */
@@ -88,6 +90,7 @@ export function parseLook(text: string): Seen | undefined {
       ...{ path, system: system.trim(), timeline: Number(timeline) },
       ...{ standby: standby === 'yes', autostart: autostart === 'yes' },
     })),
+    lastDrill: all('drill')[0]?.[0] ?? '',
     notSeen: all('not seen').map(([what = '']) => what),
   };
 }
@@ -189,5 +192,7 @@ clusters() {
     -path '*/global/pg_control' -print0 2> /dev/null)
 }
 clusters
+calendar=/var/lib/selfhost/restore-drills.log
+if [ -r "$calendar" ]; then put drill "$(awk '$2 == "ok" { last = $1 } END { print last }' "$calendar")"; fi
 put end
 `;

@@ -1,5 +1,5 @@
 import { Failure } from '../../failure';
-import { isObject } from '../../json';
+import { isObject, parseJson } from '../../json';
 import type { Task } from '../../task';
 import type { BackupSeen } from './info';
 import { runPgbackrest } from './run';
@@ -43,12 +43,7 @@ export async function readArchive(
   const path = `archive/${stanza.name}/${id}`;
   const list = ['repo-ls', '--output=json', '--recurse', `--repo=${repository}`, ...stanzaOptions(stanza), path];
   const { stdout, truncated } = await runPgbackrest(stanza, list, { maxOutputBytes: ANSWER_BYTES }, task);
-  let files: unknown;
-  try {
-    files = JSON.parse(stdout);
-  } catch {
-    files = undefined;
-  }
+  const files = parseJson(stdout);
   if (truncated || !isObject(files)) {
     throw new Failure({
       code: 'pgbackrest_unreadable',

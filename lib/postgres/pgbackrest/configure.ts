@@ -252,8 +252,10 @@ SQL
 `;
 
 const RESTART = `
+keep_autostart
 stop_server_cleanly 120 || stop_with server_not_stopped "PostgreSQL did not stop within 120 s"
 start_server
+give_autostart
 `;
 
 export interface ConfigureWish extends ConfigurationWish {

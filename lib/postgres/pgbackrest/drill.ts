@@ -1,9 +1,10 @@
 import { Failure } from '../../failure';
 import { isObject } from '../../json';
 import type { Task } from '../../task';
+import { hashOfLines } from '../replication/agreed';
 import { runOnMember } from '../replication/member-script';
 import { readBackups } from './info';
-import { commitTime, prepareRestore, refuseContainer, SCRATCH } from './scratch';
+import { commitTime, prepareRestore, SCRATCH } from './scratch';
 import { describeStanza, type Stanza } from './stanza';
 import { checkArchiving } from './stanza-commands';
 import { describeTarget, type RestoreTarget } from './target';
@@ -68,8 +69,9 @@ export async function writeHeartbeat({ cluster, member }: Stanza, task: Task): P
 }
 
 const DRILL = `${SCRATCH}
-prepare_scratch "$1" "$2"
 seconds=$3 amcheck=$4
+# The work of a drill that nobody waits for any more ends by itself, and takes its folder with it.
+prepare_scratch "$1" "$2" '' "$seconds"
 shift 4
 trap 'remove_scratch' EXIT
 now_ms; begin=$REPLY
@@ -88,7 +90,7 @@ select to_char(max(at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') from
 SQL
 echo 'select datname from pg_database where datallowconn and not datistemplate order by datname' | scratch_sql |
 while IFS= read -r database; do
-  as_owner "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$scratch/socket" -p "$port" -U "$role" -d "$database" <<'SQL' | sed 's/^/counts /'
+  in_copy "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$scratch/socket" -p "$port" -U "$role" -d "$database" <<'SQL' | sed 's/^/counts /'
 select json_build_object('database', current_database(), 'tables', count(*), 'rows', coalesce(sum(
     (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %I.%I', n.nspname, c.relname), false, true, '')))[1]::text::bigint), 0))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -98,8 +100,8 @@ done
 if [ "$amcheck" = yes ]; then
   now_ms; begin=$REPLY
   # It adds its extension to the copy, which is thrown away.
-  if [ ! -x "$bin/pg_amcheck" ]; then echo 'amcheck absent'
-  elif found=$(as_owner "$bin/pg_amcheck" -h "$scratch/socket" -p "$port" -U "$role" --all --install-missing --heapallindexed < /dev/null 2>&1); then
+  if ! in_copy test -x "$bin/pg_amcheck" < /dev/null; then echo 'amcheck absent'
+  elif found=$(in_copy "$bin/pg_amcheck" -h "$scratch/socket" -p "$port" -U "$role" --all --install-missing --heapallindexed < /dev/null 2>&1); then
     now_ms; printf 'amcheck ok %s\\n' $((REPLY - begin))
   else
     now_ms; printf 'amcheck damaged %s %s\\n' $((REPLY - begin)) "$(printf '%s' "$found" | grep . | head -n 1 | cut -c 1-300)"
@@ -112,7 +114,6 @@ fi
  * and thrown away. The real server is only asked for a heartbeat and to archive it.
  */
 export async function drill(stanza: Stanza, wish: DrillWish, task: Task): Promise<DrillResult> {
-  refuseContainer(stanza);
   const begin = performance.now();
   const beatAt = await writeHeartbeat(stanza, task);
   // So that what was just written can be restored, and a moment before it has a commit after it.
@@ -167,7 +168,9 @@ async function drillOne(
   const { folder, repository, amcheck = true, timeoutMs = 24 * 3_600_000, heartbeatSeconds = 900 } = wish;
   const { backup, options, bytes } = await prepareRestore(stanza, { target, repository }, task);
   const list = [folder, String(bytes), String(Math.floor(timeoutMs / 1000)), amcheck ? 'yes' : 'no', ...options];
-  const work = { name: 'Drill', intent: `in ${folder}`, script: DRILL, arguments: list, timeoutMs };
+  // Only the very same moment is the same job: a copy of another one would prove nothing about this.
+  const moment = hashOfLines(stanza.cluster.name, 'drill', [amcheck, ...options], []);
+  const work = { name: 'Drill', intent: `in ${folder} ${moment}`, script: DRILL, arguments: list, timeoutMs };
   const { stdout, job } = await runWork(stanza, work, task);
   const after = (start: string) => new RegExp(`^${start} (.*)$`, 'm').exec(stdout)?.[1] ?? '';
   const [verdict = '', took = '', ...found] = after('amcheck').split(' ');

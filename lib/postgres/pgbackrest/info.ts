@@ -1,5 +1,5 @@
 import { Failure } from '../../failure';
-import { isObject } from '../../json';
+import { isObject, parseJson } from '../../json';
 import type { Task } from '../../task';
 import { runOnMember } from '../replication/member-script';
 import { findGaps, readArchive, type ArchiveSeen } from './archive';
@@ -11,6 +11,8 @@ export type BackupType = 'full' | 'diff' | 'incr';
 export interface BackupSeen {
   readonly label: string;
   readonly repository: number;
+  /** Number of its database system in that repository: a new major version is a new one. */
+  readonly system: number;
   readonly type: BackupType;
   readonly startedAt: string;
   readonly stoppedAt: string;
@@ -47,6 +49,8 @@ export interface InfoSeen {
   readonly archiveIds: readonly { readonly id: string; readonly repository: number }[];
   readonly backupRunning: boolean;
   readonly systemIdentifier: string | null;
+  /** Those that the repositories have known, by their numbers there. */
+  readonly systems: readonly { readonly system: number; readonly repository: number; readonly identifier: string }[];
 }
 
 export interface ArchiverSeen {
@@ -139,6 +143,13 @@ export function parseInfo(stanza: Stanza, text: string, now: Date): InfoSeen {
     backupRunning: lock.held === true,
     // Twenty digits do not fit a number: the text as it stands counts.
     systemIdentifier: [...text.matchAll(/"system-id":(\d+)/g)].at(-1)?.[1] ?? null,
+    systems: [...text.matchAll(/"id":(\d+),"repo-key":(\d+),"system-id":(\d+)/g)].map(
+      ([, system, repository, identifier = '']) => ({
+        system: Number(system),
+        repository: Number(repository),
+        identifier,
+      }),
+    ),
   };
 }
 
@@ -164,6 +175,7 @@ function parseBackup(one: Record<string, unknown>, unreadable: Unreadable): Back
   return {
     label: text(one.label),
     repository: number(database['repo-key']),
+    system: number(database.id),
     type,
     startedAt: instant(number(timestamp.start)),
     stoppedAt: instant(number(timestamp.stop)),
@@ -243,12 +255,7 @@ async function readArchiver(
   const lines = stdout.split('\n');
   const after = (start: string) => lines.find((line) => line.startsWith(start))?.slice(start.length) ?? '';
   const segmentBytes = Number(after('segment ')) || USUAL_SEGMENT;
-  let answer: unknown;
-  try {
-    answer = JSON.parse(after('archiver ').replace(/^$/, 'null'));
-  } catch {
-    answer = null;
-  }
+  const answer = parseJson(after('archiver '));
   if (!isObject(answer)) return { archiver: null, segmentBytes };
   return {
     segmentBytes,

@@ -44,6 +44,8 @@ function meaningOf(number: number, said: string): Meaning | undefined {
   }
   // The file of `--config` is absent, which has the same number as a repository that is away.
   if (number === 55 && /missing file '[^']*\.conf' for read/.test(said)) return MEANINGS[37];
+  // What cannot be encrypted or decrypted, and whom it does not trust, have the same number.
+  if (number === 95 && /certificate|\bTLS\b/i.test(said)) return CERTIFICATE;
   return MEANINGS[number];
 }
 
@@ -52,6 +54,13 @@ const UNREACHABLE: Meaning = {
   message: 'its repository cannot be reached',
   nextStep:
     'Check the disk, the mount or the host of the repository. Until it is back, WAL stays on the database host and fills its disk: watch pg_wal.',
+};
+
+const CERTIFICATE: Meaning = {
+  code: 'repository_certificate',
+  message: 'the certificate of its repository is not one that it trusts',
+  nextStep:
+    'Name the endpoint as its certificate does (an IP address is none), and who signed that (repo1-storage-ca-file in the settings of Configure), readable for the user of PostgreSQL.',
 };
 
 const BUSY: Meaning = {
@@ -117,6 +126,12 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
     code: 'archiving_off',
     message: 'PostgreSQL does not hand its WAL to pgBackRest',
     nextStep: 'Run Configure, which sets archive_mode and archive_command, or set them yourself.',
+  },
+  72: {
+    code: 'repository_host_needed',
+    message: 'its repository is on another host, and this has to be run there',
+    nextStep:
+      'Run it on the repository’s host as its own user (pgbackrest --stanza=…), by its cron or by a job of the Host node. Info, Check, Verify, restores and drills work from here.',
   },
   75: {
     code: 'backup_missing',

@@ -7,7 +7,15 @@ import { runOnMember, withClusterLock, withClusterLocks } from '../replication/m
 import { CONFIGURATION } from '../replication/replica';
 import { STANDBY_FOLDER } from '../replication/standby-folder';
 import { readStatus } from '../replication/status';
-import { prepareRestore, refuseContainer } from './scratch';
+import {
+  parseRestoreRecord,
+  RESTORE_RECORD,
+  recordLine,
+  SHOW_RESTORE_RECORD,
+  type RestoreSeen,
+  type RestoreStep,
+} from '../replication/restore-record';
+import { prepareRestore } from './scratch';
 import { PGBACKREST, type Stanza } from './stanza';
 import { describeTarget, type RestoreTarget } from './target';
 import { runWork } from './work';
@@ -30,28 +38,43 @@ export interface RestoreWish {
 export interface RestorePlan {
   readonly lines: readonly string[];
   readonly hash: string;
+  /**
+   * How far an earlier run of this very plan has come. One that was cut off is gone on with; of one that is done
+   * nothing is done again.
+   */
+  readonly earlier: { readonly step: RestoreStep; readonly at: string } | null;
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-const LOOK = `
+// Whether the work of an earlier run still goes on: it is a job of the host, and outlives whoever began it.
+const LOOK = `${SHOW_RESTORE_RECORD}
 printf 'system %s\\n' "$(control_field 'Database system identifier' 2>/dev/null || :)"
 printf 'timeline %s\\n' "$(control_field "Latest checkpoint's TimeLineID" 2>/dev/null || :)"
-printf 'standby %s\\n' "$(is_standby_folder && echo yes || echo no)"
+open=no
+if [ -e "$dir/restoring" ] || [ -e "$dir/autostart" ]; then open=yes; fi
+printf 'open %s\\n' "$open"
+# What a restore that was cut off has left looks like the folder of a standby until it was started.
+printf 'standby %s\\n' "$([ "$open" = no ] && is_standby_folder && echo yes || echo no)"
 printf 'mount %s\\n' "$(mountpoint -q -- "$data" && echo yes || echo no)"
+printf 'kept %s\\n' "$([ -e "$data.selfhost-before" ] && echo yes || echo no)"
+printf 'busy %s\\n' "$([ ! -e "$dir/restore.lock" ] || flock -n "$dir/restore.lock" true && echo no || echo yes)"
 printf 'before %s\\n' "$([ -e "$data.selfhost-before" ] && [ ! -e "$dir/restoring" ] && echo yes || echo no)"
 printf 'free %s\\n' "$(df --output=avail -B1 -- "\${data%/*}" | tail -n 1 | tr -d ' ')"
 `;
 
-interface Sight extends RestorePlan {
-  readonly options: readonly string[];
-  readonly bytes: number;
-}
+/** What is to be done, and what of it an earlier run has done. */
+type Sight = RestorePlan &
+  (
+    | { readonly kind: 'new'; readonly options: readonly string[]; readonly bytes: number; readonly record: string }
+    /** Its files are restored; the server may not be ready yet, or nobody has tidied up after it. */
+    | { readonly kind: 'restored'; readonly seen: RestoreSeen; readonly open: boolean }
+  );
 
 /** What would be restored over the real server, and what would become of it. Nothing is changed. */
 export async function planRestore(stanza: Stanza, wish: RestoreWish, task: Task): Promise<RestorePlan> {
-  const { lines, hash } = await look(stanza, wish, task);
-  return { lines, hash };
+  const { lines, hash, earlier } = await look(stanza, wish, task);
+  return { lines, hash, earlier };
 }
 
 function desiredOf(stanza: Stanza, wish: RestoreWish): Json {
@@ -62,9 +85,6 @@ function desiredOf(stanza: Stanza, wish: RestoreWish): Json {
 
 async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sight> {
   const { cluster, member } = stanza;
-  refuseContainer(stanza);
-  await refuseFollowers(stanza, wish.others, task);
-  const { backup, options, bytes } = await prepareRestore(stanza, wish, task);
   const { stdout } = await runOnMember(cluster, member, { script: LOOK }, task);
   const after = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(stdout)?.[1] ?? '';
   const aside = wish.method === 'aside';
@@ -76,6 +96,15 @@ async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sigh
       'Restore the primary, and rebuild the standby from it.',
     );
   }
+  const seen = parseRestoreRecord([...stdout.matchAll(/^record (.*)$/gm)].map(([, line = '']) => line));
+  const wanted = { stanza: stanza.name, wish: desiredOf(stanza, wish) };
+  const wishHash = hashOfLines(cluster.name, 'restore', wanted, []);
+  // Only as long as what was there before stands beside: without it nobody could tell whether it was put back by hand.
+  const ours = aside && after('kept') === 'yes' && seen?.wish === wishHash ? seen : undefined;
+  if (ours?.step === 'done') return restored(ours, after('open') === 'yes');
+  await refuseFollowers(stanza, wish.others, task);
+  if (ours?.step === 'restored' && after('open') === 'yes') return restored(ours, true);
+  const { backup, options, bytes, timeline } = await prepareRestore(stanza, wish, task);
   if (aside && after('mount') === 'yes') {
     throw refused(
       stanza,
@@ -88,17 +117,8 @@ async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sigh
     throw refused(
       stanza,
       'before_is_there',
-      `${member.dataFolder}.selfhost-before is there from an earlier restore`,
+      `${member.dataFolder}.selfhost-before is there from an earlier restore${seen?.step === 'done' ? ` (${seen.target}, ${seen.at})` : ''}`,
       'Let go of it when nobody needs it any more (Forget Former Data).',
-    );
-  }
-  const free = Number(after('free'));
-  if (aside && free < bytes) {
-    throw refused(
-      stanza,
-      'no_room',
-      `both folders need about ${bytes} bytes on its disk, and ${free} are free`,
-      'Make room, or allow the restore to replace only what differs (delta), for which no copy is kept.',
     );
   }
   const lines = [
@@ -107,14 +127,42 @@ async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sigh
       ? `${member.dataFolder} is put aside as ${member.dataFolder}.selfhost-before`
       : `${member.dataFolder} becomes what the backup says; what differs is lost`,
     `backup ${backup.label} of ${backup.stoppedAt} is restored from repository ${backup.repository}`,
-    `WAL is played back up to: ${describeTarget(wish.target)}; every commit after that is gone from this server`,
+    `WAL is played back${timeline === null ? '' : ` on timeline ${timeline}`} up to: ${describeTarget(wish.target)}; every commit after that is gone from this server`,
     'it waits for no standby any more; standbys have to be made anew',
   ];
+  const work = hashOfLines(cluster.name, 'restore', wanted, lines);
+  const same = seen?.step === 'begun' && seen.work === work;
+  if (after('busy') === 'yes' && !same) {
+    throw refused(
+      stanza,
+      'restore_running',
+      `a restore to ${seen?.target ?? 'another moment'} goes on there`,
+      'Ask for that one again, which waits for it, or end its job on that host first.',
+    );
+  }
+  const free = Number(after('free'));
+  // What a run that was cut off has written makes room again, or is the very work that goes on.
+  if (aside && free < bytes && !same) {
+    throw refused(
+      stanza,
+      'no_room',
+      `both folders need about ${bytes} bytes on its disk, and ${free} are free`,
+      'Make room, or allow the restore to replace only what differs (delta), for which no copy is kept.',
+    );
+  }
   // Of a database that lives everything changes all the time; these must not. A restore begins a new timeline, so that
   // no plan is carried out twice.
   const observed = { system: after('system') || null, timeline: after('timeline') || null };
-  const wanted = { stanza: stanza.name, wish: desiredOf(stanza, wish), observed };
-  return { options, bytes, lines, hash: hashOfLines(cluster.name, 'restore', wanted, lines) };
+  const hash = same ? seen.hash : hashOfLines(cluster.name, 'restore', { ...wanted, observed }, lines);
+  const target = describeTarget(wish.target);
+  const record = recordLine({ cluster: cluster.name, target, wish: wishHash, work, hash, lines });
+  const earlier = same ? { step: seen.step, at: seen.at } : null;
+  return { kind: 'new', lines, hash, earlier, options, bytes, record };
+}
+
+function restored(seen: RestoreSeen, open: boolean): Sight {
+  const { lines, hash, step, at } = seen;
+  return { kind: 'restored', lines, hash, earlier: { step, at }, seen, open };
 }
 
 /** A standby that could be promoted would bring back what was to be undone. */
@@ -144,7 +192,7 @@ function refused(stanza: Stanza, code: string, why: string, nextStep: string): F
 
 // The folder that was there stays whole beside, or the restore goes over it and only fetches what differs. A note tells a
 // second run, after one that was killed, whether what is beside is of before or what is in place is half a restore.
-const RESTORE = `${PGBACKREST}${STANDBY_FOLDER}${CONFIGURATION}
+const RESTORE = `${PGBACKREST}${STANDBY_FOLDER}${CONFIGURATION}${RESTORE_RECORD}
 # The configuration stays as it is now. That of the backup may not even let the standby in, which came later.
 keep_configuration() {
   [ -e "$dir/configuration-restore.tar" ] || return 0
@@ -154,10 +202,38 @@ keep_configuration() {
   { grep -vE '^(recovery_target[a-z_]*|restore_command) *=' "$auto" || :; printf '%s\\n' "$theirs"; } | owned_file "$auto" 600
   forget_configuration restore
 }
-method=$1 bytes=$2
-shift 2
+# In a container its own configuration lies in the folder that is restored. So it works with a copy of that; what the
+# server calls afterwards names the real one, which is put back.
+lend_settings() {
+  [ "$kind" = docker ] || return 0
+  local one named= list=()
+  for one in "\${options[@]}"; do case $one in --config=*) named=\${one#*=} ;; *) list+=("$one") ;; esac; done
+  [ -n "$named" ] || return 0
+  host_path "$named"
+  [ -e "$REPLY" ] || REPLY=$data.selfhost-before\${REPLY#"$data"}
+  [ -e "$REPLY" ] || stop_with config_missing "the configuration of pgBackRest, $named, is not there"
+  lent=$(mktemp -p /run selfhost.XXXXXXXX)
+  trap 'rm -f -- "$lent"' EXIT
+  cat -- "$REPLY" > "$lent"
+  give_to_owner "$lent"
+  options=("\${list[@]}" "--config=$lent" "--recovery-option=restore_command=pgbackrest --config=$named --stanza=$stanza archive-get %f \\"%p\\"")
+}
+method=$1 bytes=$2 stanza=$3 record=$4
+shift 4
+options=("$@")
+# Held by whatever works here: a second one of another plan would not be beside it, but in the same folder.
+prepare_member
+exec {working}> "$dir/restore.lock"
+flock -n "$working" || stop_with restore_running "another restore over $self goes on"
+lend_settings
 before=$data.selfhost-before
 [ "$method" = delta ] || ! mountpoint -q -- "$data" || stop_with data_is_mount "$data is a mount point"
+begin_record "$record"
+if [ ! -e "$dir/autostart" ]; then
+  keep_autostart
+  prepare_member
+  printf '%s\\n' "$policy" | put "$dir/autostart"
+fi
 stop_server_cleanly 300 || end_server || stop_with server_not_stopped "PostgreSQL of $self could not be stopped"
 if [ -e "$data/PG_VERSION" ] && [ ! -e "$dir/restoring" ]; then save_configuration restore; fi
 if [ "$method" = aside ]; then
@@ -173,25 +249,39 @@ if [ "$method" = aside ]; then
       else echo absent | put "$dir/restoring"; fi ;;
   esac
   mkdir -m 700 -- "$data"
-  [ "$EUID" != 0 ] || chown "$owner:" -- "$data"
+  if [ "$kind" != docker ]; then give_to_owner "$data"
+  elif [ -e "$before" ]; then chown --reference="$before" -- "$data"
+  else chown "$(one_off -- id -u < /dev/null):$(one_off -- id -g < /dev/null)" -- "$data"; fi
   sync -- "\${data%/*}"
-  backrest restore "$@" --log-level-console=detail < /dev/null
+  backrest restore "\${options[@]}" --log-level-console=detail < /dev/null
 else
   rm -f -- "$data/postmaster.pid"
-  backrest restore "$@" --delta --log-level-console=detail < /dev/null
+  backrest restore "\${options[@]}" --delta --log-level-console=detail < /dev/null
 fi
 keep_configuration
+record_step restored
 `;
 
-const START = `
-# Longer than usual: it plays back WAL first.
-(start_server) || :
+const AUTOSTART = `
+# As it was before the restore stopped it.
+autostart_as_before() {
+  line_of "$dir/autostart"
+  policy=$REPLY
+  give_autostart
+  rm -f -- "$dir/autostart"
+}
+`;
+
+// The record says that it is done before the notes of the way there go, and only once nothing of the restore is left in
+// the settings: who is asked again after any of these lines knows what is left to do.
+const START = `${AUTOSTART}${RESTORE_RECORD}
+# Longer than usual: it plays back WAL first. Whether it is up is found below.
+(start_server) 2> /dev/null || :
 tries=$(($1 * 2))
 while ((tries-- > 0)); do
   answer=$(echo 'select pg_is_in_recovery()' | sql 2>/dev/null || :)
   if [ "$answer" = f ]; then
-    rm -f -- "$dir/restoring"
-    sql <<'SQL'
+    said=$(sql <<'SQL'
 alter system set synchronous_standby_names = '';
 -- A standby that is copied from here would end its recovery at this target, too.
 alter system reset recovery_target;
@@ -206,6 +296,11 @@ alter system reset restore_command;
 select pg_reload_conf() \\g /dev/null
 select 'timeline ' || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
 SQL
+)
+    record_step done "\${said#timeline }" "$2"
+    rm -f -- "$dir/restoring"
+    autostart_as_before
+    printf '%s\\n' "$said"
     exit 0
   fi
   if [ -z "$answer" ] && [ -z "$(server_pids)" ]; then
@@ -216,48 +311,57 @@ done
 stop_with restored_not_started "the restored server was not ready within $1 s"
 `;
 
-const GIVE_BACK = `
+const GIVE_BACK = `${AUTOSTART}${RESTORE_RECORD}
 before=$data.selfhost-before
 line_of "$dir/restoring"
 if [ "$1" = failed ] && [ "$REPLY" != kept ]; then
   # It had not come so far as to put anything aside.
   if [ "$REPLY" != absent ] && [ -e "$data/PG_VERSION" ] && [ -z "$(server_pids)" ]; then start_server; fi
+  autostart_as_before
+  forget_record
   echo absent
   exit 0
 fi
 [ -e "$before" ] || { echo absent; exit 0; }
 end_server || stop_with server_not_stopped "the restored server does not end"
+forget_record
 rm -rf -- "$data"
 mv -T -- "$before" "$data"
 sync -- "\${data%/*}"
 rm -f -- "$dir/restoring" "$dir/configuration-restore.tar"
 start_server
+autostart_as_before
 echo back
 `;
 
-const FORGET = `
+const FORGET = `${RESTORE_RECORD}
 before=$data.selfhost-before
 [ -e "$before" ] || { echo absent; exit 0; }
 # Then it is all there is of what was there before.
 [ ! -e "$dir/restoring" ] || stop_with restore_open "the restore that has put $before aside was never finished"
 [ -z "$(data=$before server_pids)" ] || stop_with folder_in_use "a server runs in $before"
+forget_record
 rm -rf -- "$before"
 echo gone
 `;
 
 export interface RestoreResult extends RestorePlan {
-  readonly changed: true;
+  /** Not when an earlier run of the same plan had done it. */
+  readonly changed: boolean;
   readonly timeline: number;
   readonly target: string;
   /** Where the former data folder is, until Forget Former Data takes it away. */
   readonly keptAside: string | null;
-  readonly job: string;
+  readonly job: string | null;
   readonly seconds: number;
   readonly nextStep: string;
 }
 
+const AFTERWARDS = 'Look at the data, take a full backup, make the standbys anew, then let go of what was put aside.';
+
 /**
- * Does exactly what was planned, or nothing. When it fails and the former folder is aside, that is put back and started
+ * Does exactly what was planned, or nothing. Asked again for the same plan it goes on where the run before was cut off,
+ * or answers what that has done, as long as the former folder is aside. When it fails and the former folder is aside, that is put back and started
  * again.
  */
 export async function applyRestore(
@@ -280,27 +384,49 @@ export async function applyRestore(
   return withClusterLocks(cluster, members, { waitMs: 30_000 }, task, async (inner) => {
     const sight = await look(stanza, wish, inner);
     refuseOther(cluster.name, agreed, sight.hash, sight.lines);
+    const { lines, hash, earlier } = sight;
+    const facts = {
+      ...{ lines, hash, earlier, target: describeTarget(wish.target) },
+      keptAside: wish.method === 'aside' ? `${member.dataFolder}.selfhost-before` : null,
+    };
+    if (sight.kind === 'restored' && earlier?.step === 'done' && !sight.open) {
+      const { timeline, job, begunAt, at } = sight.seen;
+      const seconds = (Date.parse(at) - Date.parse(begunAt)) / 1000;
+      const nextStep = `It was done at ${at}, and nothing was restored again. ${AFTERWARDS}`;
+      return { ...facts, changed: false, timeline, job, seconds, nextStep };
+    }
     try {
-      const list = [wish.method, String(sight.bytes), ...sight.options];
-      const work = { name: 'Restore', intent: 'over the server', script: RESTORE, arguments: list, timeoutMs };
-      const { job } = await runWork(stanza, work, inner);
+      const job = sight.kind === 'new' ? await restoreFiles(stanza, wish, sight, timeoutMs, inner) : null;
       inner.progress({ message: 'Playing back WAL' });
-      const ask = { script: START, arguments: [String(Math.floor(timeoutMs / 1000))], timeoutMs: timeoutMs + 60_000 };
+      const list = [String(Math.floor(timeoutMs / 1000)), job ?? '-'];
+      const ask = { script: START, arguments: list, timeoutMs: timeoutMs + 60_000 };
       const { stdout } = await runOnMember(cluster, member, ask, inner);
-      return {
-        ...{ changed: true, lines: sight.lines, hash: sight.hash },
-        timeline: Number(/^timeline (\d+)$/m.exec(stdout)?.[1] ?? 0),
-        target: describeTarget(wish.target),
-        keptAside: wish.method === 'aside' ? `${member.dataFolder}.selfhost-before` : null,
-        job,
-        seconds: Math.round((performance.now() - begin) / 100) / 10,
-        nextStep: 'Look at the data, take a full backup, make the standbys anew, then let go of what was put aside.',
-      };
+      const timeline = Number(/^timeline (\d+)$/m.exec(stdout)?.[1] ?? 0);
+      const seconds = Math.round((performance.now() - begin) / 100) / 10;
+      return { ...facts, changed: true, timeline, job, seconds, nextStep: AFTERWARDS };
     } catch (error) {
       if (task.signal.aborted || inner.signal.aborted || wish.method === 'delta') throw error;
+      // What an earlier run has restored may have taken writes since; only what surely never did is given up.
+      if (sight.kind === 'restored' && (earlier?.step === 'done' || !isFailure(error, 'restored_not_started'))) {
+        throw error;
+      }
       throw await backAgain(stanza, error, inner);
     }
   });
+}
+
+/** The same plan is the same job, so that one which still goes on is waited for. */
+async function restoreFiles(
+  stanza: Stanza,
+  { method }: RestoreWish,
+  { options, bytes, record, hash }: Extract<Sight, { kind: 'new' }>,
+  timeoutMs: number,
+  task: Task,
+): Promise<string> {
+  const list = [method, String(bytes), stanza.name, record, ...options];
+  const intent = `over the server ${hash}`;
+  const work = { name: 'Restore', intent, script: RESTORE, arguments: list, timeoutMs };
+  return (await runWork(stanza, work, task)).job;
 }
 
 async function backAgain(stanza: Stanza, error: unknown, task: Task): Promise<Failure> {

@@ -41,8 +41,10 @@ export function stanzaOptions({ name, config }: Stanza): readonly string[] {
 
 /** Opens every script that runs pgBackRest, which works as PostgreSQL's own user. */
 export const PGBACKREST = `
+# Who runs it: where the server is, or a container of its own.
+backrest_by=(as_owner)
 backrest() {
-  as_owner pgbackrest "$@" && return 0 || local code=$?
+  "\${backrest_by[@]}" pgbackrest "$@" && return 0 || local code=$?
   ((code != 126 && code != 127)) || stop_with pgbackrest_missing "pgBackRest is not installed beside it"
   return "$code"
 }

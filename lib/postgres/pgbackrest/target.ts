@@ -116,7 +116,7 @@ function endedBefore(backup: BackupSeen, target: RestoreTarget): boolean {
   return true;
 }
 
-function lsnNumber(lsn: string): bigint {
+export function lsnNumber(lsn: string): bigint {
   const [high = '0', low = '0'] = lsn.split('/');
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }

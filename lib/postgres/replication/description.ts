@@ -12,6 +12,8 @@ export interface ClusterDescription {
 export interface MemberDescription extends Omit<Member, 'host'> {
   /** Its name in the Host credential. */
   readonly host: string;
+  /** Empty: the one by which that credential pins its host. */
+  readonly address: string;
 }
 
 const OF_CONTAINERS = ['container', 'dataInside', 'portInside', 'dockerSocket'];
@@ -57,7 +59,7 @@ function parseMember(value: unknown, index: number): MemberDescription {
   return {
     name,
     host: text('host', name),
-    address: text('address'),
+    address: text('address', ''),
     port: port('port'),
     ...place,
     socketFolder: text('socketFolder', '/var/run/postgresql'),
@@ -120,7 +122,10 @@ export function clusterOf(
   const cluster = {
     name,
     replication,
-    members: members.map((member) => ({ ...member, host: { ...hostOf(member.host), watchful: true } })),
+    members: members.map((member) => {
+      const host = { ...hostOf(member.host), watchful: true };
+      return { ...member, host, address: member.address === '' ? host.target.address : member.address };
+    }),
   };
   checkCluster(cluster);
   return cluster;

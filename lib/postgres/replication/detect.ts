@@ -2,23 +2,32 @@ import { Failure, isFailure, messageOf } from '../../failure';
 import { pause, type Task } from '../../task';
 import { watchLag, type LagWatch } from '../../health/lag';
 import { connectPostgres, type Database } from '../connection';
+import { usualPatience, type Bounds } from './patience';
 
 export interface Watch {
   /** A new login at least this often, also while the one before waits for its answer. */
   readonly everyMs: number;
   /** How soon after a login that failed at once the next is tried. */
   readonly againMs: number;
-  /** How long a login and one question may take. */
-  readonly answerMs: number;
+  /** How long a login and one question may take: at least this, and longer where they usually take long. */
+  readonly answerMs: Bounds;
   /** So many failures in a row are a loss. */
   readonly failures: number;
 }
 
 /**
- * A silent host counts as lost after 2.5 s, a server that refuses after 0.6 s. A cable that is out for 1 s spoils at most
- * four logins in a row: the one that was under way, and three that were begun meanwhile.
+ * A silent host counts as lost after 2.1 s (2.5 s where logins take long), a server that refuses after 0.6 s. A cable
+ * that is out for 1 s spoils at most four logins in a row: the one that was under way, and three that were begun meanwhile.
  */
-export const USUAL_WATCH: Watch = { everyMs: 300, againMs: 150, answerMs: 1_000, failures: 5 };
+export const USUAL_WATCH: Watch = {
+  everyMs: 300,
+  againMs: 150,
+  answerMs: { leastMs: 600, mostMs: 1_000 },
+  failures: 5,
+};
+
+/** By so many logins that worked it is known how long one takes. */
+const KNOWN_BY = 10;
 
 /** What is looked into meanwhile. */
 export interface Doubt {
@@ -50,11 +59,15 @@ function watchLogins(primary: Database, watch: Watch, lag: LagWatch, task: Task,
   const over = new AbortController();
   const within = { ...task, signal: AbortSignal.any([task.signal, over.signal]) };
   const failed = new Map<number, { readonly at: Date; readonly why: string }>();
+  const took: number[] = [];
   return new Promise<Loss>((resolve, reject) => {
     const attempt = async (number: number): Promise<void> => {
       const begin = performance.now();
       const at = new Date();
-      const trouble = await tryLogin(primary, watch.answerMs, within);
+      const known = took.length === KNOWN_BY;
+      const answerMs = known ? usualPatience(watch.answerMs, Math.max(...took)) : watch.answerMs.mostMs;
+      const trouble = await tryLogin(primary, answerMs, within);
+      if (trouble === undefined) took.splice(0, took.length < KNOWN_BY ? 0 : 1, performance.now() - begin);
       // A login that worked clears all that were begun before it, whenever their answers came.
       if (trouble === undefined) {
         const had = failed.size > 0;

@@ -2,7 +2,9 @@ import { Failure, isFailure, messageOf } from '../../failure';
 import type { Task } from '../../task';
 import { refuseWhenHeld } from '../../host/hold';
 import { checkCluster, describeMember, memberOf, type Cluster, type Member } from './cluster';
+import { liftFirewall } from './firewall';
 import { isOpen, isPastReturn } from './journal';
+import { isDeafTo } from './knock';
 import { withClusterLock } from './member-script';
 import {
   abandonOnCandidate,
@@ -14,10 +16,11 @@ import {
   type Candidate,
   type Promotion,
 } from './promotion';
+import { patienceWith } from './patience';
 import { stopwatch, type Stopwatch, type TimedStep } from './stopwatch';
 import { answersFrom, countAhead, fenceByProcess, giveBack } from './silence';
 import { connectionOf } from './standby-folder';
-import { readStatus, withinHost, type MemberStatus } from './status';
+import { describeSight, readStatus, withinHost, type MemberStatus } from './status';
 
 /** Silences a host from outside: its power, a firewall, a command of the user. It answers only when that is proven. */
 export interface OutsideFence {
@@ -43,7 +46,7 @@ export interface FailoverWish {
   readonly acceptUnknownLoss?: boolean;
   /** Whether nobody has asked for it in person: a hold on the candidate's host is obeyed. */
   readonly automatic: boolean;
-  /** How long the host of the old primary may take to answer. Default 1 s. */
+  /** How long the host of the old primary may take to answer while it gives any sign of life. Default 2.5 s. */
   readonly hostMs?: number;
 }
 
@@ -66,6 +69,9 @@ export interface FailoverResult {
 }
 
 const CUT_MS = 5_000;
+const HOST_MS = 2_500;
+/** Where nothing comes back from it, not even a refusal. */
+const DEAF_MS = 500;
 /** A server on a host that speaks, which answers no login for this long, is hung. */
 const ANSWER_MS = 1_500;
 /** How long ending the processes may take where nothing else would do. */
@@ -114,7 +120,9 @@ async function underLock(candidate: Candidate, wish: FailoverWish, task: Task): 
     if (isPastReturn(journal))
       return finish(candidate, wish, promotion, sight, clock, task, journal.fence ?? 'known before');
     if (sight.primaryLives !== undefined) {
-      await clock.step('Abandoning', () => abandon(candidate, promotion, from, 'leave', task));
+      // Whoever began a switchover may have been killed on its way to stop a primary that nobody else would start.
+      const start = journal.kind === 'switchover' ? 'start' : 'leave';
+      await clock.step('Abandoning', () => abandon(candidate, promotion, from, start, task));
       return result(wish, promotion, sight, clock, { outcome: 'abandoned', primary: from.name });
     }
     return silenceAndPromote(candidate, wish, promotion, sight, clock, task);
@@ -155,16 +163,15 @@ async function silenceAndPromote(
   task: Task,
 ): Promise<FailoverResult> {
   const { cluster } = candidate;
-  const { from } = wish;
-  let fence: string;
+  let fence = '';
   let ahead: number | undefined;
   try {
     // At once, because neither needs the other; both must be true before anything goes on.
     const cut = clock.step('Cutting', () => cutOff(candidate, promotion, { patienceMs: CUT_MS }, task));
     const fenced = clock.step('Fencing', () => silence(cluster, wish, promotion, sight, cut, task));
     const both = await Promise.allSettled([cut, fenced]);
+    if (both[1].status === 'fulfilled') fence = both[1].value;
     for (const one of both) if (one.status === 'rejected') throw one.reason;
-    fence = await fenced;
     // Where every acknowledged commit is on the standby, nothing is left to decide.
     if (!isLossless(wish, sight)) {
       const lsn = await clock.step('Noting', () => noteSilence(candidate, promotion, fence, task));
@@ -173,7 +180,7 @@ async function silenceAndPromote(
     }
   } catch (error) {
     if (task.signal.aborted || isFailure(error, 'epoch_stale') || isFailure(error, 'journal_not_ours')) throw error;
-    throw await givenUp(candidate, promotion, from, error, task);
+    throw await givenUp(candidate, wish, promotion, fence, error, task);
   }
   return finish(candidate, wish, promotion, sight, clock, task, fence, ahead);
 }
@@ -213,16 +220,20 @@ interface Sight {
 
 /** Looks at both members from here, and at the primary from the standby as well. */
 async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<Sight> {
-  const { from, to, hostMs = 1_000 } = wish;
+  const { from, to, hostMs = HOST_MS } = wish;
   const seconds = hostMs / 1000;
+  const bounds = { leastMs: Math.min(DEAF_MS, hostMs), mostMs: hostMs };
+  const patience = patienceWith(bounds, isDeafTo(to.host, from, task));
   const [primary, standby, seen] = await Promise.all([
-    readStatus(cluster, from, { answerMs: ANSWER_MS, hostMs }, task),
+    readStatus(cluster, from, { answerMs: ANSWER_MS, hostMs: patience }, task),
     readStatus(cluster, to, {}, task),
     // Only we may have lost it. What the standby hears decides.
-    answersFrom(cluster, to, connectionOf(cluster, to, from), seconds, task).catch((error: unknown) => {
-      if (task.signal.aborted) throw error;
-      return false;
-    }),
+    withinHost(patience, answersFrom(cluster, to, connectionOf(cluster, to, from), seconds, task)).catch(
+      (error: unknown) => {
+        if (task.signal.aborted) throw error;
+        return false;
+      },
+    ),
   ]);
   if (!standby.host.reached) {
     throw refused(
@@ -233,7 +244,7 @@ async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<S
       'Without its host there is nobody to promote. Bring one of the two hosts back.',
     );
   }
-  const evidence = [describeSight(from, primary)];
+  const evidence = [describeSight(primary)];
   const { server } = primary;
   if (server.kind === 'answers' && server.role === 'primary') {
     const why = `${from.name} is a primary that answers`;
@@ -288,17 +299,6 @@ async function look(cluster: Cluster, wish: FailoverWish, task: Task): Promise<S
   }
   evidence.push(seen ? `${to.name} can still log in to it` : `${to.name} gets no answer to a login at ${from.name}`);
   return { standby, primary, evidence };
-}
-
-function describeSight(from: Member, { host, server }: MemberStatus): string {
-  if (!host.reached) return `the host of ${from.name} does not answer: ${host.why}`;
-  const words = {
-    hung: 'runs and answers no login',
-    down: 'has no process',
-    unknown: 'could not be asked',
-    answers: 'answers',
-  };
-  return `PostgreSQL of ${from.name} ${server.kind === 'refuses' ? `refuses logins (${server.why})` : words[server.kind]}`;
 }
 
 /** The smallest fence that is sufficient; answers what proves it. */
@@ -380,7 +380,7 @@ function refuseHopeless(cluster: Cluster, wish: FailoverWish, { standby, primary
 
 async function countWhereReached(
   cluster: Cluster,
-  { from, hostMs = 1_000 }: FailoverWish,
+  { from, hostMs = HOST_MS }: FailoverWish,
   { primary }: Sight,
   lsn: string,
   task: Task,
@@ -416,14 +416,25 @@ function refuseLoss(cluster: Cluster, wish: FailoverWish, ahead: number | undefi
 /** Undoes what was begun, so that the pair is as it was; what could not be undone is told. */
 async function givenUp(
   candidate: Candidate,
+  { from, outside }: FailoverWish,
   promotion: Promotion,
-  from: Member,
+  fence: string,
   error: unknown,
   task: Task,
 ): Promise<unknown> {
   try {
     await abandon(candidate, promotion, from, 'leave', task);
-    return error;
+    if (fence === '' || !(error instanceof Failure)) return error;
+    // A power that was cut, a switch that was thrown: whose it was knows how to undo it.
+    const theirs = outside.some(({ name }) => fence.startsWith(name));
+    return new Failure({
+      code: error.code,
+      subject: error.subject,
+      message: `${error.message}. ${from.name} had been silenced already (${fence})`,
+      nextStep: theirs ? `${error.nextStep} Undo the fence, unless it was the firewall.` : error.nextStep,
+      details: error.details,
+      cause: error,
+    });
   } catch (trouble) {
     if (!(error instanceof Failure)) return error;
     return new Failure({
@@ -452,6 +463,11 @@ export async function abandon(
   ).catch((error: unknown) => {
     if (task.signal.aborted) throw error;
     task.progress({ message: `${from.name} could not be told that it is the primary still: ${messageOf(error)}` });
+  });
+  // Also where its record could not be written: closed for good it would be a primary for nobody.
+  await withinHost(3_000, liftFirewall(candidate.cluster, from, task)).catch((error: unknown) => {
+    if (task.signal.aborted) throw error;
+    task.progress({ message: `The firewall of ${from.name} could not be opened: ${messageOf(error)}` });
   });
 }
 

@@ -64,8 +64,15 @@ utc_now() { TZ=UTC0 printf -v REPLY '%(%Y-%m-%dT%H:%M:%SZ)T' -1; }
 # A program of PostgreSQL, as its user, where its programs are. In a container that does not run it gets one of its own,
 # with the same image, network and volumes, that is gone afterwards.
 as_owner() {
+  local seen tries
   if [ "$kind" = docker ]; then
-    if [ "$(docker inspect -f '{{.State.Running}} {{.State.Paused}}' -- "$ref" 2>/dev/null)" = 'true false' ]; then
+    # One whose server has just ended counts as running for another moment, and takes no program any more.
+    for ((tries = 0; tries < 100; tries++)); do
+      seen=$(docker inspect -f '{{.State.Running}} {{.State.Paused}}' -- "$ref" 2>/dev/null || :)
+      [ "$seen" = 'true false' ] && [ -z "$(server_pids)" ] || break
+      sleep 0.03
+    done
+    if [ "$seen" = 'true false' ]; then
       docker exec -i -u "$owner" -e PGAPPNAME -e PGCONNECT_TIMEOUT -e LC_ALL "$ref" "$@"
     else one_off --volumes-from "$ref" -- "$@"; fi
   elif [ "$EUID" = 0 ] && [ "$owner" != root ]; then
@@ -135,10 +142,20 @@ server_pids() {
 
 control() { LC_ALL=C as_owner "$bin/pg_controldata" -D "$inside" < /dev/null; }
 control_field() {
-  # The first thing in that file; a container only for this would cost half a second of an outage.
-  if [ "$kind $1" = 'docker Database system identifier' ]; then
-    od -An -tu8 -N8 -- "$data/global/pg_control" | tr -d ' '
-  else control | sed -n "s/^$1: *//p"; fi
+  # What an outage waits for is read from the file itself, where every version has it: a container only for this would
+  # cost half a second, and one that is just ending can be asked nothing.
+  local low high
+  case "$kind $1" in
+    'docker Database system identifier') od -An -tu8 -N8 -- "$data/global/pg_control" | tr -d ' ' ;;
+    'docker Database cluster state')
+      case $(od -An -td4 -j16 -N4 -- "$data/global/pg_control" | tr -d ' ') in
+        1) echo 'shut down' ;; 2) echo 'shut down in recovery' ;; *) echo 'not shut down' ;;
+      esac ;;
+    'docker Latest checkpoint location')
+      read -r low high < <(od -An -tx4 -j32 -N8 -- "$data/global/pg_control")
+      printf '%X/%X\\n' "0x$high" "0x$low" ;;
+    *) control | sed -n "s/^$1: *//p" ;;
+  esac
 }
 # A standby's folder; not that of a former primary behind the gate.
 is_standby_folder() {
@@ -186,6 +203,15 @@ autostart_off() {
   esac
 }
 
+# A container is stopped by taking its policy away first. Who only restarts it gives that back.
+keep_autostart() {
+  policy=
+  [ "$kind" != docker ] || policy=$(docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' -- "$ref" 2>/dev/null || :)
+}
+give_autostart() {
+  case \${policy:-no} in no) ;; *) timeout 10 docker update --restart="$policy" -- "$ref" > /dev/null || : ;; esac
+}
+
 # A server that outlives the script must not inherit the locks that the script holds.
 without_files() (
   for file in /proc/$BASHPID/fd/*; do
@@ -195,13 +221,22 @@ without_files() (
   "$@"
 )
 
+# Docker hears of the end of a container a moment after it, and until then a start does nothing.
+await_ended_container() {
+  local tries
+  for ((tries = 0; tries < 50; tries++)); do
+    [ -z "$(server_pids)" ] && container_runs || return 0
+    sleep 0.2
+  done
+}
+container_runs() { [ "$(docker inspect -f '{{.State.Running}}' -- "$ref")" = true ]; }
 # A container has started long before what runs in it answers.
 await_container() {
   local tries
   for ((tries = 0; tries < 600; tries++)); do
     if echo 'select 1' | sql > /dev/null 2>&1; then return 0; fi
-    if ((tries % 10 == 9)) && [ "$(docker inspect -f '{{.State.Running}}' -- "$ref")" != true ]; then
-      said=$(docker logs --tail 1 -- "$ref" 2>&1)
+    if ((tries % 10 == 9)) && ! container_runs; then
+      said='its container has ended'
       return 1
     fi
     sleep 0.2
@@ -210,38 +245,102 @@ await_container() {
   return 1
 }
 
+# Where a server writes that somebody starts by pg_ctl, as long as its own settings say nothing else.
+log_of_start() {
+  REPLY=
+  case $kind in
+    plain) REPLY=$ref ;;
+    debian)
+      REPLY=/etc/postgresql/$ref/log
+      [ -L "$REPLY" ] || REPLY=/var/log/postgresql/postgresql-\${ref/\\//-}.log ;;
+  esac
+}
+# said_since SIZE SECOND: what it has written since it was to start. Its own user reads it, who may name any file.
+said_since() {
+  local file
+  case $kind in
+    systemd) timeout 10 journalctl --no-pager --output cat --since "@$2" --unit "$ref" < /dev/null | tail -n 200 ;;
+    docker) timeout 10 docker logs --since "$2" --tail 200 -- "$ref" 2>&1 ;;
+    *) log_of_start
+      as_owner tail -c "+$(($1 + 1))" -- "$REPLY" < /dev/null | tail -n 200 ;;
+  esac
+  # One that collects its log by itself goes on there, once it has understood its settings.
+  if [ "$kind" != docker ] && file=$(as_owner sed -n 's/^stderr //p' "$data/current_logfiles" < /dev/null); then
+    case $file in '') return 0 ;; /*) ;; *) file=$data/$file ;; esac
+    (($(as_owner stat -c %Y -- "$file" < /dev/null) < $2)) || as_owner tail -n 200 -- "$file" < /dev/null
+  fi
+}
+# Its last complaint with what led to it, on one line. What it quotes of its settings may hold a password.
+why_not_started() {
+  said_since "$1" "$2" 2>/dev/null | LC_ALL=C awk '
+    /starting PostgreSQL|listening on|edirecting log output|uture log output|database system (is|was)/ { next }
+    /^[[:space:]]*$|STATEMENT: / { next }
+    { if (match($0, /(FATAL|PANIC|ERROR|LOG|WARNING|HINT|DETAIL|CONTEXT): /)) $0 = substr($0, RSTART)
+      line[++n] = $0 }
+    /^(FATAL|PANIC): / { last = n }
+    END { if (!last) { last = n; if (n) printf "; its log ends: " }
+      for (i = last - 3; i <= last; i++) if (i > 0) printf "%s%s", line[i], (i < last ? "; " : "") }' |
+    sed -E -e 's/[[:cntrl:]]+/ /g' -e 's/: +/: /g' -e 's/, near token .*$//' \\
+      -e "s/(pass[a-z]*|secret|token|key)( *[=:] *)('[^']*'|[^ ;]+)/\\1\\2***/Ig" \\
+      -e 's#([a-z]+://[^:/@ ]*):[^@ ]*@#\\1:***@#g' | cut -c 1-600
+}
+
 start_server() {
-  local said
+  local said why size second
+  log_of_start
+  size=$(stat -L -c %s -- "$REPLY" 2>/dev/null || echo 0)
+  TZ=UTC0 printf -v second '%(%s)T' -1
   case $kind in
     plain) said=$(without_files as_owner "$bin/pg_ctl" -D "$data" -s -w -t 120 -l "$ref" start 2>&1 < /dev/null) && return 0 ;;
     debian) said=$(without_files pg_ctlcluster "\${ref%/*}" "\${ref#*/}" start 2>&1 < /dev/null) && return 0 ;;
     systemd) said=$(systemctl start -- "$ref" 2>&1 < /dev/null) && return 0 ;;
-    docker) said=$(docker start -- "$ref" 2>&1 < /dev/null) && await_container && return 0 ;;
+    docker) await_ended_container
+      said=$(docker start -- "$ref" 2>&1 < /dev/null) && await_container && return 0 ;;
   esac
-  stop_with server_not_started "PostgreSQL of $self did not start: \${said##*$'\\n'}"
+  why=$(why_not_started "$size" "$second" || :)
+  # Without a last complaint of its own, who was to start it knows more.
+  case $why in ''|';'*) why=\${said##*$'\\n'}$why ;; esac
+  stop_with server_not_started "PostgreSQL of $self did not start: $why"
 }
 
-# A server that has written everything down waits for its archiver, and that for a command which may hang.
+# A server that has written everything down waits for its archiver, and that for a command which may hang. It gets 2 s
+# for what is left, and where archiving is known to fail (known) no time at all: clients wait meanwhile.
 end_archiving() {
-  local one left=10
-  while [ -n "$(server_pids)" ]; do
-    sleep 0.2
-    [ "$(control_field 'Database cluster state')" = 'shut down' ] || continue
-    ((left-- <= 0)) || continue
-    for one in $(server_pids); do
-      case $({ tr '\\0' ' ' < "/proc/$one/cmdline"; } 2>/dev/null) in *archiver*)
-        line_of "/proc/$one/task/$one/children"
-        [ -z "$REPLY" ] || kill -TERM $REPLY 2>/dev/null || : ;;
-      esac
-    done
+  local one pids title archiver= state grace=2000 until= rounds
+  [ "$1" != known ] || grace=0
+  while :; do
+    if [ -z "$archiver" ] || [ ! -d "/proc/$archiver" ]; then
+      archiver= rounds=0
+      pids=$(server_pids)
+      [ -n "$pids" ] || return 0
+      for one in $pids; do
+        title=
+        { IFS= read -r -d '' title < "/proc/$one/cmdline"; } 2>/dev/null || :
+        case $title in *archiver*) archiver=$one ;; esac
+      done
+      [ -n "$archiver" ] || { sleep 0.1; continue; }
+    fi
+    sleep 0.02
+    # The state in the control file, where every version has it: 1 is "shut down".
+    { read -r state < <(od -An -td4 -j16 -N4 -- "$data/global/pg_control"); } 2>/dev/null || state=
+    [ "$state" = 1 ] || continue
+    now_ms
+    : "\${until:=$((REPLY + grace))}"
+    ((REPLY >= until)) || continue
+    # Asked once, itself as well, or it would begin again a second after each failure. A command that does not end by
+    # that, in half a second, is ended; itself never: PostgreSQL would take that for a crash.
+    line_of "/proc/$archiver/task/$archiver/children"
+    if ((rounds == 0)); then kill -TERM "$archiver" $REPLY 2>/dev/null || :
+    elif ((rounds % 25 == 0)) && [ -n "$REPLY" ]; then kill -KILL $REPLY 2>/dev/null || :; fi
+    rounds=$((rounds + 1))
   done
 }
 
 # A shutdown that writes everything down and sends it to the standbys that are connected: stop_server_cleanly SECONDS
-# [WHETHER SOME WAL MAY STAY OUT OF THE ARCHIVE].
+# [WHETHER SOME WAL MAY STAY OUT OF THE ARCHIVE: yes; known where archiving fails anyway].
 stop_server_cleanly() {
   local helper= code=0
-  if [ "\${2:-no}" = yes ]; then end_archiving > /dev/null 2>&1 & helper=$!; fi
+  if [ "\${2:-no}" != no ]; then end_archiving "$2" > /dev/null 2>&1 & helper=$!; fi
   stop_cleanly "$1" || code=$?
   [ -z "$helper" ] || kill "$helper" 2>/dev/null || :
   return "$code"
@@ -442,7 +541,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   folder_missing:
     'Look at that host: a disk may be gone. What cannot be seen cannot be proven silent; switch the host off.',
   restore_open: 'Undo the restore, or make a new plan and restore again.',
-  server_not_started: 'Read the log of PostgreSQL on that host.',
+  server_not_started: 'Put that right on that host; the whole of it is in the log of PostgreSQL there.',
   epoch_taken: 'Somebody else has begun a promotion since. Read the topology, then begin again.',
   journal_open: 'Resume it by running the failover again, or abandon it.',
   journal_not_ours: 'Another run has taken this over. Read the topology, then begin again.',

@@ -1,7 +1,8 @@
-import { Failure } from '../../failure';
+import { Failure, isFailure } from '../../failure';
 import type { Task } from '../../task';
 import { describeMember, type Cluster, type Member } from './cluster';
 import { runOnMember } from './member-script';
+import { withinHost } from './status';
 
 // Whatever address n8n reaches its database by, and through whatever NAT: where the workflow that asks is stored, there
 // it is. Tables may have a prefix and lie in any schema.
@@ -39,4 +40,31 @@ export async function refuseOwnDatabase(
     message: `Refused: this n8n keeps its own workflows in database ${database} of ${subject}, so it would be down exactly when it is needed`,
     nextStep: 'Let an n8n whose database is elsewhere (SQLite will do) watch this cluster.',
   });
+}
+
+const LOOK_MS = 8_000;
+/** How long the other member may take after the first has answered: it may be the one that is lost. */
+const OTHER_MS = 2_000;
+
+/**
+ * The same by whichever member can be asked now. Where none can nothing is refused: a watch that begins in the middle of
+ * an outage looks again as soon as one answers.
+ */
+export async function refuseOwnCluster(cluster: Cluster, workflowId: string, task: Task): Promise<void> {
+  const looks = cluster.members.map((member) => refuseOwnDatabase(cluster, member, workflowId, task));
+  const verdicts = looks.map((look) =>
+    withinHost(LOOK_MS, look).then(
+      () => undefined,
+      (error: unknown): Failure => {
+        if (isFailure(error, 'own_database')) return error;
+        throw error;
+      },
+    ),
+  );
+  const one = await Promise.any(verdicts).catch(() => undefined);
+  if (task.signal.aborted) return;
+  const others = one === undefined ? await Promise.allSettled(verdicts.map((own) => withinHost(OTHER_MS, own))) : [];
+  const found =
+    one ?? others.map((own) => (own.status === 'fulfilled' ? own.value : undefined)).find((own) => own !== undefined);
+  if (found !== undefined) throw found;
 }

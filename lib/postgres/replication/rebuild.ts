@@ -1,6 +1,7 @@
 import { Failure } from '../../failure';
 import type { Task } from '../../task';
 import { checkCluster, describeMember, slotOf, type Cluster } from './cluster';
+import { liftFirewall } from './firewall';
 import { runOnMember, withClusterLock } from './member-script';
 import { planRemoval, dropSlot, type RemovalPlan, type RemovalWish } from './remove';
 import { awaitStreaming, createReplica } from './replica';
@@ -81,6 +82,7 @@ export async function rebuildReplica(cluster: Cluster, wish: RebuildWish, task: 
     if (synchronous) {
       await clock.step('Synchronous', () => enableSynchronous(cluster, primary, standby, plan, inner, lock));
     }
+    await liftFirewall(cluster, standby, inner);
     return { changed: true, lines: linesOf(wish, plan), steps: clock.steps };
   });
 }

@@ -5,6 +5,7 @@ import { jobLogs } from '../../host/jobs/logs';
 import { startJob } from '../../host/jobs/start';
 import type { HeldLock } from '../../host/locks/lock';
 import { checkCluster, describeMember, slotOf, type Cluster, type Member } from './cluster';
+import { liftFirewall } from './firewall';
 import { isOpen } from './journal';
 import { memberCommand, runOnMember, withClusterLock } from './member-script';
 import { awaitStreaming, COPY_FOLDER, ensureSlot } from './replica';
@@ -160,6 +161,8 @@ async function underLock(cluster: Cluster, wish: RejoinWish, task: Task, lock: H
     await clock.step('Synchronous', () => enableSynchronous(cluster, primary, standby, facts, task, lock));
     synchronous = true;
   }
+  // What a failover may have closed there: it follows now, and may be wanted as the primary again.
+  await liftFirewall(cluster, standby, task);
   return { changed: method !== 'none' || told.changed || synchronous, method, steps: clock.steps };
 }
 

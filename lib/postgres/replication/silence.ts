@@ -59,16 +59,19 @@ state=$(control_field 'Database cluster state')
 control_field 'Latest checkpoint location'
 `;
 
+/** Whether some WAL may stay out of the archive: `known` where it would anyway, since archiving fails. */
+export type DespiteArchiver = 'no' | 'yes' | 'known';
+
 /** Stops a primary so that nothing is left to send; answers where its last checkpoint begins. */
 export async function stopForSwitchover(
   cluster: Cluster,
   old: Member,
   promotion: Promotion,
   to: string,
-  { seconds, despiteArchiver }: { readonly seconds: number; readonly despiteArchiver: boolean },
+  { seconds, despiteArchiver }: { readonly seconds: number; readonly despiteArchiver: DespiteArchiver },
   task: Task,
 ): Promise<string> {
-  const list = [...claimOf(promotion, to), String(seconds), despiteArchiver ? 'yes' : 'no'];
+  const list = [...claimOf(promotion, to), String(seconds), despiteArchiver];
   const timeoutMs = (seconds + 60) * 1000;
   return (await runOnMember(cluster, old, { script: STOP_CLEANLY, arguments: list, timeoutMs }, task)).stdout.trim();
 }

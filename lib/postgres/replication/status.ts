@@ -4,6 +4,8 @@ import type { Task } from '../../task';
 import { describeMember, type Member, type NamedCluster } from './cluster';
 import { runOnMember } from './member-script';
 import { parseJournal, type JournalShown } from './journal';
+import type { Patience } from './patience';
+import { parseRestoreRecord, type RestoreStep } from './restore-record';
 
 /** What a host knows about who is the primary. */
 export interface EpochRecord {
@@ -83,6 +85,14 @@ export interface MemberStatus {
     | { readonly kind: 'unknown' };
   readonly record: EpochRecord | null;
   readonly journal: JournalShown | null;
+  /** A restore over its server that goes on, or was cut off. */
+  readonly restore: OpenRestore | null;
+}
+
+export interface OpenRestore {
+  readonly step: RestoreStep;
+  readonly at: string;
+  readonly target: string;
 }
 
 // A standby whose primary is gone has no receiver that would name its timeline, and its control file names the one before
@@ -134,6 +144,9 @@ printf 'processes %s\\n' "$(printf '%s' "$pids" | grep -c . || :)"
 if [ -e "$data/PG_VERSION" ]; then control | sed 's/^/control /' || :; fi
 if [ -e "$dir/record" ]; then sed 's/^/record /' "$dir/record"; fi
 if [ -e "$dir/journal" ]; then grep -v '^saved_' "$dir/journal" | sed 's/^/journal /' || :; fi
+if [ -e "$dir/restored" ] && { [ -e "$dir/restoring" ] || [ -e "$dir/autostart" ]; }; then
+  sed 's/^/restore /' "$dir/restored"
+fi
 if [ -z "$pids" ]; then echo 'server down'; exit 0; fi
 complaint=$(mktemp)
 trap 'rm -f -- "$complaint"' EXIT
@@ -147,11 +160,28 @@ elif [ "$code" = 124 ] || [ "$code" = 137 ]; then echo 'server hung'
 else printf 'server refuses %s\\n' "$(tr '\\n' ' ' < "$complaint" | cut -c 1-300)"; fi
 `;
 
+/** How far the look at a member came, in words. */
+export function describeSight({ name, host, server }: MemberStatus): string {
+  if (!host.reached) return `the host of ${name} does not answer: ${host.why}`;
+  switch (server.kind) {
+    case 'answers':
+      return `PostgreSQL of ${name} answers as a ${server.role}`;
+    case 'refuses':
+      return `PostgreSQL of ${name} refuses logins (${server.why})`;
+    case 'hung':
+      return `PostgreSQL of ${name} runs and answers no login`;
+    case 'down':
+      return `PostgreSQL of ${name} has no process`;
+    case 'unknown':
+      return `PostgreSQL of ${name} could not be asked`;
+  }
+}
+
 export interface StatusOptions {
   /** How long a login and the question may take before the server counts as hung. Default 3 s. */
   readonly answerMs?: number;
   /** How long the host may take to say anything at all before it counts as not reached. Default 8 s. */
-  readonly hostMs?: number;
+  readonly hostMs?: number | Patience;
 }
 
 /** Beyond the login itself: the look at folders and processes, on a host that is busy. */
@@ -165,8 +195,15 @@ export async function readStatus(
   task: Task,
 ): Promise<MemberStatus> {
   const { answerMs = 3_000, hostMs = 8_000 } = options;
-  const unseen = { name: member.name, folder: null, server: { kind: 'unknown' as const }, record: null, journal: null };
-  const timeoutMs = hostMs + answerMs + LOOK_MS;
+  const unseen = {
+    name: member.name,
+    folder: null,
+    server: { kind: 'unknown' as const },
+    record: null,
+    journal: null,
+    restore: null,
+  };
+  const timeoutMs = (typeof hostMs === 'number' ? hostMs : 0) + answerMs + LOOK_MS;
   let spoke: () => void = () => undefined;
   const speaks = new Promise<void>((resolve) => {
     spoke = resolve;
@@ -189,21 +226,26 @@ export async function readStatus(
 }
 
 /** A dead connection takes seconds to be given up; what comes after the deadline is not waited for. */
-export async function withinHost<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+export async function withinHost<T>(limit: number | Patience, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   work.catch(() => undefined);
+  const begin = performance.now();
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    const giveUp = () => {
+      const seconds = Math.round((performance.now() - begin) / 100) / 10;
       reject(
         new Failure({
           code: 'no_answer',
           subject: 'the host',
-          message: `The host did not answer within ${milliseconds / 1000} s`,
+          message: `The host did not answer within ${seconds} s`,
           nextStep: 'Check that it is up and can be reached by SSH.',
         }),
       );
-    }, milliseconds);
+    };
+    if (typeof limit === 'number') timer = setTimeout(giveUp, limit);
+    else void limit.over.then(giveUp);
   });
+  late.catch(() => undefined);
   try {
     return await Promise.race([work, late]);
   } finally {
@@ -243,6 +285,7 @@ export function parseStatus(cluster: NamedCluster, member: Member, text: string)
     server: parseServer(server, unreadable),
     record: parseRecord(after('record '), unreadable),
     journal: parseJournal(after('journal '), unreadable),
+    restore: parseRestore(after('restore ')),
   };
 }
 
@@ -335,6 +378,11 @@ function parseRecord(lines: readonly string[], unreadable: (what: string) => Fai
     primary: fields.get('primary') ?? '',
     promotable: fields.get('promotable') === 'yes',
   };
+}
+
+function parseRestore(lines: readonly string[]): OpenRestore | null {
+  const seen = parseRestoreRecord(lines);
+  return seen === undefined ? null : { step: seen.step, at: seen.at, target: seen.target };
 }
 
 function splitAt(line: string, mark: string): [string, string] {

@@ -22,6 +22,7 @@ export interface MemberSummary {
   readonly recordPrimary: string | null;
   readonly promotable: boolean | null;
   readonly promotion: string | null;
+  readonly restore: string | null;
   readonly slots: readonly SlotSeen[];
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -31,7 +32,7 @@ export function summaryOf({ members }: Topology): readonly MemberSummary[] {
 }
 
 function summary(member: MemberStatus, all: readonly MemberStatus[]): MemberSummary {
-  const { name, host, server, folder, record, journal } = member;
+  const { name, host, server, folder, record, journal, restore } = member;
   const view = server.kind === 'answers' ? server : undefined;
   const seen = all
     .flatMap((one) => (one.server.kind === 'answers' && one.server.role === 'primary' ? one.server.standbys : []))
@@ -55,6 +56,7 @@ function summary(member: MemberStatus, all: readonly MemberStatus[]): MemberSumm
     recordPrimary: record?.primary ?? null,
     promotable: record?.promotable ?? null,
     promotion: isOpen(journal) ? `${journal.kind} from ${journal.from} to ${journal.to}: ${journal.step}` : null,
+    restore: restore === null ? null : `${restore.target}: ${restore.step} at ${restore.at}`,
     slots: view?.slots ?? [],
     settings: view?.settings ?? {},
   };

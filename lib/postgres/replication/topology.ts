@@ -71,7 +71,7 @@ function aboutPrimaries(cluster: Cluster, members: readonly MemberStatus[], prim
 }
 
 function aboutMember(status: MemberStatus, primaries: readonly Answering[]): Reason[] {
-  const { name, host, server, folder, journal, record } = status;
+  const { name, host, server, folder, journal, record, restore } = status;
   const reasons: Reason[] = [];
   const say = (verdict: Reason['verdict'], text: string) => {
     reasons.push({ verdict, member: name, text });
@@ -84,6 +84,10 @@ function aboutMember(status: MemberStatus, primaries: readonly Answering[]): Rea
     return reasons;
   }
   const primary = primaries.length === 1 ? primaries[0] : undefined;
+  // Once it takes writes nobody waits for it any more, whatever is left to tidy up.
+  if (restore !== null && !(server.kind === 'answers' && server.role === 'primary')) {
+    say('at risk', `a restore (${restore.target}) over it goes on, or was cut off: ${restore.step} at ${restore.at}`);
+  }
   switch (server.kind) {
     case 'unknown':
       say('at risk', 'its server could not be asked');

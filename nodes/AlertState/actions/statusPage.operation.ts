@@ -1,3 +1,4 @@
+import { readDrills } from '../../../lib/alert/drills';
 import { checkZone } from '../../../lib/alert/hours';
 import { statusPage } from '../../../lib/alert/render/status-page';
 import { readBook } from '../../../lib/alert/store';
@@ -38,7 +39,8 @@ export const statusPageOperations = [
       const seen = await Promise.all(input.watches.map((watch) => readSeen(store, watch)));
       const { memory } = await readBook(store, input.estate);
       const watches = seen.filter((one) => one !== undefined);
-      const page = pageOf(watches, memory, { title: input.pageTitle, zone }, Date.now());
+      const drills = await readDrills(store, input.estate);
+      const page = { ...pageOf(watches, memory, { title: input.pageTitle, zone }, Date.now()), drills };
       const things = page.groups.flatMap((group) => group.things);
       return {
         html: statusPage(page),

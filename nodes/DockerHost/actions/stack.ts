@@ -1,14 +1,41 @@
 import { deployStack, rollBackStack } from '../../../lib/docker/deploy/deploy';
 import { history, pruneReleases } from '../../../lib/docker/deploy/history';
+import { newestCommit } from '../../../lib/docker/deploy/newest';
 import { startInOrder } from '../../../lib/docker/deploy/start-order';
 import { updateStack, type ServiceUpdate } from '../../../lib/docker/update/update';
+import { Failure } from '../../../lib/failure';
+import { isTexts } from '../../../lib/json';
 import { withoutSecrets } from '../../../lib/secrets/redact';
 import { resolveReference } from '../../../lib/secrets/resolve';
-import { choice, keyValues, list, number, optional, schema, text, toggle } from '../../declaration';
+import { choice, json, keyValues, list, number, optional, schema, text, toggle } from '../../declaration';
 import { changeOptions, hostField, readOptions, stackFields, switchOptions } from '../fields';
 import { operation } from '../operation';
 import { registryOptions, withRegistryLogin } from '../registryLogin';
 import { composeContainer, onHost, switchFacts } from '../schemas';
+
+function namesWithTexts(subject: string, value: unknown): Readonly<Record<string, string>> {
+  if (isTexts(value)) return value;
+  throw new Failure({
+    code: 'invalid_parameter',
+    subject,
+    message: `${subject} is no object of names and texts`,
+    nextStep: 'Write { "NAME": "text" }.',
+  });
+}
+
+/** An empty one usually means a wrong folder, and would empty the .env of what runs. */
+function referencesByName(subject: string, value: unknown): Readonly<Record<string, string>> {
+  // What an expression does not give is left out.
+  if (value === null || value === undefined || value === '') return {};
+  const found = namesWithTexts(subject, value);
+  if (Object.keys(found).length > 0) return found;
+  throw new Failure({
+    code: 'no_secrets',
+    subject,
+    message: `${subject} holds not one secret, so nothing was deployed with it`,
+    nextStep: 'Check project, environment and folder of the secrets; or leave it out.',
+  });
+}
 
 const deployOperation = operation({
   resource: 'stack',
@@ -46,6 +73,12 @@ const deployOperation = operation({
       secretEnvironment: keyValues({
         label: 'Secret Environment',
         description: 'Variables of .env whose values are secret references: credential:NAME',
+      }),
+      secretEnvironmentJson: json({
+        label: 'Secret Environment (JSON)',
+        parse: (value) => referencesByName('Secret Environment (JSON)', value),
+        description:
+          'The same as an object, which unlike the list can be an expression: the references that Infisical lists, for one',
       }),
       pull: choice({ options: { always: 'Always', missing: 'Only Missing Images' }, default: 'always' }),
       migratesData: toggle({
@@ -94,11 +127,14 @@ const deployOperation = operation({
     const { options, stack, directory, repository, commit, dryRun } = input;
     const resolve = (reference: string) => resolveReference(reference, secrets, task);
     const hidden = await Promise.all(
-      Object.entries(options.secretEnvironment ?? {}).map(async ([name, one]) => [name, await resolve(one)] as const),
+      Object.entries({ ...options.secretEnvironment, ...options.secretEnvironmentJson }).map(
+        async ([name, one]) => [name, await resolve(one)] as const,
+      ),
     );
     const { gitToken = '' } = options;
     const token = gitToken === '' ? undefined : await resolve(gitToken);
-    const writesEnv = options.environment !== undefined || options.secretEnvironment !== undefined;
+    // An option that was added and left empty is nobody's wish to empty the .env.
+    const writesEnv = hidden.length > 0 || Object.keys(options.environment ?? {}).length > 0;
     const { lockWaitSeconds, folder, project, gitUser, environment, ...rest } = options;
     const wish = {
       ...rest,
@@ -125,21 +161,34 @@ const rollBackOperation = operation({
   resource: 'stack',
   name: 'rollBack',
   action: 'Roll a stack back to a release',
-  description: 'Makes an earlier release live again: its files, its .env, its very images',
+  description: 'Makes an earlier release live again: its files, its very images, and its .env with the values of today',
   effect: 'changes',
   dryRun: true,
   input: {
     host: hostField,
     ...stackFields,
     release: number({ default: 1, min: 1, integer: true, description: 'Its number in the history' }),
-    options: optional({ ...changeOptions, ...switchOptions }),
+    options: optional({
+      ...changeOptions,
+      ...switchOptions,
+      envValues: choice({
+        label: 'Env Values',
+        options: { today: 'Of Today', release: 'Of the Release' },
+        default: 'today',
+        description:
+          'Those of today, so that no password comes back that was rotated since; or those that the release had when it last ran',
+      }),
+    }),
   },
-  output: onHost(switchFacts),
+  output: onHost({
+    ...switchFacts,
+    keptValues: schema.array(schema.string(), 'Names in .env whose value of today stays'),
+  }),
   run: async ({ input, access, hostName, task }) => {
-    const { healthSeconds, graceSeconds, lockWaitSeconds } = input.options;
+    const { healthSeconds, graceSeconds, lockWaitSeconds, envValues } = input.options;
     const { stack, directory, release, dryRun } = input;
     const lockWaitMs = lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000;
-    const wish = { stack, directory, release, healthSeconds, graceSeconds, lockWaitMs, dryRun };
+    const wish = { stack, directory, release, envValues, healthSeconds, graceSeconds, lockWaitMs, dryRun };
     return { host: hostName, ...(await rollBackStack(access(), wish, task)) };
   },
 });
@@ -229,6 +278,11 @@ const updateOperation = operation({
       ...changeOptions,
       ...switchOptions,
       ...registryOptions,
+      rulesJson: json({
+        label: 'Rules (JSON)',
+        parse: (value) => namesWithTexts('Rules (JSON)', value),
+        description: 'The same as an object, which unlike the list can be an expression',
+      }),
       directory: text({
         placeholder: '/srv/stacks/immich',
         description: 'Of a project that was not deployed by this node. Its files are not touched.',
@@ -264,10 +318,11 @@ const updateOperation = operation({
   }),
   run: async ({ input, access, secrets, hostName, task }) => {
     const { stack, services, rules, dryRun, options } = input;
-    const { directory, project, scan, healthSeconds, graceSeconds, lockWaitSeconds } = options;
+    const { directory, project, scan, healthSeconds, graceSeconds, lockWaitSeconds, rulesJson } = options;
     return await withRegistryLogin(options, secrets, task, async (login) => {
       const wish = {
-        ...{ stack, services, rules, dryRun, login, scan, healthSeconds, graceSeconds },
+        ...{ stack, services, dryRun, login, scan, healthSeconds, graceSeconds },
+        rules: { ...rules, ...rulesJson },
         directory: directory === '' ? undefined : directory,
         project: project === '' ? undefined : project,
         lockWaitMs: lockWaitSeconds === undefined ? undefined : lockWaitSeconds * 1000,
@@ -344,11 +399,55 @@ const startOrderOperation = operation({
   },
 });
 
+const newestOperation = operation({
+  resource: 'stack',
+  name: 'newest',
+  label: 'Get Newest Commit',
+  action: 'Get the newest commit of a branch',
+  description:
+    'Asks a repository, from the host, for the newest commit of a branch: what a deploy wants, and how old a mirror is',
+  effect: 'reads',
+  input: {
+    host: hostField,
+    repository: text({ required: true, placeholder: 'https://git.example.org/me/stacks.git' }),
+    branch: text({ required: true, default: 'main' }),
+    options: optional({
+      hostKeys: readOptions.hostKeys,
+      gitUser: text({ label: 'Git User' }),
+      gitToken: text({ label: 'Git Token', placeholder: 'credential:GIT_TOKEN', description: 'A secret reference' }),
+      since: text({
+        placeholder: '={{ $json.committedAt }}',
+        description: 'When the newest commit of a copy was made: then it is told which commit came first after that',
+      }),
+    }),
+  },
+  output: onHost({
+    repository: schema.string(),
+    branch: schema.string(),
+    commit: schema.string(),
+    committedAt: schema.string(),
+    ageHours: schema.number(),
+    subject: schema.string(),
+    firstAfter: schema.nullable(
+      schema.object({ commit: schema.string(), committedAt: schema.string(), ageHours: schema.number() }),
+    ),
+  }),
+  run: async ({ input, access, secrets, hostName, task }) => {
+    const { repository, branch, options } = input;
+    const { gitUser = '', gitToken = '', since } = options;
+    const password = gitToken === '' ? undefined : await resolveReference(gitToken, secrets, task);
+    const login = password === undefined ? {} : { login: { user: gitUser === '' ? 'git' : gitUser, password } };
+    const newest = await newestCommit(access().host, { repository, branch, since, ...login }, task);
+    return { host: hostName, repository, branch, ...newest };
+  },
+});
+
 export const stackOperations = [
   deployOperation,
   updateOperation,
   rollBackOperation,
   startOrderOperation,
+  newestOperation,
   historyOperation,
   pruneOperation,
 ];

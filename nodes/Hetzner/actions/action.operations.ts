@@ -14,7 +14,7 @@ import {
 import { storageBoxes, volumes } from '../../../lib/hetzner/resources/storage';
 import { choice, list, number, optional, schema, text, when } from '../../declaration';
 import { idOf } from '../build';
-import { limitField, returnAllField } from '../fields';
+import { limitField, returnAllField } from '../../shared/listFields';
 import { operation } from '../operation';
 import { fieldsOf } from '../../shared/shapeSchema';
 

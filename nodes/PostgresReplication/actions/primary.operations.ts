@@ -1,8 +1,9 @@
 import { abandonPromotion } from '../../../lib/postgres/replication/abandon';
 import { failover, type FailoverWish, type OutsideFence } from '../../../lib/postgres/replication/failover';
-import { commandFence, firewallFence, powerOffFence, whatElseDies } from '../../../lib/postgres/replication/fences';
+import { commandFence, powerOffFence, whatElseDies } from '../../../lib/postgres/replication/fences';
+import { firewallFence } from '../../../lib/postgres/replication/firewall';
 import { preflightFailover } from '../../../lib/postgres/replication/preflight';
-import { otherOf, rolesOf } from '../../../lib/postgres/replication/roles';
+import { otherOf, rolesInLoss, rolesOf } from '../../../lib/postgres/replication/roles';
 import { memberOf, type Cluster, type Member } from '../../../lib/postgres/replication/cluster';
 import { planSwitchover, switchover } from '../../../lib/postgres/replication/switchover';
 import type { Task } from '../../../lib/task';
@@ -56,7 +57,7 @@ const failOver = operation({
       label: 'Lost Primary',
       placeholder: 'bruno',
       description:
-        'Name of the member that was the primary, as the trigger says it. Empty: whom the newest record on the hosts names.',
+        'Name of the member that was the primary, as the trigger says it. Empty: who was the primary when a change of roles was left in the middle, or else whom the newest record on the hosts names.',
     }),
     commitFence: toggle({
       default: false,
@@ -104,10 +105,11 @@ const failOver = operation({
       }),
       hostSeconds: number({
         label: 'Old Host Within (Seconds)',
-        default: 1,
+        default: 2.5,
         min: 0.5,
         max: 60,
-        description: 'How long the host of the old primary may take to answer',
+        description:
+          'How long the host of the old primary may take to answer while it gives any sign of life. Where nothing comes back from it, not even a refusal, half a second is enough.',
       }),
     }),
   },
@@ -151,13 +153,13 @@ const failOver = operation({
   ),
   run: async ({ input, cluster, hetzner, hostOf, automatic, task }) => {
     const { options } = input;
-    const { primary: from, standby: to } = await rolesOf(cluster, input.from, task);
+    const { primary: from, standby: to } = await rolesInLoss(cluster, input.from, task);
     const wish: FailoverWish = {
       ...{ from, to, automatic, commitFence: input.commitFence },
       outside: await fencesOf({ cluster, hetzner, hostOf }, from, to, options),
       mostLost: options.mostLost ?? 0,
       acceptUnknownLoss: options.acceptUnknownLoss === true,
-      hostMs: (options.hostSeconds ?? 1) * 1000,
+      hostMs: (options.hostSeconds ?? 2.5) * 1000,
     };
     const place = ({ address, port }: Member) => ({ address, port });
     if (input.dryRun) {
@@ -200,7 +202,16 @@ const switchOver = operation({
       ...changeOptions,
       despiteArchiver: toggle({
         default: false,
-        description: 'Whether to go on while archiving fails, which a clean stop waits for: clients may wait long',
+        description:
+          'Whether to go on while archiving fails or hangs: some WAL stays out of the archive, and a full backup is needed afterwards',
+      }),
+      archiveSeconds: number({
+        label: 'Archive Within (Seconds)',
+        default: 10,
+        min: 1,
+        max: 600,
+        description:
+          'How long the archive may take for one segment of WAL, tried while clients can still write; a slower one counts as hanging',
       }),
       mostLagBytes: number({
         label: 'Behind at Most (Bytes)',
@@ -230,6 +241,17 @@ const switchOver = operation({
       epoch: schema.integer(),
       timeline: schema.nullable(schema.integer()),
       rejoined: schema.nullable(schema.oneOf(['none', 'started', 'rewound', 'copied'])),
+      lastChange: schema.nullable(
+        schema.object(
+          {
+            kind: schema.oneOf(['failover', 'switchover']),
+            from: schema.string(),
+            to: schema.string(),
+            claimedAt: schema.nullable(schema.string('When it began')),
+          },
+          'Of a dry run: the newest change of roles that came to its end',
+        ),
+      ),
       steps: stepsSchema(),
     }),
   ),
@@ -241,10 +263,11 @@ const switchOver = operation({
       ...{ primary: to.name, address: to.address, port: to.port },
     };
     if (input.dryRun) {
-      return { ...facts, epoch: await planSwitchover(cluster, wish, task), timeline: null, rejoined: null, steps: [] };
+      const plan = await planSwitchover(cluster, wish, task);
+      return { ...facts, ...plan, timeline: null, rejoined: null, steps: [] };
     }
     const { epoch, timeline, rejoined, steps } = await switchover(cluster, wish, task);
-    return { ...facts, epoch, timeline, rejoined: rejoined.method, steps };
+    return { ...facts, epoch, timeline, rejoined: rejoined.method, lastChange: null, steps };
   },
 });
 

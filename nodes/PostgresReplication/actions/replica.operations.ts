@@ -1,5 +1,4 @@
 import { hashOfLines, refuseOther } from '../../../lib/postgres/replication/agreed';
-import { liftFirewall } from '../../../lib/postgres/replication/fences';
 import { planRebuild, rebuildReplica } from '../../../lib/postgres/replication/rebuild';
 import { rejoin } from '../../../lib/postgres/replication/rejoin';
 import { planRemoval, removeReplica } from '../../../lib/postgres/replication/remove';
@@ -215,8 +214,6 @@ const rejoinOld = operation({
     const { allowCopy = false, timeoutHours: hours = 24 } = input.options;
     const wish = { primary, standby, synchronous: input.synchronous, allowCopy, timeoutMs: hours * 3_600_000 };
     const done = await rejoin(cluster, wish, task);
-    // What a failover may have closed there; it follows now, and may be wanted as the primary again.
-    await liftFirewall(cluster, standby, task);
     return { cluster: cluster.name, primary: primary.name, standby: standby.name, ...done };
   },
 });

@@ -1,13 +1,14 @@
 import { memberOf } from '../../../lib/postgres/replication/cluster';
 import { drawTopology } from '../../../lib/postgres/replication/drawing';
 import { pictureOf } from '../../../lib/postgres/replication/picture';
-import { nameOfPrimary, otherOf } from '../../../lib/postgres/replication/roles';
+import { knownPrimary, nameOfPrimary, otherOf } from '../../../lib/postgres/replication/roles';
 import { readStatus } from '../../../lib/postgres/replication/status';
 import { summaryOf } from '../../../lib/postgres/replication/summary';
 import { readTopology } from '../../../lib/postgres/replication/topology';
 import { waitFor, type Awaited } from '../../../lib/postgres/replication/wait';
 import { choice, number, optional, schema, text, toggle, when, withBinary } from '../../declaration';
 import { clusterField, hostOptions } from '../fields';
+import { limitsExecutions } from '../../shared/capacity';
 import { operation } from '../operation';
 import { memberSchema } from '../output';
 
@@ -37,6 +38,7 @@ const get = operation({
       cluster: schema.string(),
       verdict: schema.oneOf(['healthy', 'degraded', 'at risk', 'down', 'split brain']),
       primary: schema.nullable(schema.string('The one member that takes writes')),
+      knownPrimary: schema.nullable(schema.string('Who it is as the hosts know it, also while it is down')),
       reasons: schema.array(
         schema.object({
           verdict: schema.oneOf(['degraded', 'at risk', 'down', 'split brain']),
@@ -47,6 +49,7 @@ const get = operation({
       ),
       members: schema.array(memberSchema()),
       mermaid: schema.string('A drawing that n8n’s notes, Forgejo and most wikis show'),
+      mayWait: schema.boolean('This n8n limits how much runs at once, so a failover may have to wait'),
     }),
   ),
   run: async ({ input, cluster, binary, task }) => {
@@ -54,9 +57,10 @@ const get = operation({
     const topology = await readTopology(cluster, { answerMs: answerSeconds * 1000 }, task);
     const { verdict, primary, reasons } = topology;
     const json = {
-      ...{ cluster: cluster.name, verdict, primary, reasons },
+      ...{ cluster: cluster.name, verdict, primary, knownPrimary: knownPrimary(topology.members) ?? null, reasons },
       members: summaryOf(topology),
       mermaid: drawTopology(topology),
+      mayWait: limitsExecutions(process.env),
     };
     if (picture !== true) return json;
     const file = { fileName: `${cluster.name.replace(/[^\w.-]/g, '_')}.svg`, mimeType: 'image/svg+xml' };

@@ -1,12 +1,12 @@
 import { planNightly } from '../../../lib/backup/estate/nightly';
-import { plannedKit, plannedTrees } from '../../../lib/backup/estate/plans';
+import { plannedKit, plannedTrees, returningData } from '../../../lib/backup/estate/plans';
 import { parseInventory } from '../../../lib/inventory/parse';
 import { vaultOf } from '../../../lib/rclone/credential';
-import { choice, json, optional, schema } from '../../declaration';
+import { choice, json, optional, schema, text } from '../../declaration';
 import { hostField, options } from '../fields';
 import { operation } from '../operation';
 
-const inventoryField = json({
+export const inventoryField = json({
   label: 'Estate Inventory',
   required: true,
   default: '={{ $("Inventory").first().json }}',
@@ -71,6 +71,32 @@ export const treePlansOperation = operation({
   ),
   run: ({ input }) =>
     Promise.resolve(plannedTrees(input.inventory).filter(({ as }) => input.which === 'all' || as === input.which)),
+});
+
+export const servicePlanOperation = operation({
+  resource: 'plan',
+  name: 'service',
+  label: 'Plan Data of a Service',
+  action: 'Plan the return of the data of a service',
+  description:
+    'Gives everything that a service needs back on its standby, one item each, without asking its home. A service without data gives no item.',
+  effect: 'reads',
+  input: { inventory: inventoryField, service: text({ required: true, placeholder: 'forgejo' }) },
+  output: schema.lazy(() =>
+    schema.object({
+      service: schema.string(),
+      name: schema.string('As in the inventory, and the source of its backups'),
+      kind: schema.oneOf(['folder', 'file', 'tree', 'database']),
+      plan: schema.anything('To restore it by'),
+      look: schema.anything('What Inventory takes as its plan, to tell how old it is'),
+      to: schema.string('Where it belongs: a path, or the name of the database'),
+      within: schema.string('The outermost of its folders in which that path lies; empty: none'),
+      start: schema.string('The Compose service with its database'),
+      user: schema.string(),
+      runAs: schema.string(),
+    }),
+  ),
+  run: ({ input }) => Promise.resolve(returningData(input.inventory, input.service).map((one) => ({ ...one }))),
 });
 
 export const kitPlanOperation = operation({

@@ -206,7 +206,16 @@ export const restoreOperation = operation({
       ['mysql', 'postgres'],
       text({ placeholder: 'immich_restored', description: 'Must not be there yet' }),
     ),
-    options: optional({ ...options, timeoutHours }),
+    options: optional({
+      ...options,
+      timeoutHours,
+      like: text({
+        label: 'Like Database',
+        placeholder: 'immich',
+        description:
+          'PostgreSQL: one that it will stand in for. It gets that one’s owner, settings and grants, and the dump’s own owners.',
+      }),
+    }),
   },
   output: schema.lazy(() =>
     schema.object({
@@ -225,7 +234,7 @@ export const restoreOperation = operation({
   run: async ({ input, host, describe, secret, task }) => {
     const described = describe(input.plan);
     const { source, backup, from } = await chosen({ host, task }, described, input);
-    const target = await targetOf(input, source, secret);
+    const target = await targetOf({ ...input, like: input.options.like ?? '' }, source, secret);
     const timeoutMs = (input.options.timeoutHours ?? 12) * 3_600_000;
     const restored = await restoreBackup(host, { vault: described.plan.vault, backup, from, target, timeoutMs }, task);
     return { source: backup.source, backup: backup.name, target: placeOf(target), ...restored };
@@ -238,10 +247,11 @@ interface WantedTarget {
   readonly only: readonly string[] | undefined;
   readonly volume: string | undefined;
   readonly database: string | undefined;
+  readonly like: string;
 }
 
 async function targetOf(
-  { target, path = '', only = [], volume = '', database = '' }: WantedTarget,
+  { target, path = '', only = [], volume = '', database = '', like }: WantedTarget,
   source: Source,
   secret: BackupContext['secret'],
 ): Promise<RestoreTarget> {
@@ -253,8 +263,11 @@ async function targetOf(
     case 'dockerVolume':
       return { kind: 'docker-volume', volume };
     case 'mysql':
-    case 'postgres':
       return { kind: target, database, access: await accessOf(source, target, secret) };
+    case 'postgres': {
+      const access = await accessOf(source, target, secret);
+      return { kind: target, database, access, ...(like !== '' && { like }) };
+    }
   }
 }
 
@@ -277,6 +290,8 @@ function placeOf(target: RestoreTarget): string {
       return target.path;
     case 'docker-volume':
       return target.volume;
+    case 'postgres-roles':
+      return 'roles';
     case 'mysql':
     case 'postgres':
       return target.database;

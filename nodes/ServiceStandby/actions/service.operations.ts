@@ -1,11 +1,14 @@
 import { carryData, placeData } from '../../../lib/standby/carry';
-import { runs, type Sight, statusOf } from '../../../lib/standby/look';
+import { placeDatabase, readyDatabase } from '../../../lib/standby/database';
+import { finishTurn } from '../../../lib/standby/finish';
+import { type Left, lookAt, runs, type Sight, statusOf } from '../../../lib/standby/look';
+import { type BackupOf, chooseData } from '../../../lib/standby/newest';
 import type { Place, Service } from '../../../lib/standby/service';
 import { keepDown, silence, startService } from '../../../lib/standby/steps';
 import { takeTurn, type Turn } from '../../../lib/standby/turn';
 import { Failure } from '../../../lib/failure';
 import { isObject } from '../../../lib/json';
-import { choice, json, list, number, optional, schema, text, toggle } from '../../declaration';
+import { choice, json, number, optional, schema, text, toggle } from '../../declaration';
 import { changeOptions as hostChangeOptions, hostField, hostOptions } from '../../Host/fields';
 import { operation } from '../operation';
 
@@ -55,9 +58,11 @@ const turnFields = {
 };
 
 const place = schema.oneOf(['home', 'standby']);
+const how = schema.nullable(schema.oneOf(['carry', 'restore']));
 const turnSchema = schema.object({
   number: schema.integer('0: nobody has ever moved it'),
   at: place,
+  how,
   by: schema.string(),
   since: schema.nullable(schema.string()),
 });
@@ -69,6 +74,14 @@ const sightSchema = schema.object({
   startsByItself: schema.array(schema.string(), 'Containers that Docker would start after a crash'),
   placed: schema.nullable(schema.integer('Turn whose data lie there')),
   begun: schema.nullable(schema.integer('Turn for which it was started there')),
+  finished: schema.nullable(schema.integer('Turn with which all is done')),
+  left: schema.nullable(
+    schema.object({
+      until: schema.string('Until then the data that lie there were the newest'),
+      over: schema.nullable(schema.string('Since when the other host may have gone on with them')),
+    }),
+  ),
+  busy: schema.boolean('Somebody is at work on it, or was a moment ago'),
   containers: schema.array(
     schema.object({
       name: schema.string(),
@@ -143,6 +156,15 @@ export const takeTurnOperation = operation({
   input: {
     ...which,
     to: choice({ options: { home: 'Home', standby: 'Standby' }, default: 'standby' }),
+    how: choice({
+      label: 'Data',
+      options: {
+        restore: { label: 'Restored', description: 'The other host is gone: its data come from a backup' },
+        carry: { label: 'Carried Over', description: 'Both hosts are well: nothing that was written is lost' },
+      },
+      default: 'restore',
+      description: 'Kept with the turn, so that whoever goes on with it after a crash does the same',
+    }),
     by: text({
       required: true,
       placeholder: 'n8n-bruno',
@@ -162,11 +184,12 @@ export const takeTurnOperation = operation({
     changed: schema.boolean(),
     number: schema.integer(),
     at: place,
+    how,
     by: schema.string(),
     since: schema.nullable(schema.string()),
   }),
   run: async ({ input, service, automatic, task }) => {
-    const wish = { to: input.to, by: input.by, takeOver: input.options.takeOver === true, automatic };
+    const wish = { to: input.to, by: input.by, how: input.how, takeOver: input.options.takeOver === true, automatic };
     const { changed, ...turn } = await takeTurn(service, wish, task);
     return { service: input.service, host: nameAt(service, turn.at), changed, ...flatTurn(turn) };
   },
@@ -212,7 +235,7 @@ const placed = {
   service: schema.string(),
   host: schema.string(),
   changed: schema.boolean('False: the data of this turn lie there already'),
-  keptAside: schema.array(schema.string(), 'What was there before; remove it when all is well'),
+  keptAside: schema.array(schema.string(), 'What was there before. Finish keeps the newest two of each path.'),
 };
 
 export const carryOperation = operation({
@@ -238,6 +261,59 @@ export const carryOperation = operation({
   },
 });
 
+export const newestOperation = operation({
+  resource: 'service',
+  name: 'newest',
+  label: 'Choose Newest Data',
+  action: 'Choose the newest data for the standby',
+  description:
+    'Tells whether the standby is to start with the newest backups or with what lies there itself, because that is newer: when its home died while the service was on its way back',
+  effect: 'reads',
+  input: {
+    ...which,
+    backups: json({
+      required: true,
+      default: '[{ "name": "forgejo", "madeAt": "2026-11-21T02:00:00Z" }]',
+      description: 'Of each piece of its data the newest good backup; an empty time where there is none',
+      parse: backupsOf,
+    }),
+    options: optional(readOptions),
+  },
+  output: schema.lazy(() =>
+    schema.object({
+      service: schema.string(),
+      choice: schema.oneOf(['restore', 'keep', 'ask', 'nothing']),
+      since: schema.nullable(schema.string('What was written after that is lost')),
+      why: schema.nullable(schema.string('Of a choice that a person has to make')),
+    }),
+  ),
+  run: async ({ input, service, task }) => {
+    const sight = await lookAt(service, 'standby', task);
+    if (sight.kind === 'unseen') throw standbyUnseen(service, sight.why);
+    const chosen = chooseData(sight.left, input.backups);
+    return {
+      service: input.service,
+      choice: chosen.choice,
+      since: chosen.choice === 'nothing' ? null : chosen.since.toISOString(),
+      why: chosen.choice === 'ask' ? chosen.why : null,
+    };
+  },
+});
+
+/** What is put in place is compared with what lies there. */
+const ageOptions = {
+  ...changeOptions,
+  madeAt: text({
+    label: 'Backup Made At',
+    placeholder: '2026-11-21T02:00:00Z',
+    description: 'Time of the oldest backup of what is put in place. Over data that are newer it is refused.',
+  }),
+  whateverIsThere: toggle({
+    label: 'Whatever Is There',
+    description: 'Whether to put it in place although what lies there may be newer. That is kept beside it.',
+  }),
+};
+
 export const placeOperation = operation({
   resource: 'service',
   name: 'place',
@@ -256,13 +332,112 @@ export const placeOperation = operation({
       description: 'What was restored, and where it belongs: both on the same file system',
       parse: movesOf,
     }),
-    options: optional(changeOptions),
+    options: optional(ageOptions),
   },
   output: schema.object(placed),
   run: async ({ input, service, task }) => {
     const turn = { number: input.turn, at: input.at };
-    const { changed, keptAside } = await placeData(service, turn, input.moves, task);
+    const made = ageOf(input.options);
+    const { changed, keptAside } = await placeData(service, turn, input.moves, task, made);
     return { service: input.service, host: nameAt(service, input.at), changed, keptAside: [...keptAside] };
+  },
+});
+
+export const readyDatabaseOperation = operation({
+  resource: 'service',
+  name: 'readyDatabase',
+  label: 'Start Database for a Restore',
+  action: 'Start the database of a service for a restore',
+  description:
+    'Starts its PostgreSQL alone and without published ports, so that nobody writes to it before its data are there. Start takes it away again.',
+  effect: 'changes',
+  needsApproval: true,
+  input: {
+    ...which,
+    ...turnFields,
+    start: text({
+      label: 'Compose Service',
+      required: true,
+      placeholder: 'database',
+      description: 'The one with PostgreSQL',
+    }),
+    options: optional({
+      ...changeOptions,
+      runAs: text({ label: 'Run As', placeholder: 'postgres', description: 'User in the container' }),
+      user: text({ label: 'Role', placeholder: 'postgres', description: 'With which psql logs in' }),
+      waitSeconds: number({ label: 'Health Timeout (Seconds)', default: 300, min: 5, max: 3600, integer: true }),
+    }),
+  },
+  output: schema.object({
+    service: schema.string(),
+    host: schema.string(),
+    container: schema.nullable(schema.string('Null: the service was started already, and nothing is to be restored')),
+  }),
+  run: async ({ input, service, task }) => {
+    const { runAs = '', user = '', waitSeconds = 300 } = input.options;
+    const wish = { start: input.start, waitSeconds, runAs, user };
+    const turn = { number: input.turn, at: input.at };
+    return {
+      service: input.service,
+      host: nameAt(service, input.at),
+      ...(await readyDatabase(service, turn, wish, task)),
+    };
+  },
+});
+
+export const placeDatabaseOperation = operation({
+  resource: 'service',
+  name: 'placeDatabase',
+  label: 'Put Database in Place',
+  action: 'Put a restored database in the place of what is there',
+  description:
+    'Gives a database that was restored beside it the name of the one that the service uses, once a turn and only before the service was started. What was there is kept.',
+  effect: 'changes',
+  needsApproval: true,
+  input: {
+    ...which,
+    ...turnFields,
+    container: text({ required: true, placeholder: 'immich_postgres', description: 'Of its PostgreSQL' }),
+    from: text({ label: 'Restored', required: true, placeholder: 'immich_restored' }),
+    to: text({ label: 'Database', required: true, placeholder: 'immich' }),
+    options: optional({
+      ...ageOptions,
+      runAs: text({ label: 'Run As', placeholder: 'postgres', description: 'User in the container' }),
+      user: text({ label: 'Role', placeholder: 'postgres', description: 'With which psql logs in' }),
+    }),
+  },
+  output: schema.object({ service: schema.string(), host: schema.string(), changed: schema.boolean() }),
+  run: async ({ input, service, task }) => {
+    const { runAs = '', user = '' } = input.options;
+    const { container, from, to } = input;
+    const restored = { container, runAs, user, from, to, of: ageOf(input.options) };
+    const turn = { number: input.turn, at: input.at };
+    return {
+      service: input.service,
+      host: nameAt(service, input.at),
+      ...(await placeDatabase(service, turn, restored, task)),
+    };
+  },
+});
+
+export const finishOperation = operation({
+  resource: 'service',
+  name: 'finish',
+  action: 'Finish a move',
+  description:
+    'Notes that the service runs, its names point there and nothing is left to do, and removes what older turns have put aside, all but the newest two of each path',
+  effect: 'changes',
+  needsApproval: true,
+  input: { ...which, ...turnFields, options: optional(changeOptions) },
+  output: schema.object({
+    service: schema.string(),
+    host: schema.string(),
+    changed: schema.boolean(),
+    removed: schema.array(schema.string()),
+  }),
+  run: async ({ input, service, task }) => {
+    const { changed, removed } = await finishTurn(service, { number: input.turn, at: input.at }, task);
+    return { service: input.service, host: nameAt(service, input.at), changed, removed: [...removed] };
   },
 });
 
@@ -283,16 +458,13 @@ export const startOperation = operation({
     }),
     options: optional({
       ...changeOptions,
-      only: list({
-        description: 'Only these services of the project, such as its database before a restore. Empty: all.',
-      }),
       waitSeconds: number({ label: 'Health Timeout (Seconds)', default: 300, min: 5, max: 3600, integer: true }),
     }),
   },
   output: schema.object({ service: schema.string(), host: schema.string(), changed: schema.boolean() }),
   run: async ({ input, service, task }) => {
-    const { only = [], waitSeconds = 300 } = input.options;
-    const wish = { only, waitSeconds, otherIsSilent: input.otherIsSilent };
+    const { waitSeconds = 300 } = input.options;
+    const wish = { waitSeconds, otherIsSilent: input.otherIsSilent };
     return {
       service: input.service,
       host: nameAt(service, input.at),
@@ -316,6 +488,42 @@ function movesOf(value: unknown): readonly { readonly from: string; readonly to:
   });
 }
 
+function backupsOf(value: unknown): readonly (Date | null)[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  return list.map((one) => {
+    const made = isObject(one) ? one['madeAt'] : undefined;
+    if (made === '') return null;
+    return timeOf(typeof made === 'string' ? made : 'nothing', 'backups');
+  });
+}
+
+function ageOf(options: { readonly madeAt?: string; readonly whateverIsThere?: boolean }): BackupOf | undefined {
+  if (options.whateverIsThere === true) return 'whatever is there';
+  const made = options.madeAt ?? '';
+  return made === '' ? undefined : timeOf(made, 'Backup Made At');
+}
+
+function timeOf(value: string, subject: string): Date {
+  const time = new Date(value);
+  if (/^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(time.getTime())) return time;
+  throw new Failure({
+    code: 'invalid_parameter',
+    subject,
+    message: `"${value.slice(0, 40)}" is no time of a backup`,
+    nextStep: 'Write it like 2026-11-21T02:00:00Z.',
+  });
+}
+
+function standbyUnseen(service: Service, why: string): Failure {
+  const { name } = service.standby.target;
+  return new Failure({
+    code: 'host_unseen',
+    subject: `service ${service.name} on host ${name}`,
+    message: `Nobody knows what service ${service.name} has on ${name}: ${why}`,
+    nextStep: 'Bring that host within reach, and begin again. Nothing was changed.',
+  });
+}
+
 function pathOf(value: unknown): string | undefined {
   const plain = typeof value === 'string' && /^\/[^\n\0]+[^/\n\0]$/.test(value) && !value.split('/').includes('..');
   return plain ? value : undefined;
@@ -325,8 +533,8 @@ function nameAt(service: Service, at: Place): string {
   return service[at].target.name;
 }
 
-function flatTurn({ number: count, at, by, since }: Turn) {
-  return { number: count, at, by, since: since?.toISOString() ?? null };
+function flatTurn({ number: count, at, how: means, by, since }: Turn) {
+  return { number: count, at, how: means, by, since: since?.toISOString() ?? null };
 }
 
 function flatSight(host: string, sight: Sight) {
@@ -339,6 +547,13 @@ function flatSight(host: string, sight: Sight) {
     startsByItself: containers.filter(({ restartPolicy }) => restartPolicy !== 'no').map(({ name }) => name),
     placed: sight.kind === 'seen' ? sight.placed : null,
     begun: sight.kind === 'seen' ? sight.begun : null,
+    finished: sight.kind === 'seen' ? sight.finished : null,
+    left: sight.kind === 'seen' && sight.left !== null ? flatLeft(sight.left) : null,
+    busy: sight.kind === 'seen' && sight.busy,
     containers,
   };
+}
+
+function flatLeft({ until, over }: Left) {
+  return { until: until.toISOString(), over: over?.toISOString() ?? null };
 }

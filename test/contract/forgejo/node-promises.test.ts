@@ -129,6 +129,12 @@ test('a pull request of two branches is opened once, and merged only at the comm
   await mergePullRequest(api, base, { index, style: 'squash' }, false, task);
   const merges = standIn.seen.filter(({ url }) => url.endsWith('/merge'));
   expect(merges.map(({ body }) => body)).toEqual([{ Do: 'squash', head_commit_id: 'f'.repeat(40) }]);
+
+  // The closed one of the same branches hides the open one.
+  Object.assign(standIn.things.find(({ list }) => list.endsWith('/pulls'))?.value ?? {}, { state: 'closed' });
+  const second = await open('Deploy again');
+  expect(second).toMatchObject({ changed: true, before: null });
+  expect(await open('Deploy again')).toMatchObject({ changed: false, after: { number: second.after?.number } });
 });
 
 test('an asset is uploaded as it streams in, once, and replaced when that is wanted', async () => {

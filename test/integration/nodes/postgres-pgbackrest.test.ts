@@ -118,10 +118,24 @@ describeAsRoot('pgBackRest by the Postgres Replication node', () => {
     const done = await run('restore', { ...wish, planHash: plan.hash });
     expect(done).toMatchObject({ changed: true, timeline: 2, keptAside: `${lab.home}/data.selfhost-before` });
     expect(await sql('select count(*) from photos')).toBe('100');
+    // Whoever was cut off and asks for the same once more is told what was done, and what was written since stays.
+    await sql('insert into photos values (101)');
+    const { hash, lines, keptAside } = plan.hash === done.hash ? done : {};
+    const earlier = { step: 'done', at: expect.stringMatching(/Z$/) };
+    expect(await run('restore', { ...wish, dryRun: true })).toMatchObject({ changed: false, hash, lines, earlier });
+    expect(await run('restore', { ...wish, planHash: hash })).toMatchObject({
+      ...{ changed: false, hash, lines, keptAside, earlier, timeline: 2, job: done.job },
+      nextStep: expect.stringContaining('nothing was restored again'),
+    });
+    expect(await sql('select count(*) from photos')).toBe('101');
+    expect(await run('restore', other)).toMatchObject({ code: 'before_is_there' });
+    expect(await run('restore', { ...wish, planHash: '0'.repeat(64) })).toMatchObject({ code: 'plan_drifted' });
+    expect(await sql('select count(*) from photos')).toBe('101');
     expect(await run('undoRestore', { dryRun: true })).toMatchObject({ changed: true });
-    expect(await sql('select count(*) from photos')).toBe('100');
+    expect(await sql('select count(*) from photos')).toBe('101');
     expect(await run('undoRestore')).toMatchObject({ changed: true });
     expect(await sql('select count(*) from photos')).toBe('0');
+    expect(await run('restore', { ...wish, dryRun: true })).toMatchObject({ changed: true, earlier: null });
     expect(await run('forgetFormerData')).toMatchObject({ changed: false });
   }, 120_000);
 });

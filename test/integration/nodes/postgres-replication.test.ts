@@ -1,11 +1,13 @@
 import type { ICredentialDataDecryptedObject, ICredentialTestFunctions, IDataObject } from 'n8n-workflow';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
+import { type PairName, startPostgresPair, type PostgresPair } from '../../../lab/postgres-pair';
 import { until } from '../../../lab/hosts/waiting';
 import { approveRequest } from '../../../lib/plan/calls';
-import { commandFence, firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
-import { refuseOwnDatabase } from '../../../lib/postgres/replication/own-database';
+import { commandFence } from '../../../lib/postgres/replication/fences';
+import { firewallFence, liftFirewall } from '../../../lib/postgres/replication/firewall';
+import { refuseOwnCluster, refuseOwnDatabase } from '../../../lib/postgres/replication/own-database';
+import { switchover } from '../../../lib/postgres/replication/switchover';
 import { parseStateCredential } from '../../../lib/state/credential';
 import { postgresState } from '../../../lib/state/postgres';
 import { postgresCredentialTest } from '../../../nodes/PostgresReplication/methods/postgresCredentialTest';
@@ -194,6 +196,34 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     });
   }, 120_000);
 
+  /** A switchover of somebody who dies as this step begins. */
+  const cutOffAt = async (step: string, [from, to]: readonly [PairName, PairName]) => {
+    const dies = new AbortController();
+    const progress = ({ message }: { readonly message: string }) => {
+      if (message === step) dies.abort();
+    };
+    const wish = { from: pair.member(from), to: pair.member(to), synchronous: true };
+    await expect(switchover(pair.cluster, wish, { ...quietTask(dies.signal), progress })).rejects.toThrow();
+  };
+
+  test('a switchover that was cut off is finished, or given up where nothing was stopped; nobody has to say whose', async () => {
+    await cutOffAt('Cutting', ['bruno', 'eva']);
+    expect(await verdict()).toMatchObject({ verdict: 'down', primary: null });
+    expect(await run('primary failover', { dryRun: true })).toMatchObject({ preflight: { now: 'would resume' } });
+    expect(await run('primary failover')).toMatchObject({
+      ...{ outcome: 'failed over', primary: 'eva', oldPrimary: 'bruno', resumed: true, lossless: true },
+    });
+    expect(await run('replica rejoin')).toMatchObject({ changed: true, standby: 'bruno' });
+    await cutOffAt('Stopping', ['eva', 'bruno']);
+    expect(await run('primary failover')).toMatchObject({ outcome: 'abandoned', primary: 'eva', oldPrimary: 'eva' });
+    expect(await verdict()).toEqual({ verdict: 'healthy', primary: 'eva', reasons: [] });
+    expect(await run('primary switchover', { dryRun: true })).toMatchObject({
+      primary: 'bruno',
+      lastChange: { kind: 'switchover', from: 'bruno', to: 'eva' },
+    });
+    expect(await run('primary switchover')).toMatchObject({ primary: 'bruno', lastChange: null });
+  }, 120_000);
+
   test('rebuilds a standby whose data is broken', async () => {
     pair.signal('eva', 'SIGKILL', 'all');
     await until('eva is down', 10_000, () => (pair.processes('eva').length === 0 ? true : undefined));
@@ -212,6 +242,9 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     await own();
     await pair.sql('bruno', "\\c n8n\ninsert into flows.n8n_workflow_entity values ('Vq8bXkP2sT4uWn7Y')");
     await expect(own()).rejects.toMatchObject({ code: 'own_database' });
+    const watched = refuseOwnCluster(pair.cluster, 'Vq8bXkP2sT4uWn7Y', quietTask());
+    await expect(watched).rejects.toMatchObject({ code: 'own_database' });
+    await refuseOwnCluster(pair.cluster, 'another-workflow', quietTask());
   });
 
   test('the firewall closes the port also for connections that are open, for the standby too, and opens it again', async () => {
@@ -220,7 +253,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     expect(await ask()).toMatchObject({ member: 'eva' });
     const fence = firewallFence(pair.cluster, bruno, eva);
     expect(await fence.silence(quietTask())).toBe(
-      'port 5432 of bruno takes nothing in any more, and eva cannot log in',
+      'nothing goes in or out of port 5432 of bruno any more, and eva gets no answer there',
     );
     await liftFirewall(pair.cluster, bruno, quietTask());
     await liftFirewall(pair.cluster, bruno, quietTask());

@@ -1,32 +1,25 @@
-import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { labCredential } from '../../../lab/estate';
 import { until } from '../../../lab/hosts/waiting';
 import type { N8n } from '../../../lab/n8n/instance';
 import type { JsonObject } from '../../../lib/json';
-import { manualWorkflow, ownN8n, type NodeUnderTest, type Owned } from '../../e2e/harness';
+import { ownN8n, type NodeUnderTest, type Owned } from '../../e2e/harness';
 import { startDockerMachine, type DockerMachine } from '../../shared/docker-machine';
+import { MIB, startGrowthMeter, type GrowthMeter } from '../../shared/n8n-growth';
 
 jest.setTimeout(900_000);
 
-const MIB = 1024 * 1024;
 const SIZE = 1_000_000_000;
 const ALL = 1_000_000_000;
-
-function residentBytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-}
 
 describe('1 GB of logs through the Docker Host node', () => {
   let machine: DockerMachine;
   let owned: Owned<N8n>;
-  const bell = createServer((_, answer) => answer.end('{}'));
+  let meter: GrowthMeter;
   const credentials = new Map<string, Readonly<Record<string, { readonly id: string; readonly name: string }>>>();
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => bell.listen(0, '127.0.0.1', resolve));
     [machine, owned] = await Promise.all([startDockerMachine({ tls: true }), ownN8n()]);
+    meter = await startGrowthMeter(owned);
     const { docker } = machine;
     const line = `${'x'.repeat(989)} no error`;
     const script = `yes '${line}' | head -c ${SIZE}; echo; echo the last line`;
@@ -54,8 +47,7 @@ describe('1 GB of logs through the Docker Host node', () => {
     });
   });
   afterAll(async () => {
-    bell.close();
-    bell.closeAllConnections();
+    meter.stop();
     await owned.remove();
     await machine.stop();
   });
@@ -68,33 +60,7 @@ describe('1 GB of logs through the Docker Host node', () => {
       options: { ...(way === 'ssh' && { socketPath: machine.docker.socket }), ...options },
     },
     credentials: credentials.get(way) ?? {},
-    onError: 'continueRegularOutput',
   });
-
-  /** Runs it, and asks n8n nothing meanwhile: to answer takes memory as well, a hundred MiB a minute. */
-  async function run(node: NodeUnderTest) {
-    const rung = new Promise<void>((resolve) => bell.once('request', () => resolve()));
-    const { port } = bell.address() as AddressInfo;
-    const call: NodeUnderTest = {
-      type: 'n8n-nodes-base.httpRequest',
-      typeVersion: 4.2,
-      parameters: { url: `http://127.0.0.1:${port}/`, options: {} },
-    };
-    const id = await owned.api.createWorkflow(manualWorkflow('Logs', node, call));
-    const execution = await owned.api.runManually(id, 'By hand');
-    const { pid } = owned.n8n.main;
-    const before = residentBytes(pid);
-    let highest = before;
-    const timer = setInterval(() => {
-      highest = Math.max(highest, residentBytes(pid));
-    }, 20);
-    const begun = performance.now();
-    await rung;
-    clearInterval(timer);
-    const seconds = (performance.now() - begun) / 1000;
-    const { runs } = await owned.api.waitForExecution(execution, { within: 60_000 });
-    return { found: runs.Docker?.[0]?.outputs[0]?.[0], before, growth: highest - before, seconds };
-  }
 
   test.each([
     // First, when nothing has made room in n8n yet.
@@ -105,13 +71,13 @@ describe('1 GB of logs through the Docker Host node', () => {
     ['over TLS, searched for an expression', 'tls', { grep: 'x{3} .. error$' }],
     ['over the socket of the machine', 'socket', {}],
   ] as const)('is read to its end %s, while the memory of n8n grows by less than 50 MiB', async (_, way, search) => {
-    const read = (options: JsonObject) => run(dockerNode(way, 'logs', 'talker', { ...options, ...search }));
+    const read = (options: JsonObject) => meter.measure(dockerNode(way, 'logs', 'talker', { ...options, ...search }));
     // Code and connection are there before anything is measured.
     for (let round = 0; round < 3; round += 1) await read({ tailLines: 20_000, maxKib: 1024 });
     // What n8n grows by itself in that time, reading nothing.
     const waiting = dockerNode('ssh', 'wait', 'sleeper', { timeoutSeconds: 30 });
-    const alone = await run({ ...waiting, parameters: { ...waiting.parameters, state: 'exited' } });
-    const { found: whole, before, growth, seconds } = await read({ tailLines: ALL, maxKib: 256 });
+    const alone = await meter.measure({ ...waiting, parameters: { ...waiting.parameters, state: 'exited' } });
+    const { item: whole, before, growth, seconds } = await read({ tailLines: ALL, maxKib: 256 });
     console.log(
       `${JSON.stringify(whole?.bytes)} bytes of logs in ${seconds.toFixed(1)} s; n8n: ${Math.round(before / MIB)} MiB before, ${Math.round(growth / MIB)} MiB growth at the highest (reading nothing: ${Math.round(alone.growth / MIB)} MiB)`,
     );

@@ -1,51 +1,41 @@
 import { createHmac } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { labCredential } from '../../../lab/estate';
 import { until } from '../../../lab/hosts/waiting';
-import { type ForgejoStandIn, startForgejo } from '../../../lab/standins/forgejo';
+import type { ForgejoStandIn } from '../../../lab/standins/forgejo';
 import { type InfisicalStandIn, startInfisical } from '../../../lab/standins/infisical';
 import type { SentMessage } from '../../../lab/standins/telegram';
-import { openWorkTree, type WorkTree } from '../../../lab/work-tree';
+import type { WorkTree } from '../../../lab/work-tree';
 import type { JsonObject } from '../../../lib/json';
 import { describeAsRoot } from '../../integration/lab/as-root';
 import { startDockerMachine, type DockerMachine } from '../../shared/docker-machine';
-import { shop as anyShop } from '../../shared/shop';
+import { shopOfHere as shop } from '../../shared/shop';
 import { type Estate, PUBLIC, startEstate } from '../../e2e/estate';
+import { owner, people } from '../../shared/people';
+import { infisicalCredential } from './credentials';
+import { type Forge, startForge } from './forge';
 
-const owner = { id: 100000001, firstName: 'Felipe' };
 const DIGEST = `sha256:${'a1'.repeat(32)}`;
 const SIGNATURE = 'what the build signs with';
-
-/** Its image is in no registry. */
-const shop = (change: Parameters<typeof anyShop>[0] = {}) =>
-  anyShop(change).replace('    command: httpd', '    pull_policy: never\n    command: httpd');
 
 jest.setTimeout(900_000);
 
 describeAsRoot('the flows that deploy, in n8n', () => {
   let estate: Estate;
   let machine: DockerMachine;
+  let forge: Forge;
   let forgejo: ForgejoStandIn;
   let infisical: InfisicalStandIn;
   let tree: WorkTree;
 
   beforeAll(async () => {
-    const description: unknown = JSON.parse(readFileSync(join(__dirname, '../../contracts/forgejo-16.json'), 'utf8'));
     [estate, machine, infisical] = await Promise.all([startEstate(), startDockerMachine(), startInfisical()]);
-    forgejo = await startForgejo({
-      deliveryTimeoutMs: 30_000,
-      description,
-      deliverTo: (url) => url.replace(PUBLIC, estate.own.n8n.url),
-    });
-    forgejo.addUser('root', true);
-    await forgejo.addRepository('root', 'estate');
-    const token = forgejo.addToken('root');
-    tree = await openWorkTree(`${forgejo.url}/root/estate.git`, { user: 'root', password: token });
+    forge = await startForge('estate', () => estate.own.n8n.url);
+    ({ forgejo, tree } = forge);
     await tree.push('An estate', { 'README.md': 'What runs where\n' });
     const project = infisical.addProject('homelab');
     infisical.put(project, 'prod', '/shop', { SECRET: 'planted-in-infisical' });
-    const { clientId, clientSecret } = infisical.addIdentity();
     await estate.install({
       files: [
         ...['approve.json', 'inventory.json', 'notify.json', 'on-error.json'],
@@ -55,22 +45,15 @@ describeAsRoot('the flows that deploy, in n8n', () => {
       everySeconds: 10,
       credentials: {
         'Estate hosts': { type: 'selfhostHost', data: labCredential([machine.server]) },
-        Forgejo: {
-          type: 'selfhostForgejo',
-          data: { baseUrl: forgejo.url, token, privateAuthority: '', readOnly: false },
-        },
-        'Named secrets': { type: 'selfhostSecrets', data: { secrets: `GIT_TOKEN=${token}` } },
-        Infisical: {
-          type: 'selfhostInfisical',
-          data: { siteUrl: infisical.url, login: 'universal', clientId, clientSecret, readOnly: false },
-        },
+        ...forge.credentials,
+        Infisical: infisicalCredential(infisical.url, infisical.addIdentity()),
         'Build signature': { type: 'jwtAuth', data: { keyType: 'passphrase', secret: SIGNATURE, algorithm: 'HS256' } },
       },
     });
   });
   afterAll(async () => {
     await estate.stop();
-    await Promise.all([forgejo.close(), infisical.close(), tree.remove()]);
+    await Promise.all([forge.stop(), infisical.close()]);
     await machine.stop();
   });
   afterEach(() => expect(estate.violations()).toEqual([]));
@@ -78,13 +61,8 @@ describeAsRoot('the flows that deploy, in n8n', () => {
   const inventory = (): JsonObject => ({
     estate: 'lab',
     timezone: 'Europe/Berlin',
-    hosts: [
-      {
-        ...{ name: 'bruno', address: '127.0.0.1', port: machine.server.port, provider: 'hetzner' },
-        docker: machine.docker.socket,
-      },
-    ],
-    git: { url: forgejo.url, user: 'root', token: 'credential:GIT_TOKEN' },
+    hosts: [machine.described],
+    git: forge.git,
     services: [
       {
         ...{ name: 'shop', host: 'bruno', project: join(machine.docker.folder, 'shop'), repository: 'root/estate' },
@@ -99,29 +77,13 @@ describeAsRoot('the flows that deploy, in n8n', () => {
         images: { web: 'registry.example.org/root/kiosk' },
       },
     ],
-    sender: 'n8n@example.test',
-    recipients: {
-      critical: [{ by: 'telegram', chat: '666' }],
-      warning: [{ by: 'telegram', chat: '777' }],
-      info: [{ by: 'telegram', chat: '888' }],
-    },
-    approvers: [{ name: 'owner', by: 'telegram', id: String(owner.id), minutes: 30 }],
+    ...people,
     automatic: { deploy: ['shop'] },
   });
 
-  const said = (chat: string, text: string) =>
-    until(`chat ${chat} was told "${text}"`, 240_000, () =>
-      Promise.resolve(estate.telegram.messages.find((message) => message.chat === chat && message.text.includes(text))),
-    );
-
-  /** n8n takes an answer once the execution that asked is put away. */
-  async function press(question: SentMessage, flow: string, commit: string, label: string): Promise<void> {
-    await until('the execution that asks waits', 240_000, async () => {
-      const all = await estate.own.api.executionsOf(flow);
-      return all.find(({ status, stored }) => status === 'waiting' && stored.includes(commit));
-    });
-    expect(await estate.telegram.press(question, label, owner)).toBe(200);
-  }
+  const said = (chat: string, text: string) => estate.told(chat, text);
+  const press = (question: SentMessage, flow: string, commit: string, label: string) =>
+    estate.press(question, label, owner, { flow, mark: commit });
 
   const statusOf = async (commit: string, service: string) => {
     const answer = await fetch(`${forgejo.url}/api/v1/repos/root/estate/commits/${commit}/statuses`, {
@@ -134,7 +96,10 @@ describeAsRoot('the flows that deploy, in n8n', () => {
   const becomes = (commit: string, service: string, wanted: string) =>
     until(`${service} says "${wanted}"`, 240_000, async () => {
       const now = await statusOf(commit, service);
-      return now?.startsWith(wanted) === true ? now : undefined;
+      if (now?.startsWith(wanted) === true) return now;
+      // What was decided does not change any more, but for "held".
+      if (now !== undefined && !now.startsWith('pending')) throw new Error(`${service} says "${now}", not "${wanted}"`);
+      return undefined;
     });
   const page = async () => (await (await fetch(`http://${machine.docker.address}:18090/index.html`)).text()).trim();
   const shopFiles = (files: Readonly<Record<string, string | null>>) =>
@@ -270,5 +235,48 @@ describeAsRoot('the flows that deploy, in n8n', () => {
       return all.length > 0 ? all : undefined;
     });
     expect(started).toHaveLength(1);
+  });
+
+  test('the way back is not for a stranger, nor there when its release is gone or another one runs: told, and every container stays', async () => {
+    const containers = () => machine.docker.docker('ps', '--all', '--no-trunc', '--format', '{{.ID}} {{.State}}');
+    const offerOf = (message: string) =>
+      until(`the way back of ${message} is offered`, 240_000, () =>
+        Promise.resolve(
+          estate.telegram.messages.find(
+            ({ chat, text, buttons }) => chat === String(owner.id) && text.includes(message) && buttons.length === 1,
+          ),
+        ),
+      );
+    const commitOf = ({ text }: SentMessage) => /: (\w{10}) /.exec(text)?.[1] ?? 'none';
+    const opened = () => forgejo.things.filter(({ list }) => list === '/repos/root/estate/pulls').length;
+    const former = await offerOf('Four');
+    const five = await tree.push('Five', shopFiles({ 'site/index.html': 'five\n' }));
+    await becomes(five, 'shop', 'success');
+    const offer = await offerOf('Five');
+    const before = { containers: await containers(), pulls: opened() };
+
+    const mallory = { id: 999, firstName: 'Mallory' };
+    await estate.press(offer, 'Roll back', mallory, { flow: 'selfhostRollback', mark: commitOf(offer) });
+    expect(estate.telegram.popups.at(-1)).toBe('This button is not for you.');
+    const refused = () => estate.telegram.messages.filter(({ text }) => text.includes('shop was not rolled back'));
+    expect(refused()).toEqual([]);
+
+    await press(former, 'selfhostRollback', commitOf(former), 'Roll back');
+    const late = await said('777', 'shop was not rolled back');
+    expect(late.text).toMatch(
+      /Release \d+ runs now, and not the one that the button was about\. Nothing was changed\./,
+    );
+
+    // Somebody has tidied up on the host.
+    const release = /leads back to release (\d+)/.exec(offer.text)?.[1] ?? 'none';
+    const stacks = join(machine.docker.folder, 'machine', 'state', 'stacks');
+    const kept = join(stacks, readdirSync(stacks).find((name) => name.startsWith('shop')) ?? 'none', 'releases');
+    expect(readdirSync(kept)).toContain(release);
+    rmSync(join(kept, release), { recursive: true });
+    await press(offer, 'selfhostRollback', commitOf(offer), 'Roll back');
+    const gone = await until('the second refusal is told', 240_000, () => Promise.resolve(refused()[1]));
+    expect(gone.text).toContain(`release ${release}, to which this leads, is not kept any more. Nothing was changed.`);
+    expect({ containers: await containers(), pulls: opened() }).toEqual(before);
+    expect(await page()).toBe('five');
   });
 });

@@ -1,16 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { labCredential } from '../../../lab/estate';
 import { run } from '../../../lab/hosts/programs';
 import type { N8n } from '../../../lab/n8n/instance';
-import { manualWorkflow, ownN8n, type NodeUnderTest, type Owned } from '../../e2e/harness';
+import { ownN8n, type NodeUnderTest, type Owned } from '../../e2e/harness';
 import { describeAsRoot } from '../../integration/lab/as-root';
 import { type Estate, startEstate } from '../../integration/lib/backup/estate';
+import { MIB, startGrowthMeter, type GrowthMeter } from '../../shared/n8n-growth';
 
-const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 /** A quarter of it does not compress, so a quarter is what is encrypted and stored. */
 const SIZE = Number(process.env.SELFHOST_LONG_GIB ?? '20') * GIB;
@@ -18,14 +15,13 @@ const SIZE = Number(process.env.SELFHOST_LONG_GIB ?? '20') * GIB;
 describeAsRoot('a large backup by the Rclone Backup node', () => {
   let estate: Estate;
   let owned: Owned<N8n>;
-  const bell = createServer((_, answer) => answer.end('{}'));
+  let meter: GrowthMeter;
   beforeAll(async () => {
-    await new Promise<void>((resolve) => bell.listen(0, '127.0.0.1', resolve));
     [estate, owned] = await Promise.all([startEstate(), ownN8n()]);
+    meter = await startGrowthMeter(owned);
   }, 600_000);
   afterAll(async () => {
-    bell.close();
-    bell.closeAllConnections();
+    meter.stop();
     await owned.remove();
     await estate.stop();
   });
@@ -48,8 +44,6 @@ describeAsRoot('a large backup by the Rclone Backup node', () => {
       type: 'n8n-nodes-selfhost.rcloneBackup',
       name: 'Scatter',
       credentials,
-      // A failure rings as well.
-      onError: 'continueRegularOutput',
       parameters: {
         resource: 'backup',
         operation: 'scatter',
@@ -63,8 +57,8 @@ describeAsRoot('a large backup by the Rclone Backup node', () => {
       },
     });
     // Code and connection are there before anything is measured.
-    await backUp(scatter('small', 1));
-    const { growth, seconds, item } = await backUp(scatter('large', SIZE / (256 * MIB)));
+    await meter.measure(scatter('small', 1));
+    const { growth, seconds, item } = await meter.measure(scatter('large', SIZE / (256 * MIB)));
     console.log(
       `${SIZE / GIB} GiB of source in ${seconds.toFixed(0)} s: n8n grew by ${Math.round(growth / MIB)} MiB at the highest`,
     );
@@ -72,33 +66,4 @@ describeAsRoot('a large backup by the Rclone Backup node', () => {
     expect(item).toMatchObject({ set: 'large', state: 'finished', status: 'ok' });
     expect(growth / MIB).toBeLessThanOrEqual(50);
   }, 3_600_000);
-
-  /** Asks n8n nothing meanwhile: to answer takes memory as well. */
-  async function backUp(node: NodeUnderTest) {
-    const rung = new Promise<void>((resolve) => bell.once('request', () => resolve()));
-    const { port } = bell.address() as AddressInfo;
-    const call: NodeUnderTest = {
-      type: 'n8n-nodes-base.httpRequest',
-      typeVersion: 4.2,
-      parameters: { url: `http://127.0.0.1:${port}/`, options: {} },
-    };
-    const id = await owned.api.createWorkflow(manualWorkflow('Backup', node, call));
-    const begun = performance.now();
-    const execution = await owned.api.runManually(id, 'By hand');
-    const { pid } = owned.n8n.main;
-    const before = residentBytes(pid);
-    let highest = before;
-    const timer = setInterval(() => {
-      highest = Math.max(highest, residentBytes(pid));
-    }, 50);
-    await rung;
-    clearInterval(timer);
-    const seconds = (performance.now() - begun) / 1000;
-    const { runs } = await owned.api.waitForExecution(execution, { within: 60_000 });
-    return { growth: highest - before, seconds, item: runs.Scatter?.[0]?.outputs[0]?.[0] };
-  }
 });
-
-function residentBytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-}

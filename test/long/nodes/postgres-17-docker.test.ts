@@ -1,8 +1,12 @@
 import type { IDataObject } from 'n8n-workflow';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { REPOSITORY, startDockerPair, type DockerPair } from '../../../lab/docker-pair';
 import { until } from '../../../lab/hosts/waiting';
 import { postgres17Image } from '../../../lab/postgres-17-image';
-import { firewallFence, liftFirewall } from '../../../lib/postgres/replication/fences';
+import { runCommand } from '../../../lib/host/run';
+import { firewallFence, liftFirewall } from '../../../lib/postgres/replication/firewall';
 import { beat } from '../../../lib/postgres/replication/heartbeat';
 import { describeAsRoot } from '../../integration/lab/as-root';
 import { nodeOn, type RunNode } from '../../shared/pair-node';
@@ -70,7 +74,7 @@ describeAsRoot('a pair of PostgreSQL 17 in containers, by the node', () => {
 
     const [bruno, eva] = [pair.member('bruno'), pair.member('eva')];
     expect(await firewallFence(cluster, bruno, eva).silence(quietTask())).toBe(
-      'port 5432 of bruno takes nothing in any more, and eva cannot log in',
+      'nothing goes in or out of port 5432 of bruno any more, and eva gets no answer there',
     );
     await liftFirewall(cluster, bruno, quietTask());
     expect(await run('topology wait', { until: 'lag', mostBytes: 0, timeoutSeconds: 30 })).toMatchObject({
@@ -112,4 +116,108 @@ describeAsRoot('a pair of PostgreSQL 17 in containers, by the node', () => {
       (await run('sql probe')).writable === true ? true : undefined,
     );
   }, 180_000);
+
+  // The former primary alone, as somebody has it who only wants backups.
+  describe('one of them, taken back in time', () => {
+    let parent: string;
+    beforeAll(async () => {
+      parent = await mkdtemp(join(tmpdir(), 'selfhost-copies-'));
+      await chmod(parent, 0o755);
+    });
+    afterAll(() => rm(parent, { recursive: true, force: true }));
+    const settings = { configFile: '/var/lib/postgresql/data/selfhost-pgbackrest.conf' };
+    const backrest = (operation: string, parameters: IDataObject = {}) => {
+      const options = { ...settings, ...(parameters.options as IDataObject | undefined) };
+      return run(`pgBackRest ${operation}`, { stanza: 'immich', member: 'bruno', ...parameters, options });
+    };
+    const host = (script: string, ...list: readonly string[]) =>
+      runCommand(pair.member('bruno').host, { script, arguments: list }, {}, quietTask());
+    const inCopy = async (folder: string, text: string) => {
+      const ask = 'psql -XAtq -h "$1/socket" -U postgres -d postgres -c "$2"';
+      return (await host(ask, folder, text)).stdout.trim();
+    };
+    const containers = async () => {
+      const { runtime } = pair.member('bruno');
+      const socket = runtime.kind === 'docker' ? (runtime.dockerSocket ?? '') : '';
+      const ask = 'docker --host "unix://$1" ps --all --format "{{.Names}}"';
+      return (await host(ask, socket)).stdout.trim().split('\n');
+    };
+
+    test('shows a moment in a container of its own beside the real one, which goes on', async () => {
+      const folder = join(parent, 'copy');
+      await pair.sql('bruno', 'create table photos (id int); insert into photos select generate_series(1, 100)');
+      await pair.sql('bruno', "select pg_create_restore_point('before')");
+      await pair.sql('bruno', 'delete from photos');
+      expect(await backrest('check', { seconds: 60 })).toMatchObject({ ok: true });
+      const target = { target: 'name', targetName: 'before' };
+      expect(await backrest('restoreScratch', { folder, ...target, options: { start: false } })).toMatchObject({
+        ...{ folder, socketFolder: null, target: 'restore point before' },
+      });
+      expect(await backrest('startScratch', { folder })).toMatchObject({ socketFolder: `${folder}/socket` });
+      expect(await inCopy(folder, 'select count(*) from photos')).toBe('100');
+      expect(await inCopy(folder, 'show archive_mode')).toBe('off');
+      expect(await pair.sql('bruno', 'select count(*) from photos')).toBe('0');
+      expect(await backrest('restoreScratch', { folder, ...target })).toMatchObject({ changed: false, job: null });
+      expect(await backrest('restoreScratch', { folder, target: 'newest' })).toMatchObject({ code: 'folder_in_use' });
+      expect(await backrest('removeScratch', { folder })).toMatchObject({ changed: true });
+      expect(await backrest('removeScratch', { folder })).toMatchObject({ changed: false });
+      expect(await containers()).toEqual(['immich_postgres']);
+    }, 240_000);
+
+    test('a drill restores the newest and a random moment of it, reads every index and leaves nothing', async () => {
+      const folder = join(parent, 'drill');
+      const done = await backrest('drill', { folder });
+      expect(done).toMatchObject({ ok: true });
+      console.log(JSON.stringify(done));
+      expect(await containers()).toEqual(['immich_postgres']);
+      expect(await readdir(parent)).toEqual([]);
+    }, 240_000);
+
+    const policy = () =>
+      host(
+        'docker --host "unix://$1" inspect --format "{{.HostConfig.RestartPolicy.Name}}" immich_postgres',
+        (pair.member('bruno').runtime as { dockerSocket: string }).dockerSocket,
+      ).then(({ stdout }) => stdout.trim());
+    const setPolicy = (name: string) =>
+      host(
+        'docker --host "unix://$1" update --restart="$2" immich_postgres',
+        (pair.member('bruno').runtime as { dockerSocket: string }).dockerSocket,
+        name,
+      );
+
+    test('goes back over the server by the hash of its plan, keeps its restart policy, and forth again', async () => {
+      await setPolicy('always');
+      const wish = { target: 'name', targetName: 'before', method: 'aside' };
+      const plan = await backrest('restore', { ...wish, dryRun: true });
+      expect(plan.lines).toHaveLength(5);
+      const done = await backrest('restore', { ...wish, planHash: plan.hash });
+      expect(done).toMatchObject({ changed: true, keptAside: expect.stringMatching(/\.selfhost-before$/) });
+      expect(await pair.sql('bruno', 'select count(*) from photos')).toBe('100');
+      expect(await policy()).toBe('always');
+      expect(await backrest('check', { seconds: 60 })).toMatchObject({ ok: true });
+      expect(await backrest('undoRestore')).toMatchObject({ changed: true });
+      expect(await pair.sql('bruno', 'select count(*) from photos')).toBe('0');
+      expect(await policy()).toBe('always');
+      const delta = { ...wish, method: 'delta' };
+      const again = await backrest('restore', { ...delta, dryRun: true });
+      expect(await backrest('restore', { ...delta, planHash: again.hash })).toMatchObject({
+        ...{ changed: true, keptAside: null },
+      });
+      expect(await pair.sql('bruno', 'select count(*) from photos')).toBe('100');
+    }, 300_000);
+
+    test('comes back out of nothing but its configuration when the whole volume is lost', async () => {
+      expect(await backrest('check', { seconds: 60 })).toMatchObject({ ok: true });
+      const { dataFolder } = pair.member('bruno');
+      pair.signal('bruno', 'SIGKILL', 'all');
+      await until('bruno is down', 20_000, () => (pair.processes('bruno').length === 0 ? true : undefined));
+      await setPolicy('no');
+      await host('find "$1" -mindepth 1 ! -name selfhost-pgbackrest.conf -delete', dataFolder);
+      const wish = { target: 'newest', method: 'aside' };
+      const plan = await backrest('restore', { ...wish, dryRun: true });
+      expect(await backrest('restore', { ...wish, planHash: plan.hash })).toMatchObject({ changed: true });
+      expect(await pair.sql('bruno', 'select count(*) from photos')).toBe('100');
+      expect(await backrest('forgetFormerData')).toMatchObject({ changed: true });
+    }, 240_000);
+  });
 });

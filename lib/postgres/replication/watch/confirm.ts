@@ -3,6 +3,8 @@ import { runCommand } from '../../../host/run';
 import type { Task } from '../../../task';
 import type { Cluster, Member } from '../cluster';
 import { isOpen } from '../journal';
+import { isDeafTo } from '../knock';
+import { patienceWith, type Bounds } from '../patience';
 import { answersFrom } from '../silence';
 import { connectionOf } from '../standby-folder';
 import { readStatus, withinHost } from '../status';
@@ -20,7 +22,11 @@ export type Confirmed =
   /** Nobody else could be asked, so it may be us who are cut off. */
   | { readonly kind: 'alone'; readonly why: string };
 
-const HOST_MS = 1_500;
+const ANSWER_MS = 1_500;
+/** A host from which nothing comes back is waited for the least; one that gives any sign of life, the most. */
+const SILENCE: Bounds = { leastMs: 1_500, mostMs: 3_000 };
+/** For starting psql there, and for the way. */
+const REMOTE_MS = 1_000;
 const SECONDS = 1.5;
 
 // What a server says to whoever asks whether it speaks TLS, before any login: a postmaster that hangs says nothing,
@@ -43,7 +49,7 @@ export async function respondsFrom(
       argv: ['timeout', '2', 'bash', '-c', KNOCK, 'knock', address, String(port), String(SECONDS)] as const,
     };
     const look = runCommand(host, { argv: [...ask.argv] }, { acceptExitCodes: ANY_EXIT, timeoutMs: 5_000 }, task);
-    return (await withinHost(HOST_MS + 2_000, look)).stdout.startsWith('answers');
+    return (await withinHost(SILENCE.leastMs + 2_000, look)).stdout.startsWith('answers');
   } catch (error) {
     if (task.signal.aborted) throw error;
     return undefined;
@@ -62,12 +68,15 @@ export async function confirmLoss(
   }: { readonly primary: Member; readonly standby: Member; readonly witnesses: readonly Host[] },
   task: Task,
 ): Promise<Confirmed> {
+  const patience = patienceWith(SILENCE, isDeafTo(standby.host, primary, task));
+  const seconds = SILENCE.mostMs / 1000;
+  const loginOfStandby = answersFrom(cluster, standby, connectionOf(cluster, standby, primary), seconds, task);
   const [own, other, login, knocks] = await Promise.all([
-    readStatus(cluster, primary, { answerMs: HOST_MS, hostMs: HOST_MS }, task),
-    readStatus(cluster, standby, { answerMs: HOST_MS, hostMs: HOST_MS * 2 }, task),
+    readStatus(cluster, primary, { answerMs: ANSWER_MS, hostMs: patience }, task),
+    readStatus(cluster, standby, { answerMs: ANSWER_MS, hostMs: SILENCE.mostMs }, task),
     withinHost(
-      HOST_MS * 2,
-      answersFrom(cluster, standby, connectionOf(cluster, standby, primary), SECONDS, task),
+      SILENCE.mostMs + REMOTE_MS,
+      Promise.race([loginOfStandby, patience.over.then((why) => (why === 'deaf' ? false : loginOfStandby))]),
     ).catch((error: unknown) => {
       if (task.signal.aborted) throw error;
       return undefined;

@@ -1,11 +1,11 @@
 import type { Host } from '../../../host/host';
 import { isFailure, messageOf } from '../../../failure';
-import type { Json } from '../../../json';
+import { jsonOf } from '../../../json';
 import type { StateStore } from '../../../state/store';
 import { pause, type Task } from '../../../task';
 import type { Database } from '../../connection';
 import { memberOf, type Cluster, type Member } from '../cluster';
-import { awaitLoss, USUAL_WATCH, type Watch } from '../detect';
+import { awaitLoss, USUAL_WATCH, type Doubt, type Watch } from '../detect';
 import { beat } from '../heartbeat';
 import { refuseOwnDatabase } from '../own-database';
 import { otherOf } from '../roles';
@@ -40,6 +40,7 @@ export interface ClusterWatch {
 const ROUNDS = 2;
 const AGAIN_MS = 2_000;
 const RECOVERY_MS = 1_000;
+const LOOK_EVERY_MS = 500;
 const ATTEMPTS = 4;
 const RETRY_MS = 5_000;
 /** How long the state may take; news goes on without it. */
@@ -72,7 +73,7 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
   const save = (next: WatchState) => {
     state = next;
     if (closed) return;
-    const value = JSON.parse(JSON.stringify(next)) as Json;
+    const value = jsonOf(next);
     const write = () =>
       within(
         SAVE_MS,
@@ -150,19 +151,11 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
       const attempt: Task = { ...inner, signal: AbortSignal.any([inner.signal, changed]) };
       try {
         const seats = { primary, standby: otherOf(cluster, primary), witnesses: watch.witnesses };
-        // The others are asked as soon as there is a doubt. What its own host says of the server then needs no repetition.
-        let early: Promise<Confirmed> | undefined;
-        const begins = () => {
-          early = confirmLoss(cluster, seats, attempt);
-          early.catch(() => undefined);
-        };
-        const ends = () => {
-          early = undefined;
-        };
-        const loss = await awaitLoss(watch.databaseOf(primary), watch.logins ?? USUAL_WATCH, attempt, { begins, ends });
-        const seen = await early;
-        const said = seen !== undefined && 'byItsHost' in seen && seen.byItsHost;
-        const confirmed = said ? seen : await confirmLoss(cluster, seats, attempt);
+        // The others are asked as soon as there is a doubt, and again until it is gone. The look that ends next after the
+        // loss decides; what the primary's own host has said of its server needs no repetition.
+        const doubts = looksWhileInDoubt(() => confirmLoss(cluster, seats, attempt), attempt);
+        const loss = await awaitLoss(watch.databaseOf(primary), watch.logins ?? USUAL_WATCH, attempt, doubts);
+        const confirmed = await doubts.decide();
         if ('evidence' in confirmed) {
           const kind: Kind = confirmed.kind === 'lost' ? 'primaryLost' : 'primaryHung';
           const text =
@@ -263,6 +256,44 @@ export async function watchCluster(watch: ClusterWatch, task: Task): Promise<voi
     closed = true;
     await saving;
   }
+}
+
+/** One look after another while there is a doubt. */
+function looksWhileInDoubt(
+  look: () => Promise<Confirmed>,
+  task: Task,
+): Doubt & { readonly decide: () => Promise<Confirmed> } {
+  let row = 0;
+  let proven: Confirmed | undefined;
+  let running: Promise<Confirmed> | undefined;
+  const goOn = async (mine: number) => {
+    while (row === mine && proven === undefined) {
+      const next = pause(LOOK_EVERY_MS, task.signal, 'the primary');
+      next.catch(() => undefined);
+      running = look();
+      const seen = await running;
+      if (row !== mine) return;
+      running = undefined;
+      if ('byItsHost' in seen && seen.byItsHost) proven = seen;
+      await next;
+    }
+  };
+  const stop = () => {
+    row += 1;
+  };
+  return {
+    begins: () => {
+      row += 1;
+      proven = undefined;
+      running = undefined;
+      goOn(row).catch(() => undefined);
+    },
+    ends: stop,
+    decide: async () => {
+      stop();
+      return proven ?? running ?? look();
+    },
+  };
 }
 
 /** Looks who is who, and refuses a cluster that this n8n itself lives on. */

@@ -11,7 +11,7 @@ export const auditInventoryOperation = operation({
   name: 'audit',
   action: 'Audit the hosts of an inventory',
   description:
-    'Tells what on the hosts does not fit the inventory: SSH keys, Syncthing over code, timers that nothing starts, a former primary that would start again, no swap, n8n on what it should save, copies of the key of Infisical. It changes nothing.',
+    'Tells what on the hosts does not fit the inventory: SSH keys, Syncthing over code, timers that nothing starts, a former primary that would start again, no swap, n8n on what it should save, backups that nobody has restored, services without a place in the recovery order, copies of the key of Infisical. It changes nothing.',
   effect: 'reads',
   input: { inventory: json({ label: 'Inventory', required: true, parse: (value) => value }) },
   output: schema.lazy(() =>

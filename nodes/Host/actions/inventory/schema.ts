@@ -1,6 +1,7 @@
 import {
   CHANGES,
   DATABASE_KINDS,
+  DRILL_KINDS,
   FOLDER_KINDS,
   LANES,
   PERIODS,
@@ -27,6 +28,8 @@ const recipient = schema.object({
   address: schema.optional(text),
 });
 
+const gitPlace = { url: text, user: text, token: schema.string('A secret reference') };
+
 export const inventoryOutput = {
   estate: text,
   timezone: text,
@@ -39,6 +42,24 @@ export const inventoryOutput = {
       role: text,
       server: text,
       docker: text,
+      addressFrom: texts,
+      powerOff: toggle,
+      // What is ordered in its stead when it is gone for good.
+      recovery: schema.nullable(
+        schema.object({ type: text, image: text, location: text, sshKeys: texts, notInDrills: texts }),
+      ),
+    }),
+  ),
+  n8n: schema.object({ name: text, host: text }, 'This one. Empty: none of the instances'),
+  instances: schema.array(
+    schema.object({
+      name: text,
+      host: text,
+      url: text,
+      health: text,
+      service: text,
+      lostMinutes: schema.number(),
+      backMinutes: schema.number(),
     }),
   ),
   services: schema.array(
@@ -46,6 +67,8 @@ export const inventoryOutput = {
       name: text,
       host: text,
       standby: text,
+      data: schema.array(schema.object({ name: text, to: text, start: text })),
+      names: texts,
       project: text,
       url: text,
       repository: text,
@@ -57,6 +80,7 @@ export const inventoryOutput = {
       secrets: text,
       watchSeconds: schema.number(),
       images: schema.record(text),
+      updates: schema.record(text),
       migrates: toggle,
       open: texts,
       inside: text,
@@ -75,7 +99,38 @@ export const inventoryOutput = {
       runAs: text,
       address: text,
       port: schema.integer(),
+      service: text,
     }),
+  ),
+  clusters: schema.array(
+    schema.object({
+      name: text,
+      members: schema.array(schema.record(schema.anything()), 'In the words of Postgres Replication'),
+      preferred: text,
+      names: texts,
+      routes: schema.array(
+        schema.object({
+          kind: schema.oneOf(['pgbouncer', 'haproxy']),
+          host: text,
+          databases: texts,
+          port: schema.integer(),
+        }),
+      ),
+      synchronous: toggle,
+      commitFence: toggle,
+      firewall: toggle,
+      powerOff: toggle,
+      allowCopy: toggle,
+      allowRestart: toggle,
+      stanza: text,
+      backupMember: text,
+      backupConfig: text,
+      scratch: text,
+    }),
+    'Pairs of PostgreSQL servers that fail over',
+  ),
+  drills: schema.array(
+    schema.object({ name: text, kind: schema.oneOf(DRILL_KINDS), of: text, everyDays: schema.number() }),
   ),
   folders: schema.array(
     schema.object({
@@ -153,7 +208,10 @@ export const inventoryOutput = {
     'In the order in which they are asked',
   ),
   automatic: forEach<Change, readonly string[]>(CHANGES, texts),
-  git: schema.object({ url: text, user: text, token: schema.string('A secret reference') }),
+  git: schema.object({
+    ...gitPlace,
+    mirror: schema.nullable(schema.object({ ...gitPlace, behindHours: schema.number() }, 'A copy elsewhere')),
+  }),
   rotations: schema.array(
     schema.object({
       name: text,
@@ -171,7 +229,9 @@ export const inventoryOutput = {
       services: texts,
     }),
   ),
-  terraform: schema.array(schema.object({ name: text, host: text, directory: text, program: text, secrets: text })),
+  terraform: schema.array(
+    schema.object({ name: text, host: text, directory: text, program: text, secrets: text, repository: text }),
+  ),
   ansible: schema.array(
     schema.object({ name: text, host: text, directory: text, playbook: text, hosts: text, program: text }),
   ),

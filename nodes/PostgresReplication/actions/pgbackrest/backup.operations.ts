@@ -16,6 +16,7 @@ import {
 export const backupSchema = {
   label: schema.string(),
   repository: schema.integer(),
+  system: schema.integer('Number of its database system in that repository; a new major version is a new one'),
   type: schema.oneOf(['full', 'diff', 'incr']),
   startedAt: schema.string(),
   stoppedAt: schema.string(),

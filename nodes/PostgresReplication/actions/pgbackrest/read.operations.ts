@@ -85,7 +85,7 @@ const info = operation({
     const place = await placeOf(context, input, task);
     const { oldestHours } = input.options;
     const wish = { ...(oldestHours !== undefined && { oldestSeconds: oldestHours * 3600 }) };
-    const [pgBackRest, { archiveIds: _, ...seen }] = await Promise.all([
+    const [pgBackRest, { archiveIds: _, systems: __, ...seen }] = await Promise.all([
       readFeatures(place.stanza, task),
       readInfo(place.stanza, wish, task),
     ]);

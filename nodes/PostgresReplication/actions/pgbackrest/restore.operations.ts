@@ -42,10 +42,16 @@ const restore = operation({
   output: schema.lazy(() =>
     schema.object({
       ...placeSchema,
-      changed: schema.boolean(),
+      changed: schema.boolean('Not when an earlier run of the same plan had done it'),
       dryRun: schema.boolean(),
       hash: schema.string('Give it as Plan Hash, so that exactly this is done'),
       lines: schema.array(schema.string(), 'What is done, and what is lost by it'),
+      earlier: schema.nullable(
+        schema.object(
+          { step: schema.oneOf(['begun', 'restored', 'done']), at: schema.string() },
+          'How far an earlier run of this very plan had come: what was cut off is gone on with, what is done is not done again',
+        ),
+      ),
       timeline: schema.nullable(schema.integer('The new history')),
       target: schema.nullable(schema.string()),
       keptAside: schema.nullable(schema.string('Where the former data is, until Forget Former Data takes it away')),
@@ -63,8 +69,11 @@ const restore = operation({
     if (dryRun) {
       const plan = await planRestore(stanza, wish, task);
       const nothing = { timeline: null, target: null, keptAside: null, job: null, seconds: null };
-      const nextStep = 'Read every line; then run it with this hash as Plan Hash.';
-      return { ...told(place), changed: true, dryRun, ...plan, ...nothing, nextStep };
+      const changed = plan.earlier?.step !== 'done';
+      const nextStep = changed
+        ? 'Read every line; then run it with this hash as Plan Hash.'
+        : 'It is done already. To restore once more, let go of what was put aside (Forget Former Data) or go back to it (Undo Restore) first.';
+      return { ...told(place), changed, dryRun, ...plan, ...nothing, nextStep };
     }
     const agreed = input.planHash === '' ? approvedHash : input.planHash;
     const timeoutMs = (options.timeoutHours ?? 24) * 3_600_000;

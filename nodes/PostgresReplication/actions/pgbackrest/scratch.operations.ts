@@ -19,7 +19,7 @@ const toScratch = operation({
   label: 'Restore to Scratch',
   action: 'Restore a copy beside the real one',
   description:
-    'Restores into a folder of its own and starts a server there that hears on a socket in it only. The real server is not touched.',
+    'Restores into a folder of its own and starts a server there that hears on a socket in it only. The real server is not touched. Asked again for the same moment it answers with the copy that runs there.',
   effect: 'creates',
   input: {
     ...stanzaFields,
@@ -35,13 +35,14 @@ const toScratch = operation({
   output: schema.lazy(() =>
     schema.object({
       ...placeSchema,
-      changed: schema.boolean(),
+      changed: schema.boolean('Not when a copy of the same moment runs there already'),
       folder: schema.string(),
       socketFolder: schema.nullable(schema.string('Where psql -h gets in, as PostgreSQL’s user')),
       backup: schema.string('Label of the backup it began with'),
       target: schema.string(),
       lastCommitAt: schema.nullable(schema.string('Of the last commit that was played back')),
-      job: schema.string(),
+      restoredAt: schema.string('When its files were restored'),
+      job: schema.nullable(schema.string()),
       tookMs: schema.integer(),
     }),
   ),

@@ -44,7 +44,7 @@ export const restoreOptions = {
     default: 1,
     min: 1,
     integer: true,
-    description: 'The history to follow. Not added: the newest, as PostgreSQL does.',
+    description: 'The history to follow. Not added: that of the server that is there; without one the newest.',
   }),
 };
 

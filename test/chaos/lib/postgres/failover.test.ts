@@ -107,8 +107,10 @@ describeAsRoot('a pair under load', () => {
     const { from, to } = roles();
     const ledger = await trials.load();
     // Its repository hangs, and a clean stop would wait for that.
-    const wish = { from: pair.member(from), to: pair.member(to), synchronous: true, despiteArchiver: true };
-    expect(await switchover(pair.cluster, wish, quietTask())).toMatchObject({ changed: true, primary: to });
+    const wish = { from: pair.member(from), to: pair.member(to), synchronous: true, archiveSeconds: 1 };
+    await expect(switchover(pair.cluster, wish, quietTask())).rejects.toMatchObject({ code: 'switchover_refused' });
+    const despite = { ...wish, despiteArchiver: true };
+    expect(await switchover(pair.cluster, despite, quietTask())).toMatchObject({ changed: true, primary: to });
     await trials.writes(ledger, to);
     expect(await trials.settle(ledger, to)).toMatchObject(lostNothing);
     expect(await trials.bringBack()).toMatchObject({ changed: false, method: 'none' });

@@ -212,6 +212,18 @@ describeAsRoot('a backup that was made', () => {
         task,
       ),
     ).rejects.toMatchObject({ code: 'restore_failed', message: expect.stringContaining('is there already') });
+    const besideLog = join(folder, 'former.db');
+    await writeFile(`${besideLog}-wal`, 'of a database that is gone');
+    await expect(
+      restoreBackup(
+        machine.host,
+        { ...request, backup: { source: 'forgejo', name: nameOf(1) }, target: { kind: 'file', path: besideLog } },
+        task,
+      ),
+    ).rejects.toMatchObject({
+      code: 'restore_failed',
+      message: expect.stringContaining(`${besideLog}-wal of a former database lies there`),
+    });
 
     const place = join(folder, 'new');
     await restoreBackup(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startGitServer, type GitServer } from '../../../../lab/git-server';
 import { run } from '../../../../lab/hosts/programs';
 import { until } from '../../../../lab/hosts/waiting';
-import { deployStack, rollBackStack } from '../../../../lib/docker/deploy/deploy';
+import { deployStack, rollBackStack, type RollbackWish } from '../../../../lib/docker/deploy/deploy';
 import { history, pruneReleases } from '../../../../lib/docker/deploy/history';
 import { startInOrder } from '../../../../lib/docker/deploy/start-order';
 import { runCommand } from '../../../../lib/host/run';
@@ -12,6 +12,7 @@ import { listJobs } from '../../../../lib/host/jobs/read';
 import { readLock } from '../../../../lib/host/locks/lock';
 import { closeSessions } from '../../../../lib/host/sessions';
 import type { DeployWish } from '../../../../lib/docker/deploy/wish';
+import { silence, startService } from '../../../../lib/standby/steps';
 import { shop } from '../../../shared/shop';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
@@ -307,6 +308,42 @@ describeAsRoot('deploys', () => {
     expect(tags.trim().split('\n').sort()).toEqual(pruned.kept.map((one) => `${one}-0`).sort());
   });
 
+  test('a password that was rotated since comes back neither with a release that fails nor by going back past it, unless that is wanted', async () => {
+    const round = (index: string) => git.commit({ 'compose.yml': shop(), 'site/index.html': index, 'site/ok': '' });
+    const seen = () => machine.docker.docker('exec', 'shop-web-1', 'sh', '-c', 'echo "$SECRET"');
+    const file = join(base.directory, '.env');
+    const env = { SECRET: 'old', GONE: 'only then' };
+    const before = [
+      await deploy(await round('nine\n'), { env }),
+      await deploy(await round('ten\n'), { env }),
+      await deploy(await round('eleven\n'), { env: { SECRET: 'old' } }),
+    ].map(({ live }) => live ?? 0);
+    const [nine = 0, ten = 0, eleven = 0] = before;
+    // As a rotation does it: in the file, and what reads it made anew.
+    await writeFile(file, "SECRET='new'\nADDED='since'\n");
+    const sick = await git.commit({ 'site/index.html': 'sick\n', 'site/ok': null });
+    expect(await deploy(sick, { env: undefined })).toMatchObject({ live: eleven, liveIsWell: true, rolledBack: true });
+    expect([await seen(), await readFile(file, 'utf8')]).toEqual(['new\n', "SECRET='new'\nADDED='since'\n"]);
+
+    const back = (release: number, more: Partial<RollbackWish> = {}) =>
+      rollBackStack(
+        machine.access,
+        { stack: 'shop', directory: base.directory, release, graceSeconds: 0, ...more },
+        task,
+      );
+    expect(await back(ten, { dryRun: true })).toMatchObject({ changed: true, keptValues: ['SECRET'] });
+    const result = await back(ten);
+    expect(result).toMatchObject({ succeeded: true, live: ten, keptValues: ['SECRET'] });
+    expect(JSON.stringify(result)).not.toContain('since');
+    expect([await page(), await seen()]).toEqual(['ten', 'new\n']);
+    expect(await readFile(file, 'utf8')).toBe("SECRET='new'\nADDED='since'\nGONE='only then'\n");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await back(nine, { envValues: 'release' })).toMatchObject({ live: nine, keptValues: [] });
+    expect([await page(), await seen()]).toEqual(['nine', 'old\n']);
+    expect(await back(eleven, { envValues: 'release' })).toMatchObject({ succeeded: true, live: eleven });
+    expect(await seen()).toBe('new\n');
+  });
+
   test('what a commit builds goes live, and the very image of the release before comes back', async () => {
     const service = (path: string) =>
       `services: { web: { build: ., command: httpd -f -h /www, ports: ["18092:80"], stop_grace_period: 0s, healthcheck: { test: ["CMD", "test", "-f", "${path}"], interval: 200ms, retries: 2 } } }\n`;
@@ -337,5 +374,22 @@ describeAsRoot('deploys', () => {
     const result = await deploy(commit, { migratesData: true, dumpedAt });
     expect(result).toMatchObject({ succeeded: false, liveIsWell: false, rolledBack: false, live: result.tried });
     expect(await page()).toBe('migrated');
+  });
+
+  test('while it is the turn of another host to run a service, its stack is not deployed here', async () => {
+    const directory = join(machine.docker.folder, 'away');
+    const away = { stack: 'away', directory, env: undefined };
+    const compose = (round: number) =>
+      `services: { web: { image: "tiny:1", command: sleep ${round}000, restart: always, stop_grace_period: 0s } }\n`;
+    expect(await deploy(await git.commit({ 'compose.yml': compose(1) }), away)).toMatchObject({ succeeded: true });
+    const { host } = machine.access;
+    const sockets = { [host.target.name]: machine.docker.socket };
+    const service = { name: 'away', directory, home: host, standby: host, sockets };
+    await silence(service, { number: 1, at: 'standby' }, 'home', { graceSeconds: 1 }, task);
+    const next = await git.commit({ 'compose.yml': compose(2) });
+    await expect(deploy(next, away)).rejects.toMatchObject({ code: 'service_away' });
+    expect(await machine.docker.docker('ps', '--quiet', '--filter', 'name=away-web')).toBe('');
+    await startService(service, { number: 2, at: 'home' }, { otherIsSilent: true }, task);
+    expect(await deploy(next, away)).toMatchObject({ succeeded: true });
   });
 });

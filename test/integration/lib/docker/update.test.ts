@@ -1,17 +1,21 @@
 import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startGitServer, type GitServer } from '../../../../lab/git-server';
+import { run } from '../../../../lab/hosts/programs';
 import { startRegistry, type Registry } from '../../../../lab/standins/registry';
 import { auditDocker } from '../../../../lib/docker/audit/audit';
 import { deployStack } from '../../../../lib/docker/deploy/deploy';
 import { history } from '../../../../lib/docker/deploy/history';
+import { newestCommit } from '../../../../lib/docker/deploy/newest';
 import { startInOrder } from '../../../../lib/docker/deploy/start-order';
+import { describeDocker } from '../../../../lib/docker/engine/access';
 import { connectEngine, type Engine } from '../../../../lib/docker/engine/engine';
 import { inspectImage, pullImage, pushImage, registryDigest, removeImage } from '../../../../lib/docker/engine/images';
 import { runCommand } from '../../../../lib/host/run';
 import { compareVulnerabilities, findScanner } from '../../../../lib/docker/update/scanner';
 import { updateStack, type UpdateWish } from '../../../../lib/docker/update/update';
 import { startDockerMachine, type DockerMachine } from '../../../shared/docker-machine';
+import { startSilentServer } from '../../../shared/silent-server';
 import { quietTask } from '../../../shared/task';
 import { describeAsRoot } from '../../lab/as-root';
 
@@ -212,6 +216,63 @@ printf ']}]}'
     expect(await compare()).toEqual({ kind: 'no scanner' });
   });
 
+  test('a registry that is silent is waited for once, one that refuses is said, and the images of others are looked at', async () => {
+    const silent = await startSilentServer(machine.docker.gateway);
+    try {
+      const { name } = silent;
+      const closed = `${machine.docker.gateway}:1`;
+      const service = (of: string, image: string) => `  ${of}: { image: "${image}", command: sleep 600 }\n`;
+      const directory = await project(
+        'partly',
+        `services:\n${service('asked', `${name}/asked:1`)}${service('closed', `${closed}/closed:1`)}` +
+          `${service('skipped', `${name}/skipped:1`)}${service('web', image('web:1.0'))}`,
+      );
+      const preview = await update({
+        ...{ stack: 'partly', directory, rules: { web: '^1', skipped: '^1' } },
+        ...{ registryPatienceMs: 4000, dryRun: true, scan: false },
+      });
+      const why = `The registry ${name} did not answer ${describeDocker(machine.access)} within 4 s`;
+      expect(
+        preview.services.map(({ service: of, state, newImage, why: said }) => [of, state, newImage, said]),
+      ).toEqual([
+        ['asked', 'unknown', null, why],
+        ['closed', 'unknown', null, expect.stringContaining(closed)],
+        ['skipped', 'unknown', null, why],
+        ['web', 'newer', image('web:1.3'), null],
+      ]);
+      expect(silent.connections()).toBeGreaterThan(0);
+    } finally {
+      await silent.stop();
+    }
+  });
+
+  test('the newest commit of a branch is told, and since when a copy has lacked something', async () => {
+    const place = folder('first');
+    const hour = (ago: number) => new Date(Date.now() - ago * 3_600_000).toISOString().replace(/\.\d+Z$/, '.000Z');
+    const commits: { readonly hash: string; readonly at: string }[] = [];
+    await mkdir(place);
+    const gitAt = (at: string, ...argv: readonly string[]) =>
+      run(['git', '-C', place, '-c', 'user.name=lab', '-c', 'user.email=lab@example.org', ...argv], {
+        environment: { HOME: place, GIT_COMMITTER_DATE: at },
+      });
+    await gitAt('', 'init', '--quiet', '--initial-branch=main');
+    for (const ago of [90, 72, 50, 2]) {
+      await gitAt(hour(ago), 'commit', '--quiet', '--allow-empty', '--message', `${ago} hours ago`);
+      commits.push({ hash: (await gitAt('', 'rev-parse', 'HEAD')).trim(), at: hour(ago) });
+    }
+    const look = (since?: string) =>
+      newestCommit(machine.access.host, { repository: place, branch: 'main', since }, task);
+    const newest = { commit: commits[3]?.hash, ageHours: 2, subject: '2 hours ago' };
+    expect(await look()).toMatchObject({ ...newest, firstAfter: null });
+    // Somebody pushes every day, so the newest is always young; the copy stands still since the second.
+    expect(await look(commits[1]?.at)).toMatchObject({
+      ...newest,
+      firstAfter: { commit: commits[2]?.hash, ageHours: 50 },
+    });
+    expect(await look(commits[3]?.at)).toMatchObject({ ...newest, firstAfter: null });
+    await expect(look('yesterday')).rejects.toMatchObject({ code: 'invalid_parameter' });
+  });
+
   test('a deploy that does not know an update is refused', async () => {
     const compose = (tag: string) =>
       `services:\n  app: { image: "${image(`web:${tag}`)}", command: httpd -f -h /www, stop_grace_period: 0s, ${HEALTH} }\n`;
@@ -225,8 +286,12 @@ printf ']}]}'
       healthSeconds: 15,
       graceSeconds: 0,
     } as const;
-    expect(await deployStack(machine.access, { ...base, commit }, task)).toMatchObject({ succeeded: true });
+    const env = { PASSWORD: 'old' };
+    expect(await deployStack(machine.access, { ...base, commit, env }, task)).toMatchObject({ succeeded: true });
+    // Rotated since: an update leaves it as it is.
+    await writeFile(join(base.directory, '.env'), "PASSWORD='new'\n");
     expect(await update({ stack: 'known', rules: { app: '/1\\.[12]/' } })).toMatchObject({ succeeded: true, live: 2 });
+    expect(await readFile(join(base.directory, '.env'), 'utf8')).toBe("PASSWORD='new'\n");
     const next = await git.commit({ note: 'unrelated' });
     await expect(deployStack(machine.access, { ...base, commit: next }, task)).rejects.toMatchObject({
       code: 'update_would_be_undone',
@@ -286,6 +351,9 @@ printf ']}]}'
     volumes: ["./pgdata:/data", "kept:/kept"]
     restart: always
   idle: { image: "tiny:1", command: sleep 600 }
+  alerts:
+    image: prom/alertmanager:latest
+    volumes: ["./alerts:/etc/alertmanager:ro"]
 volumes: { kept: {} }
 `,
     );
@@ -293,6 +361,14 @@ volumes: { kept: {} }
     await writeFile(join(directory, 'traefik.yml'), 'api:\n  insecure: true\n');
     await mkdir(join(directory, 'rules'));
     await writeFile(join(directory, 'rules/guards.toml'), '[http.middlewares.lan.ipAllowList]\n');
+    await machine.docker.docker('tag', 'tiny:1', 'prom/alertmanager:latest');
+    await mkdir(join(directory, 'alerts'));
+    await writeFile(
+      join(directory, 'alerts/quiet.yml'),
+      'receivers:\n  - name: nobody\n  # webhook_configs: none yet\n',
+    );
+    const loud = "receivers:\n  - name: n8n\n    webhook_configs:\n      - url: 'https://n8n.example/changeme'\n";
+    await writeFile(join(directory, 'alerts/loud.yml'), loud);
     await writeFile(join(directory, '.env'), 'A=b\n', { mode: 0o644 });
     await writeFile(join(directory, 'tls.key'), 'x', { mode: 0o644 });
     await writeFile(join(directory, 'compose.yml.bak'), 'x');
@@ -321,12 +397,14 @@ volumes: { kept: {} }
       ['critical', 'docker_socket', 'proxy', file],
       ['high', 'env_readable', null, join(directory, '.env')],
       ['high', 'secret_readable', null, join(directory, 'tls.key')],
+      ['high', 'alertmanager_silent', 'alerts', join(directory, 'alerts/quiet.yml')],
       ['high', 'not_backed_up', 'db', file],
       ['high', 'service_not_running', 'idle', file],
       ['high', 'traefik_dashboard_insecure', 'proxy', file],
       ['high', 'traefik_dashboard_insecure', 'proxy', file],
       ['high', 'traefik_dashboard_insecure', 'proxy', join(directory, 'traefik.yml')],
       ['medium', 'in_no_compose_file', null, null],
+      ['medium', 'image_latest', 'alerts', file],
       ['medium', 'port_open_to_all', 'db', file],
       ['medium', 'host_network', 'proxy', file],
       ['medium', 'image_latest', 'proxy', file],
@@ -339,6 +417,8 @@ volumes: { kept: {} }
       ['low', 'no_limits', null, null],
       ['low', 'no_limits', null, null],
       ['low', 'stale_copy', null, join(directory, 'compose.yml.bak')],
+      ['low', 'no_health_check', 'alerts', file],
+      ['low', 'no_limits', 'alerts', file],
       ['low', 'image_without_digest', 'db', file],
       ['low', 'no_health_check', 'db', file],
       ['low', 'no_limits', 'db', file],

@@ -30,7 +30,7 @@ describeAsRoot('a hold', () => {
     expect(await readHold(machine.host, task)).toEqual(held);
     await expect(refuseWhenHeld(machine.host, task)).rejects.toMatchObject({
       code: 'held',
-      message: `host bruno (127.0.0.1:${machine.server.port}) is on hold until ${until.toISOString()} of Ana (it's $(reboot) replacing a disk); nothing was changed`,
+      message: `host bruno (127.0.0.1:${machine.server.port}) is on hold by Ana (it's $(reboot) replacing a disk) until ${until.toISOString()}; nothing was changed`,
     });
     expect(await liftHold(machine.host, task)).toEqual({ changed: true, was: held });
     expect(await liftHold(machine.host, task)).toEqual({ changed: false, was: { kind: 'none' } });

@@ -114,8 +114,9 @@ describeAsRoot('locks', () => {
     const { startCommand } = await import('../../../../lib/host/start');
     const { STATE_FOLDER, fileNameFor } = await import('../../../../lib/host/state-folder');
     const { HOLD_LOCK } = await import('../../../../lib/host/locks/scripts');
-    // A holder that never sends a heartbeat, and the host's patience shortened from 30 s.
-    const script = (STATE_FOLDER + HOLD_LOCK).replaceAll('-t 30', '-t 1');
+    // A holder that never sends a heartbeat, and the host's patience with it shortened from 30 s.
+    const script = STATE_FOLDER + HOLD_LOCK.replace('-t 30 line', '-t 1 line');
+    expect(script).toContain('-t 1 line');
     const frozen = await startCommand(host, { script, arguments: [fileNameFor('frozen'), '0'] }, task);
     frozen.stdin.write('{"name":"frozen","owner":"execution 1"}\n');
     await until('it is held', 5_000, async () =>

@@ -53,6 +53,17 @@ describe('connections', () => {
     expect(sessionCount()).toBe(2);
   });
 
+  it('are closed in seconds although a host is gone and never answers the farewell', async () => {
+    await runCommand(hostOf(lab), hi, {}, quietTask());
+    lab.freeze();
+    try {
+      await closeSessions();
+    } finally {
+      lab.thaw();
+    }
+    expect(sessionCount()).toBe(0);
+  }, 20_000);
+
   it('are made anew when they broke while nobody used them', async () => {
     await runCommand(hostOf(lab), hi, {}, quietTask());
     await lab.dropConnections();

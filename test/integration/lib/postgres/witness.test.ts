@@ -3,6 +3,7 @@ import { startSshHost, type SshHost } from '../../../../lab/hosts/ssh-host';
 import { until } from '../../../../lab/hosts/waiting';
 import { startPostgresPair, type PostgresPair } from '../../../../lab/postgres-pair';
 import type { Host } from '../../../../lib/host/host';
+import { isDeafTo } from '../../../../lib/postgres/replication/knock';
 import { confirmLoss } from '../../../../lib/postgres/replication/watch/confirm';
 import { setUpReplication } from '../../../../lib/postgres/replication/set-up';
 import { quietTask } from '../../../shared/task';
@@ -33,6 +34,18 @@ describeAsRoot('a second vantage point beside the standby', () => {
   test('keeps a primary from being called lost that only the others do not see', async () => {
     expect(await confirm([])).toMatchObject({ kind: 'lost' });
     expect(await confirm([hostOf(witness)])).toEqual({ kind: 'alive', why: 'bruno answers to witness' });
+  }, 60_000);
+
+  test('tells a machine from which nothing comes back from one that refuses, hangs or cannot be asked about', async () => {
+    const bruno = pair.member('bruno');
+    const eva = pair.member('eva').host;
+    const nobody = { ...eva, target: { ...eva.target, port: 1 } };
+    const deaf = (asked: Host, port: number) => isDeafTo(asked, { address: bruno.address, port }, quietTask());
+    expect(await Promise.all([deaf(eva, bruno.port), deaf(hostOf(witness), bruno.port)])).toEqual([true, false]);
+    expect(await Promise.all([deaf(hostOf(witness), 9), deaf(nobody, bruno.port)])).toEqual([false, false]);
+    pair.signal('bruno', 'SIGSTOP', 'postmaster');
+    expect(await deaf(hostOf(witness), bruno.port)).toBe(false);
+    pair.signal('bruno', 'SIGCONT', 'postmaster');
   }, 60_000);
 
   test('does not take a server that hangs, or that is gone, for one that answers', async () => {

@@ -32,7 +32,9 @@ describeAsRoot('the runbook of a service with a standby, followed to the letter'
   test('its hold keeps every n8n out, and is lifted by its last step', async () => {
     await byHand(commandsOf(1));
     expect(await readHold(machine.host, task)).toMatchObject({ kind: 'held', who: 'dana', why: 'moving shop by hand' });
-    await expect(takeTurn(service(), { to: 'standby', by: 'n8n-eva', automatic: true }, task)).rejects.toMatchObject({
+    await expect(
+      takeTurn(service(), { to: 'standby', by: 'n8n-eva', how: 'carry', automatic: true }, task),
+    ).rejects.toMatchObject({
       code: 'held',
     });
     await byHand(commandsOf(7));
@@ -42,12 +44,16 @@ describeAsRoot('the runbook of a service with a standby, followed to the letter'
   test('the turn that it writes down is one that every n8n reads and heeds', async () => {
     await byHand(commandsOf(3));
     expect(await readTurn(service(), task)).toMatchObject({ number: 1, at: 'standby', by: 'dana' });
-    await expect(takeTurn(service(), { to: 'standby', by: 'n8n-eva', automatic: true }, task)).rejects.toMatchObject({
+    await expect(
+      takeTurn(service(), { to: 'standby', by: 'n8n-eva', how: 'carry', automatic: true }, task),
+    ).rejects.toMatchObject({
       code: 'turn_taken',
     });
     await byHand(commandsOf(3).replace('to=standby', 'to=home'));
     expect(await readTurn(service(), task)).toMatchObject({ number: 2, at: 'home', by: 'dana' });
-    expect(await takeTurn(service(), { to: 'standby', by: 'n8n-eva', automatic: true }, task)).toMatchObject({
+    expect(
+      await takeTurn(service(), { to: 'standby', by: 'n8n-eva', how: 'carry', automatic: true }, task),
+    ).toMatchObject({
       number: 3,
       changed: true,
     });

@@ -1,11 +1,14 @@
 import { startDockerPair } from '../../../../lab/docker-pair';
+import { until } from '../../../../lab/hosts/waiting';
 import { runCommand } from '../../../../lib/host/run';
 import { failover } from '../../../../lib/postgres/replication/failover';
+import { runOnMember } from '../../../../lib/postgres/replication/member-script';
 import { setUpReplication } from '../../../../lib/postgres/replication/set-up';
 import { switchover } from '../../../../lib/postgres/replication/switchover';
 import { readTopology } from '../../../../lib/postgres/replication/topology';
 import { startTrials, type Account, type Trials } from '../../../chaos/lib/postgres/trial';
 import { describeAsRoot } from '../../../integration/lab/as-root';
+import { failureOf } from '../../../shared/failure';
 import { quietTask } from '../../../shared/task';
 
 const ROUNDS = Number(process.env.SELFHOST_FAILOVER_ROUNDS ?? 3);
@@ -113,4 +116,21 @@ describeAsRoot('a pair in Docker containers', () => {
     });
     expect(await readTopology(pair.cluster, {}, quietTask())).toMatchObject({ verdict: 'healthy', primary: from });
   }, 180_000);
+
+  test('a server that does not start in its container says why, and starts once that is put right', async () => {
+    const { pair, roles } = trials;
+    const standby = pair.member(roles().to);
+    const on = (script: string) =>
+      runOnMember(pair.cluster, standby, { script: `${script}\n`, timeoutMs: 180_000 }, quietTask());
+    await on(`stop_server_cleanly 30; printf 'shared_bufers = 1GB\\n' >> "$data/postgresql.auto.conf"`);
+    const { code, message } = await failureOf(on('start_server'));
+    expect(code).toBe('server_not_started');
+    expect(message).toMatch(
+      /unrecognized configuration parameter "shared_bufers".*FATAL: configuration file ".*" contains errors/,
+    );
+    await on(`sed -i /shared_bufers/d "$data/postgresql.auto.conf"; start_server`);
+    await until('it follows again', 60_000, async () =>
+      (await readTopology(pair.cluster, {}, quietTask())).verdict === 'healthy' ? true : undefined,
+    );
+  }, 300_000);
 });

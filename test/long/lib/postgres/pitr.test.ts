@@ -60,9 +60,12 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
       expect([target.kind, await inCopy(copy.socketFolder, 'select count(*) from kept')]).toEqual([target.kind, count]);
       expect(await inCopy(copy.socketFolder, 'show archive_mode')).toBe('off');
       expect(await sql('select count(*) from kept')).toBe('0');
-      // Somebody may still look at it.
-      const again = restoreToScratch(stanza, { folder, target }, quietTask());
-      expect(await lab.failureOf(again)).toMatchObject({ code: 'folder_in_use' });
+      // Somebody may still look at it: asked again it is the answer, and it makes room for no other moment.
+      const { restoredAt, backup } = copy;
+      const again = await restoreToScratch(stanza, { folder, target }, quietTask());
+      expect(again).toMatchObject({ changed: false, restoredAt, backup, job: null, socketFolder: copy.socketFolder });
+      const other = restoreToScratch(stanza, { folder, target: { kind: 'xid', xid: '3' } }, quietTask());
+      expect(await lab.failureOf(other)).toMatchObject({ code: 'folder_in_use' });
       expect(await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask())).toEqual({ changed: true });
     }
     expect(await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask())).toEqual({ changed: false });
@@ -106,8 +109,8 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     const wanted = { target: { kind: 'name', name: 'before the drop' }, method: 'aside', others: [] } as const;
     const plan = await planRestore(stanza, wanted, quietTask());
     expect(plan.lines).toHaveLength(5);
-    const other = { ...wanted, target: { kind: 'newest' } } as const;
-    const mixed = applyRestore(stanza, other, { agreed: plan.hash }, quietTask());
+    const changed = { ...wanted, target: { kind: 'newest' } } as const;
+    const mixed = applyRestore(stanza, changed, { agreed: plan.hash }, quietTask());
     expect(await lab.failureOf(mixed)).toMatchObject({ code: 'plan_drifted' });
     const unread = applyRestore(stanza, wanted, { agreed: '' }, quietTask());
     expect(await lab.failureOf(unread)).toMatchObject({ code: 'plan_needed' });
@@ -122,11 +125,28 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     const result = await applyRestore(stanza, wanted, { agreed: plan.hash }, quietTask());
     expect(result).toMatchObject({ changed: true, timeline: 2, keptAside: `${home}/data.selfhost-before` });
     expect(await sql('select count(*) from kept')).toBe('1');
-    expect(await lab.failureOf(planRestore(stanza, wanted, quietTask()))).toMatchObject({
+    expect(await lab.failureOf(planRestore(stanza, changed, quietTask()))).toMatchObject({
       code: 'before_is_there',
     });
+    expect(await planRestore(stanza, wanted, quietTask())).toMatchObject({
+      ...{ hash: plan.hash, lines: plan.lines, earlier: { step: 'done' } },
+    });
+    // What is written and backed up from here on belongs to a history that is given up below.
+    await sql('insert into kept values (2)');
+    const { label } = await takeBackup(stanza, { type: 'full' }, quietTask());
     expect(await undoRestore(stanza, { dryRun: false }, quietTask())).toEqual({ changed: true });
     expect(await sql("select to_regclass('kept')")).toBe('');
+    await sql('create table later (id int)');
+    await archived();
+    const folder = join(home, 'history');
+    const copy = await restoreToScratch(stanza, { folder, target: { kind: 'newest' } }, quietTask());
+    expect(copy.backup).not.toBe(label);
+    expect(await inCopy(copy.socketFolder, "select to_regclass('kept'), to_regclass('later')")).toBe('|later');
+    await removeScratch(stanza, { folder, dryRun: false }, quietTask());
+    // It is there for who wants it all the same.
+    const other = await restoreToScratch(stanza, { folder, target: { kind: 'newest' }, timeline: 2 }, quietTask());
+    expect(await inCopy(other.socketFolder, "select to_regclass('kept'), to_regclass('later')")).toBe('kept|');
+    await removeScratch(stanza, { folder, dryRun: false }, quietTask());
     expect(await forgetFormerData(stanza, { dryRun: false }, quietTask())).toEqual({ changed: false });
     expect(await readInfo(stanza, {}, quietTask())).toMatchObject({ verdict: 'ok' });
   }, 180_000);

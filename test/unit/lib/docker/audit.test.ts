@@ -42,7 +42,7 @@ function container({
 
 /** What the audit says of one kind: where, and the sentence. */
 function found(check: string, { containers = [container()], traefik = [] }: Partial<Observed>) {
-  return judge({ containers, projects: [], files: [], traefik, backedUp: null })
+  return judge({ containers, projects: [], files: [], traefik, alertmanager: [], backedUp: null })
     .filter((one) => one.check === check)
     .map(({ file, service, message }) => [file, service, message]);
 }

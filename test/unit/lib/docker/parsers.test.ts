@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { parseConfig } from '../../../../lib/docker/compose/config';
 import { parseProcesses } from '../../../../lib/docker/compose/processes';
 import { envFile } from '../../../../lib/docker/compose/env-file';
+import { mergeEnv } from '../../../../lib/docker/deploy/env-back';
 import { parseHistory } from '../../../../lib/docker/deploy/history';
 import { movedData } from '../../../../lib/docker/deploy/moved-data';
 import { checkWish, type DeployWish } from '../../../../lib/docker/deploy/wish';
@@ -299,5 +300,21 @@ describe('a deploy', () => {
     expect(at('2026-01-31T00:30:00Z')).toThrow('older than 60 min');
     expect(at('2026-01-31T03:00:00Z')).toThrow();
     expect(at()).toThrow('no dump of it was named');
+  });
+});
+
+describe('the .env to go back with', () => {
+  test('is that of today as it stands, and what only the release knows', () => {
+    const then = "PASSWORD='old'\nSAME='x'\nONLY='it''s'\n".replace("'it''s'", '"it\'s"');
+    expect(mergeEnv(then, '# by hand\nSAME=x\nPASSWORD=new\nLATER=y')).toEqual({
+      keptValues: ['PASSWORD'],
+      text: '# by hand\nSAME=x\nPASSWORD=new\nLATER=y\nONLY="it\'s"\n',
+    });
+    expect(mergeEnv("A='1'\n", '')).toEqual({ keptValues: [], text: "A='1'\n" });
+  });
+
+  test('is nothing where one of the two cannot be understood', () => {
+    expect(mergeEnv('A=1\n', 'not an env file\n')).toBeUndefined();
+    expect(mergeEnv('<<<<\n', 'A=1\n')).toBeUndefined();
   });
 });

@@ -44,6 +44,9 @@ test('the shipped inventory is one, and comes back with everything filled in', (
     role: 'media, backups',
     server: '',
     docker: '',
+    addressFrom: [],
+    powerOff: false,
+    recovery: null,
   });
   expect(found.services.find(({ name }) => name === 'immich')).toMatchObject({
     standby: '',
@@ -54,14 +57,19 @@ test('the shipped inventory is one, and comes back with everything filled in', (
     secrets: 'kua/prod/immich',
     watchSeconds: 10,
     images: {},
+    updates: {},
   });
   expect(found.terraform).toMatchObject([{ program: 'terraform' }]);
   expect(found.ansible).toMatchObject([{ program: 'ansible-playbook', hosts: '' }]);
   expect(found.warnings).toEqual([]);
 });
 
-test('what comes back filled in is an inventory again, with a kit or without', () => {
-  for (const given of [estate(), { ...estate(), backups: { treePassword: 'credential:TREES' } }]) {
+test('what comes back filled in is an inventory again, with everything in it and with as little as can be', () => {
+  const least = {
+    ...{ estate: 'lab', timezone: 'UTC', recipients: { critical: [{ by: 'telegram', chat: '1' }] } },
+    hosts: [{ name: 'bruno', address: '188.34.198.57', provider: 'hetzner' }],
+  };
+  for (const given of [estate(), { ...estate(), backups: { treePassword: 'credential:TREES' } }, least]) {
     const { warnings: _, ...found } = checkInventory(given, pinned);
     expect(checkInventory(found, pinned)).toMatchObject(found);
   }
@@ -97,6 +105,7 @@ test('every mistake is told at once, with its place', () => {
 });
 
 const host = { name: 'bruno', address: '188.34.198.57', provider: 'hetzner' };
+const eva = { name: 'eva', address: '144.217.76.53', provider: 'ovh' };
 const small = {
   estate: 'lab',
   timezone: 'Europe/Berlin',
@@ -114,6 +123,64 @@ test.each([
     'a standby that is the host',
     { services: [{ name: 'docs', host: 'bruno', standby: 'bruno' }] },
     'service docs: its standby is the host it runs on',
+  ],
+  [
+    'a standby for a service that cannot be started',
+    { hosts: [host, eva], services: [{ name: 'docs', host: 'bruno', standby: 'eva' }] },
+    'service docs has a standby and no project, so nothing can be started there',
+  ],
+  [
+    'data that are in no backup',
+    { services: [{ name: 'docs', host: 'bruno', data: [{ name: 'wiki' }] }] },
+    'service docs, data wiki: it is none of the databases and folders',
+  ],
+  [
+    'data of another host',
+    {
+      hosts: [host, eva],
+      folders: [{ name: 'wiki', host: 'eva', path: '/srv/wiki' }],
+      services: [{ name: 'docs', host: 'bruno', data: [{ name: 'wiki' }] }],
+    },
+    'service docs, data wiki: it lies on eva, and the service runs on bruno',
+  ],
+  [
+    'a database that nothing starts',
+    {
+      databases: [{ name: 'db', kind: 'postgres', host: 'bruno', container: 'postgres', database: 'docs' }],
+      services: [{ name: 'docs', host: 'bruno', data: [{ name: 'db' }] }],
+    },
+    'service docs, data db: needs its container, and "start": the Compose service it is in',
+  ],
+  [
+    'a database without a name',
+    {
+      databases: [{ name: 'db', kind: 'postgres', host: 'bruno', container: 'postgres' }],
+      services: [{ name: 'docs', host: 'bruno', data: [{ name: 'db', start: 'postgres' }] }],
+    },
+    'service docs, data db: only one database with a name is restored, not all of them',
+  ],
+  [
+    'a cache among the data',
+    {
+      databases: [{ name: 'cache', kind: 'redis', host: 'bruno', container: 'redis' }],
+      services: [{ name: 'docs', host: 'bruno', data: [{ name: 'cache' }] }],
+    },
+    'service docs, data cache: a redis is restored by hand; leave it out',
+  ],
+  [
+    'a name that stands in no domain',
+    { services: [{ name: 'docs', host: 'bruno', names: ['docs.kua.cl'] }] },
+    'service docs, names: "docs.kua.cl" is in none of the domains',
+  ],
+  [
+    'an n8n with a sentence for a name',
+    { n8n: { name: 'the n8n' } },
+    'n8n.name: "the n8n" has to be short and without spaces, like n8n-bruno',
+  ],
+  [
+    'power that nobody could cut',
+    { hosts: [{ ...host, powerOff: true }] },
+    'host bruno: powerOff needs "server", its name at the provider',
   ],
   [
     'a replica beside its primary',
@@ -139,6 +206,28 @@ test.each([
     'a name outside of its zone',
     { domains: [{ zone: 'kua.cl', at: 'cloudflare', owner: 'n8n', names: [{ name: 'git.kua.com', host: 'bruno' }] }] },
     'domain git.kua.com is not in the zone kua.cl',
+  ],
+  [
+    'one source for an address that changes',
+    { hosts: [{ ...host, addressFrom: ['https://ip.example.org', 'https://ip.example.org/v4'] }] },
+    'host bruno, addressFrom: one source is not enough, name two that do not know of each other',
+  ],
+  [
+    'a source that is no page',
+    { hosts: [{ ...host, addressFrom: ['https://ip.example.org', 'ip.example.net'] }] },
+    'host bruno, addressFrom: one is no address of a web page',
+  ],
+  [
+    'code that no change can be proposed in',
+    {
+      domains: [
+        {
+          ...{ zone: 'kua.cl', at: 'cloudflare', owner: 'terraform', names: [] },
+          terraform: { repository: 'kua/infra', file: 'dns.tf' },
+        },
+      ],
+    },
+    'zone kua.cl, terraform: "dns.tf" is no JSON, which is what a change can be proposed in',
   ],
   [
     'a recovery step that is no service',
@@ -196,6 +285,72 @@ test.each([
   ],
 ])('%s is refused', (_, change, mistake) => {
   expect(mistakes({ ...small, ...change })).toEqual([mistake]);
+});
+
+describe('the two n8n of an estate', () => {
+  const eva = { name: 'eva', address: '144.217.76.53', provider: 'ovh' };
+  const service = { name: 'n8n', host: 'bruno', standby: 'eva', project: '/srv/n8n' };
+  const first = { name: 'n8n', host: 'bruno', url: 'https://n8n.example', service: 'n8n' };
+  const sentinel = { name: 'sentinel', host: 'eva', url: 'https://sentinel.example' };
+  const pair = (...instances: readonly object[]) => ({ ...small, hosts: [host, eva], services: [service], instances });
+
+  test('come back with what may be left out', () => {
+    const { instances } = checkInventory(pair(first, sentinel), pinned);
+    const usual = { health: '', lostMinutes: 3, backMinutes: 10 };
+    expect(instances).toEqual([
+      { ...first, ...usual },
+      { ...sentinel, service: '', ...usual },
+    ]);
+  });
+
+  test.each([
+    ['of one name', [first, { ...sentinel, name: 'n8n' }], 'both n8n are called "n8n"'],
+    ['on one host', [first, { ...sentinel, host: 'bruno' }], 'both n8n are on bruno: neither would see it go'],
+    [
+      'that could be taken for one',
+      [first, { ...sentinel, url: 'https://N8N.example/' }],
+      'both n8n have the same address: neither would know which it is',
+    ],
+    [
+      'and a third',
+      [first, sentinel, { ...sentinel, name: 'third' }],
+      'instances: there can be two, the one that works and its sentinel',
+    ],
+    [
+      'with a name that no turn can be taken by',
+      [first, { ...sentinel, name: 'the other' }],
+      'instances: "the other" is no name; use one without spaces, like n8n-bruno',
+    ],
+    ['without an address', [{ ...first, url: 'n8n.example' }], 'n8n n8n: "n8n.example" is no address of a web page'],
+    ['on no host', [{ ...sentinel, host: 'evy' }], 'n8n sentinel, host: "evy" is none of the hosts'],
+    ['of no service', [{ ...first, service: 'n9n' }], 'n8n n8n, service: "n9n" is none of the services'],
+    [
+      'that is elsewhere than its service',
+      [{ ...first, host: 'eva' }],
+      'n8n n8n is on eva, and the service n8n on bruno',
+    ],
+  ])('%s are refused', (_, n8n, mistake) => expect(mistakes(pair(...n8n))).toEqual([mistake]));
+
+  test.each([
+    ['https://n8n.example', { name: 'n8n', host: 'bruno' }],
+    ['https://SENTINEL.example', { name: 'sentinel', host: 'eva' }],
+    ['https://n8n.example.org', { name: '', host: '' }],
+    ['', { name: '', host: '' }],
+  ])('each knows itself by its address: %s', (address, which) => {
+    expect(checkInventory(pair(first, sentinel), pinned, address).n8n).toEqual(which);
+  });
+
+  test('one that is none of them is warned, because it can move nothing', () => {
+    expect(checkInventory(pair(first, sentinel), pinned, 'http://localhost:5678').warnings).toContain(
+      'this n8n is at http://localhost:5678, which is none of the instances: it can move no service',
+    );
+  });
+
+  test('whose service has no other place are refused', () => {
+    expect(mistakes({ ...pair(first), services: [{ ...service, standby: '' }] })).toEqual([
+      'n8n n8n: the service n8n needs a standby and a project to be moved there',
+    ]);
+  });
 });
 
 test('what is allowed and dangerous comes back as a warning', () => {

@@ -1,6 +1,6 @@
 import { parseDescribed } from '../../../../../lib/backup/described/described';
 import { parseDescribedTree } from '../../../../../lib/backup/described/tree';
-import { nightlyDraft, plannedKit, plannedTrees } from '../../../../../lib/backup/estate/plans';
+import { nightlyDraft, plannedKit, plannedTrees, returningData } from '../../../../../lib/backup/estate/plans';
 import { parseInventory } from '../../../../../lib/inventory/parse';
 import type { JsonObject } from '../../../../../lib/json';
 
@@ -103,4 +103,82 @@ test('there is a kit only where the inventory wants one, and the inventory is in
       inventory: { estate: 'lab' },
     },
   });
+});
+
+test('a service gets back on its standby what it needs, by plans that ask nobody at its home', () => {
+  const moving = estate({
+    hosts: [
+      { name: 'bruno', address: '203.0.113.7', provider: 'hetzner', docker: '/run/home.sock' },
+      { name: 'eva', address: '203.0.113.8', provider: 'ovh', docker: '/run/standby.sock' },
+    ],
+    databases: [
+      { name: 'shop', kind: 'postgres', host: 'bruno', container: 'pg', database: 'shop', user: 'admin' },
+      { name: 'forgejo', kind: 'sqlite', host: 'bruno', database: '/srv/forgejo.db' },
+    ],
+    folders: [
+      { name: 'small', host: 'bruno', path: '/srv/small', as: 'archive' },
+      { name: 'vaults', host: 'bruno', path: '/srv/vaults', to: ['box'] },
+    ],
+    commands: [],
+    services: [
+      {
+        ...{ name: 'web', host: 'bruno', standby: 'eva', project: '/srv/web' },
+        data: [
+          { name: 'shop', start: 'db' },
+          { name: 'forgejo' },
+          { name: 'small', to: '/data/small' },
+          { name: 'vaults' },
+        ],
+      },
+    ],
+  });
+  const all = returningData(moving, 'web');
+  expect(all.map(({ name, kind, to, start, user }) => ({ name, kind, to, start, user }))).toEqual([
+    { name: 'shop', kind: 'database', to: 'shop', start: 'db', user: 'admin' },
+    { name: 'forgejo', kind: 'file', to: '/srv/forgejo.db', start: '', user: '' },
+    { name: 'small', kind: 'folder', to: '/data/small', start: '', user: '' },
+    { name: 'vaults', kind: 'tree', to: '/srv/vaults', start: '', user: '' },
+  ]);
+  // The Docker of the standby, not that of the home.
+  expect(all[0]?.plan['sources']).toEqual([
+    {
+      kind: 'postgres',
+      name: 'shop',
+      container: 'pg',
+      dockerSocket: '/run/standby.sock',
+      user: 'admin',
+      database: 'shop',
+    },
+  ]);
+  for (const { look, plan, kind } of all) {
+    expect(() => parseDescribed(look, vault, 'eva')).not.toThrow();
+    if (kind === 'tree') expect(() => parseDescribedTree(plan, vault, 'eva')).not.toThrow();
+    else expect(plan).toBe(look);
+  }
+  expect(all[3]?.look).toMatchObject({ destinations: [{ remote: 'box:backups/bruno-trees' }] });
+  expect(() => returningData(moving, 'shop')).toThrow('The inventory has no service "shop"');
+});
+
+test('what lies in a folder of the same service comes back after that folder', () => {
+  const moving = estate({
+    databases: [{ name: 'n8n-db', kind: 'sqlite', host: 'bruno', database: '/srv/n8n/data/.n8n/database.sqlite' }],
+    folders: [
+      { name: 'n8n-packs', host: 'bruno', path: '/srv/n8n/data/.n8n/nodes' },
+      { name: 'n8n-files', host: 'bruno', path: '/srv/n8n/data', as: 'archive' },
+      { name: 'n8n-data2', host: 'bruno', path: '/srv/n8n/data2', as: 'archive' },
+    ],
+    commands: [],
+    services: [
+      {
+        ...{ name: 'n8n', host: 'bruno', standby: 'eva', project: '/srv/n8n' },
+        data: [{ name: 'n8n-db' }, { name: 'n8n-packs' }, { name: 'n8n-files' }, { name: 'n8n-data2' }],
+      },
+    ],
+  });
+  expect(returningData(moving, 'n8n').map(({ name, to, within }) => ({ name, to, within }))).toEqual([
+    { name: 'n8n-files', to: '/srv/n8n/data', within: '' },
+    { name: 'n8n-data2', to: '/srv/n8n/data2', within: '' },
+    { name: 'n8n-db', to: '/srv/n8n/data/.n8n/database.sqlite', within: '/srv/n8n/data' },
+    { name: 'n8n-packs', to: '/srv/n8n/data/.n8n/nodes', within: '/srv/n8n/data' },
+  ]);
 });

@@ -268,6 +268,14 @@ describe('what retention would remove', () => {
     );
   });
 
+  test('the same however a remote lists it, also of sources that were backed up in the same second', () => {
+    const vaultOf = (made: Manifest) => stored(0, { ...made, source: 'vault@bruno' }, { folder: 'vault' });
+    const blocks = [stored(0, friday), vaultOf(friday), stored(0, today), vaultOf(today)];
+    const plans = [blocks, blocks.toReversed()].map((all) => inventory([...all.flat(), 'read 0', 'read 1']));
+    expect(plans[0]?.removals).toHaveLength(2);
+    expect(plans[1]).toEqual(plans[0]);
+  });
+
   test('another world has another hash, and the same one the same', () => {
     const lines = [...stored(0, friday), ...stored(0, today), 'read 0', 'read 1'];
     expect(inventory(lines).hash).toBe(inventory(lines).hash);

@@ -9,6 +9,7 @@ test('a whole answer is read, and what a command could not see stands beside it'
     ...['key', '/root/.ssh/authorized_keys', 'is not a public key file'],
     ...['timer', 'backup.timer', 'synced', '/srv', '/srv/docs'],
     ...['cluster', '/var/lib/postgresql/15/main', ' 7400000000000000000', '          3', 'no', 'yes'],
+    ...['drill', '2026-01-25T05:00:00.000Z'],
     ...['not seen', 'SSH keys in /home/x: it may not be read', 'end'],
   );
   expect(parseLook(text)).toEqual({
@@ -27,6 +28,7 @@ test('a whole answer is read, and what a command could not see stands beside it'
         autostart: true,
       },
     ],
+    lastDrill: '2026-01-25T05:00:00.000Z',
     notSeen: ['SSH keys in /home/x: it may not be read'],
   });
 });

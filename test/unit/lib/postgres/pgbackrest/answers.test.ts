@@ -5,6 +5,7 @@ import { parseInfo, type BackupSeen } from '../../../../../lib/postgres/pgbackre
 import { translated } from '../../../../../lib/postgres/pgbackrest/refusal';
 import { commitTime } from '../../../../../lib/postgres/pgbackrest/scratch';
 import type { Stanza } from '../../../../../lib/postgres/pgbackrest/stanza';
+import { backupsOf, backupsOfSystem } from '../../../../../lib/postgres/pgbackrest/lineage';
 import { checkTarget, chooseBackup, refuseBeyond, targetOptions } from '../../../../../lib/postgres/pgbackrest/target';
 import { isFailure } from '../../../../../lib/failure';
 
@@ -49,10 +50,11 @@ describe('what pgBackRest answers', () => {
   test('is read into backups and the age of the newest, with a number that has more digits than a number keeps', () => {
     const text = JSON.stringify(answer()).replace(
       '"backup":',
-      '"db":[{"id":1,"system-id":7710419556931534390}],"backup":',
+      '"db":[{"id":1,"repo-key":1,"system-id":7710419556931534390,"version":"15"}],"backup":',
     );
     expect(parseInfo(stanza, text, now)).toMatchObject({
       systemIdentifier: '7710419556931534390',
+      systems: [{ system: 1, repository: 1, identifier: '7710419556931534390' }],
       backups: [
         { label: '20260131-020000F', type: 'full', stoppedAt: '2026-01-31T02:03:20.000Z', stopLsn: '0/4000100' },
       ],
@@ -96,6 +98,11 @@ describe('what pgBackRest answers', () => {
     expect(codes('ERROR: [050]: [DRY-RUN] unable to acquire lock')).toBe('stanza_busy');
     expect(codes('2026 P00  ERROR: [082]: WAL segment was not archived')).toBe('archive_timeout');
     expect(codes('ERROR: [041]: cannot write: [28] No space left on device')).toBe('disk_full');
+    expect(codes('ERROR: [072]: backup command must be run on the repository host')).toBe('repository_host_needed');
+    expect(codes('ERROR: [095]: unable to decrypt')).toBe('repository_cipher');
+    expect(codes("ERROR: [095]: unable to find hostname '10.0.0.1' in certificate common name")).toBe(
+      'repository_certificate',
+    );
     expect(codes('something else')).toBe('pgbackrest_failed');
   });
 
@@ -183,5 +190,45 @@ describe('a target', () => {
   test('is compared with the last commit in the log of the copy', () => {
     expect(commitTime('2026-11-21 01:06:32.178491+00')).toBe('2026-11-21T01:06:32.178Z');
     expect(commitTime('an unknown time')).toBeNull();
+  });
+});
+
+describe('a history', () => {
+  const backup = (label: string, system: number, firstWal: string, stopLsn: string) =>
+    ({ label, repository: 1, system, firstWal, stopLsn }) as BackupSeen;
+  const known = {
+    systems: [
+      { system: 1, repository: 1, identifier: '15' },
+      { system: 2, repository: 1, identifier: '17' },
+    ],
+    backups: [
+      backup('of the former version', 1, '000000020000000000000003', '0/3000100'),
+      backup('before it parted', 2, '000000010000000000000004', '0/4000100'),
+      backup('of what was given up', 2, '000000020000000000000008', '0/8000100'),
+      backup('after it parted', 2, '000000010000000000000009', '0/9000100'),
+      backup('its own', 2, '00000003000000000000000A', '0/A000100'),
+    ],
+  };
+  const labels = (backups: readonly BackupSeen[]) => backups.map(({ label }) => label);
+
+  test('is reached from its own backups and from those of its parents, as far as it followed them', () => {
+    const of = (timeline: number, until: string) => ({
+      systemIdentifier: '17',
+      timeline,
+      parents: [{ timeline: 1, until }],
+    });
+    expect(labels(backupsOf(stanza, known, of(3, '0/5000000')))).toEqual(['before it parted', 'its own']);
+    expect(labels(backupsOf(stanza, known, of(3, '0/9000100')))).toEqual([
+      'before it parted',
+      'after it parted',
+      'its own',
+    ]);
+    expect(codeOf(() => backupsOf(stanza, known, { ...of(4, '0/1'), parents: [] }))).toBe('backup_missing');
+  });
+
+  test('is of one database system, where the server is gone of the newest', () => {
+    expect(labels(backupsOfSystem(known, '15'))).toEqual(['of the former version']);
+    expect(backupsOfSystem(known, '17')).toHaveLength(4);
+    expect(backupsOfSystem({ ...known, systems: [] }, '17')).toHaveLength(5);
   });
 });

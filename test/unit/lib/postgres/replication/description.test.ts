@@ -66,7 +66,7 @@ test.each([
   ['text', 'it must be an object with "name" and "members"'],
   [{ name: 'immich', members: [], owner: 'x' }, '"owner" is not known'],
   [{ name: 'immich', members: [] }, 'it has no list of "members"'],
-  [{ name: 'immich', members: [{ name: 'bruno', version: 15 }] }, 'bruno needs "address"'],
+  [{ name: 'immich', members: [{ name: 'bruno', version: 15, address: ' ' }] }, 'bruno needs "address"'],
   [{ name: 'immich', members: [{ name: 'bruno', address: 'a', adress: 'b' }] }, '"adress" of bruno is not known'],
   [
     { name: 'immich', members: [{ name: 'bruno', address: 'a', runtime: 'windows' }] },

@@ -64,6 +64,7 @@ export function member(name: string, changes: Partial<ServerView>, status: Parti
     server: { kind: 'answers', ...view, ...changes },
     record: null,
     journal: null,
+    restore: null,
     ...status,
   };
 }

@@ -1,5 +1,6 @@
 import { drawTopology } from '../../../../../lib/postgres/replication/drawing';
 import type { MemberStatus } from '../../../../../lib/postgres/replication/status';
+import { knownPrimary } from '../../../../../lib/postgres/replication/roles';
 import { judge } from '../../../../../lib/postgres/replication/topology';
 import { cluster, eva, member, receiver, settings } from './members';
 
@@ -45,6 +46,20 @@ describe('the verdict over a pair', () => {
       'bruno: no standby streams from it',
       'eva: its host could not be asked: no answer',
     ]);
+  });
+
+  it('tells of a restore over the primary that was cut off, and that it is the primary all the same', () => {
+    const restore = { step: 'begun', at: '2026-01-31T02:00:00Z', target: '2026-01-31T01:59:00Z' } as const;
+    const gone = member('bruno', {}, { server: { kind: 'down' }, restore });
+    const letGo = member('eva', {}, { server: { kind: 'down' } });
+    expect(textsOf(gone, letGo)).toContain(
+      'bruno: a restore (2026-01-31T01:59:00Z) over it goes on, or was cut off: begun at 2026-01-31T02:00:00Z',
+    );
+    expect(judge(cluster, [gone, letGo]).primary).toBeNull();
+    expect(knownPrimary([gone, letGo])).toBe('bruno');
+    expect(knownPrimary([letGo, letGo])).toBeUndefined();
+    // Once it takes writes it is none of the topology's business what is left to tidy up.
+    expect(textsOf(member('bruno', { standbys: [eva] }, { restore }), standby)).toEqual(['healthy']);
   });
 
   it('is at risk while an old primary would come back as one at the next boot', () => {

@@ -1,7 +1,7 @@
-import { isObject } from '../../../lib/json';
+import { isObject } from '../../lib/json';
 
-/** The Bot API as a list of methods and types with their fields, which is how it is published. */
-export interface BotApiDescription {
+/** An API as a list of methods and types with their fields, which is how those of messengers are published. */
+export interface MethodsDescription {
   readonly methods: Readonly<Record<string, { readonly returns: readonly string[]; readonly fields: FieldList }>>;
   readonly types: Readonly<
     Record<string, { readonly fields: FieldList; readonly subtypes?: readonly string[] | undefined }>
@@ -10,18 +10,21 @@ export interface BotApiDescription {
 
 type FieldList = Readonly<Record<string, { readonly types: readonly string[]; readonly required: boolean }>>;
 
-export interface BotApiContract {
+export interface MethodsContract {
   readonly violations: readonly string[];
   readonly request: (method: string, body: unknown) => void;
   readonly answer: (method: string, result: unknown) => void;
   readonly thing: (type: string, value: unknown) => void;
 }
 
-/** Fields of older versions, which the real API takes still and n8n's own node sends. */
-const OLDER: readonly string[] = ['sendMessage.disable_web_page_preview'];
-
-/** Notes what in a request or an answer is not as the description says. */
-export function botApiContract({ methods, types }: BotApiDescription): BotApiContract {
+/**
+ * Notes what in a request or an answer is not as the description says. A type in quotes is exactly that text. `older`:
+ * fields that the description leaves out, which the real API takes still and n8n's own node sends.
+ */
+export function methodsContract(
+  { methods, types }: MethodsDescription,
+  older: readonly string[] = [],
+): MethodsContract {
   const violations: string[] = [];
 
   const fits = (type: string, value: unknown, place: string): readonly string[] => {
@@ -29,6 +32,7 @@ export function botApiContract({ methods, types }: BotApiDescription): BotApiCon
       if (!Array.isArray(value)) return [`${place} is no list`];
       return value.flatMap((one: unknown, index) => fits(type.slice('Array of '.length), one, `${place}[${index}]`));
     }
+    if (type.startsWith('"')) return value === type.slice(1, -1) ? [] : [`${place} is not ${type}`];
     switch (type) {
       case 'String':
         return typeof value === 'string' ? [] : [`${place} is no text`];
@@ -62,7 +66,7 @@ export function botApiContract({ methods, types }: BotApiDescription): BotApiCon
     return [
       ...unknown
         .map((name) => `${place}.${name}`)
-        .filter((name) => !OLDER.includes(name))
+        .filter((name) => !older.includes(name))
         .map((name) => `${name} is not described`),
       ...missing.map(([name]) => `${place}.${name} is missing`),
       ...Object.entries(fields).flatMap(([name, { types: candidates }]) =>
