@@ -345,7 +345,8 @@ describeAsRoot('flows in queue mode: Redis, PostgreSQL, a main, two workers, a w
     );
     expect(readFileSync(file, 'utf8')).toBe('begin\nend\n');
     rmSync(file);
-    const again = await start('Again', `echo begin >> ${file}; echo end >> ${file}`, { again: true });
+    // Long enough that two at once would write between each other's lines.
+    const again = await start('Again', `echo begin >> ${file}; sleep 0.3; echo end >> ${file}`, { again: true });
     const times = again.filter(Boolean).length;
     expect(times).toBeGreaterThan(0);
     await until('all have ended', WITHIN, () =>

@@ -351,8 +351,10 @@ describeAsRoot('the flows that watch, in n8n', () => {
     expect(checked.error?.message).toContain('host eva (192.0.2.7) is not pinned in the credential');
     await api.publish('selfhostInventory');
     const before = estate.telegram.messages.length;
-    const stopped = await api.runToEnd('selfhostGitMirror', 'By hand');
-    expect([stopped.status, Object.keys(stopped.runs).includes('The copy')]).toEqual(['error', false]);
+    for (const flow of ['Alerting', 'SlowChecks', 'CostReport', 'InfraAudit', 'GitMirror']) {
+      const { status, runs } = await api.runToEnd(`selfhost${flow}`, 'By hand');
+      expect([flow, status, Object.keys(runs)]).toEqual([flow, 'error', ['By hand', 'Inventory']]);
+    }
     expect(estate.telegram.messages).toHaveLength(before);
   }, 400_000);
 });
