@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../lib/failure';
-import { logFolder } from './folders';
+import { cacheFolder, logFolder } from './folders';
+import { lockFile } from './lock';
 import { mustRun, run } from './processes';
 
 export interface DebianPackage {
@@ -142,6 +143,19 @@ export async function installDebianPackages(packages: readonly DebianPackage[]):
       nextStep: `Install them, then run the command again: sudo apt-get install ${names.join(' ')}`,
     });
   }
+  mkdirSync(cacheFolder, { recursive: true });
+  // Of two checkouts that start at once one waits: apt-get itself does not, where it reads the lists.
+  const release = await lockFile(join(cacheFolder, 'packages.lock'), { wait: true });
+  try {
+    const stillMissing = await missingPackages(packages);
+    if (stillMissing.length > 0) await install(stillMissing, asRoot);
+  } finally {
+    release?.();
+  }
+}
+
+async function install(missing: readonly DebianPackage[], asRoot: readonly string[]): Promise<void> {
+  const names = missing.map(({ name }) => name);
   const log = join(logFolder, 'apt.log');
   const lock = ['-o', 'DPkg::Lock::Timeout=600'];
   const asRootRun = (step: string, ...argv: string[]) => mustRun(step, 'env', [...asRoot, ...argv], { log });
