@@ -14,6 +14,9 @@ import { taskOf } from '../../integration/lib/host/machine';
 import { type Estate, startEstate } from '../../e2e/estate';
 import { owner, people } from '../../shared/people';
 
+// The hooks, too: n8n and its hosts are long in starting on a busy machine.
+jest.setTimeout(600_000);
+
 /** What looks after backups once there are any. Each flow is started by hand, so that none runs twice at a time. */
 describeAsRoot('the flows that look after backups, in n8n', () => {
   let estate: Estate;

@@ -22,6 +22,9 @@ import { people } from '../../shared/people';
 
 const CANARY = 'CANARY-0815-in-the-night';
 
+// The hooks, too: n8n and its hosts are long in starting on a busy machine.
+jest.setTimeout(600_000);
+
 describeAsRoot('the flows of backups, in n8n', () => {
   let estate: Estate;
   let sources: Sources;
