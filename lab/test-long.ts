@@ -26,7 +26,7 @@ main(async () => {
   const listed = await mustRun(
     'jest --listTests',
     install.node,
-    [jest, '--listTests', '--selectProjects', 'long', ...process.argv.slice(2)],
+    [jest, '--selectProjects', 'long', '--listTests', ...process.argv.slice(2)],
     { folder: repository, environment: withNode(install) },
   );
   const files = listed.split('\n').filter((line) => line.endsWith('.test.ts'));
