@@ -47,7 +47,7 @@ const rewrite =
     );
 const golden = rewrite('golden', 'nodes/golden.test.ts', 'lib/flows/releases.test.ts');
 golden.displayName = 'golden';
-const docs = rewrite('docs', 'nodes/docs.test.ts');
+const docs = rewrite('docs', 'nodes/docs.test.ts', 'lab/proofs/contents.test.ts');
 docs.displayName = 'docs';
 
 /** `npm run build`: everything the package ships. */

@@ -39,7 +39,7 @@ export async function runBench(argv: readonly string[], usualFile: string): Prom
     const now = new Date();
     const name = `${now.toISOString().slice(0, 16).replaceAll(':', '')}Z-failover.md`;
     const notes = argv.filter((one) => one.startsWith('--note=')).map((one) => one.slice('--note='.length));
-    const path = join(repository, 'docs', 'proofs', name);
+    const path = join(repository, 'docs', 'proofs', 'bench', name);
     writeFileSync(
       path,
       await format(renderReport(results, notes, now), { ...(await resolveConfig(path)), filepath: path }),

@@ -1,5 +1,6 @@
 import { list, number, text } from '../declaration';
-import { changeOptions as hostChangeOptions, hostField, hostOptions } from '../Host/fields';
+import { hostField } from '../Host/fields';
+import { hostKeysField, ignoreHoldField } from '../shared/hostFields';
 
 export { hostField };
 
@@ -9,8 +10,8 @@ const socketPath = text({
   description: 'Where Docker listens on the host. Empty: its usual place.',
 });
 
-export const readOptions = { hostKeys: hostOptions.hostKeys, socketPath };
-export const changeOptions = { ...readOptions, ignoreHold: hostChangeOptions.ignoreHold };
+export const readOptions = { hostKeys: hostKeysField, socketPath };
+export const changeOptions = { ...readOptions, ignoreHold: ignoreHoldField };
 
 export const containerField = text({ required: true, placeholder: 'immich-server', description: 'Name or ID' });
 

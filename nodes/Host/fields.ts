@@ -1,5 +1,6 @@
 import { parseIdentity } from '../../lib/host/identity';
-import { number, pick, searchable, text, toggle } from '../declaration';
+import { number, pick, searchable, text } from '../declaration';
+import { hostKeysField, ignoreHoldField } from '../shared/hostFields';
 
 const pinnedHosts = searchable('searchHosts', async (asker, filter) => {
   const { hosts } = parseIdentity(await asker.getCredentials('selfhostHost'));
@@ -27,22 +28,13 @@ export const hostOptions = {
     placeholder: 'postgres',
     description: 'User on the host. Empty: root where the credential has a sudo mode, otherwise the user that logs in.',
   }),
-  hostKeys: text({
-    label: 'Host Keys',
-    multiline: true,
-    placeholder: 'bruno=203.0.113.7 SHA256:…',
-    description: 'Host keys from an inventory, where the credential allows them',
-  }),
+  hostKeys: hostKeysField,
 };
 
 /** Further options of operations that change something. */
 export const changeOptions = {
   ...hostOptions,
-  ignoreHold: toggle({
-    label: 'Ignore Hold',
-    default: false,
-    description: 'Whether to go on although somebody has put automatic changes of this host on hold',
-  }),
+  ignoreHold: ignoreHoldField,
 };
 
 export const timeoutSeconds = number({

@@ -5,6 +5,7 @@ import { listProjects } from '../../lib/infisical/projects';
 import { FORMATS } from '../../lib/infisical/render';
 import type { Secret } from '../../lib/infisical/secret';
 import { choice, keyValues, pick, schema, searchable, text, toggle } from '../declaration';
+import { hostKeysField, ignoreHoldField } from '../shared/hostFields';
 
 const projects = searchable('searchProjects', async (asker, filter) => {
   const { readOnly: _, ...settings } = parseInfisicalCredential(await asker.getCredentials('selfhostInfisical'));
@@ -80,22 +81,13 @@ export const fileOptions = {
   owner: text({ placeholder: '1000', description: 'Name or number. Default: as it was, or whom it runs as.' }),
   group: text({ placeholder: '1000', description: 'Name or number. Default: as it was.' }),
   runAs: text({ label: 'Run As', placeholder: 'deploy', description: 'User on the host' }),
-  hostKeys: text({
-    label: 'Host Keys',
-    multiline: true,
-    placeholder: 'bruno=203.0.113.7 SHA256:…',
-    description: 'Host keys from an inventory, where the credential allows them',
-  }),
+  hostKeys: hostKeysField,
 };
 
 export const writeFileOptions = {
   ...fileOptions,
   createParents: toggle({ label: 'Create Parents', description: 'Whether to make missing directories above it' }),
-  ignoreHold: toggle({
-    label: 'Ignore Hold',
-    default: false,
-    description: 'Whether to go on although somebody has put automatic changes of this host on hold',
-  }),
+  ignoreHold: ignoreHoldField,
 };
 
 /** What is told of a secret: never its value. */

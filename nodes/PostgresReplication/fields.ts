@@ -1,5 +1,6 @@
-import { json, text, toggle } from '../declaration';
 import { parseDescription } from '../../lib/postgres/replication/description';
+import { json, text } from '../declaration';
+import { hostKeysField, ignoreHoldField } from '../shared/hostFields';
 
 export const CLUSTER_EXAMPLE = JSON.stringify(
   {
@@ -40,19 +41,10 @@ export const planHashField = text({
 });
 
 export const hostOptions = {
-  hostKeys: text({
-    label: 'Host Keys',
-    multiline: true,
-    placeholder: 'bruno=203.0.113.7 SHA256:…',
-    description: 'Host keys from an inventory, where the credential allows them',
-  }),
+  hostKeys: hostKeysField,
 };
 
 export const changeOptions = {
   ...hostOptions,
-  ignoreHold: toggle({
-    label: 'Ignore Hold',
-    default: false,
-    description: 'Whether to go on although somebody has put automatic changes of these hosts on hold',
-  }),
+  ignoreHold: ignoreHoldField,
 };

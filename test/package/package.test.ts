@@ -6,7 +6,8 @@ import { registration, root, vendors } from '../../packaging/sources';
 import { demandFreshBuild } from './built';
 
 const mostPackedBytes = 1.5 * 1024 * 1024;
-const mostRequireMs = 80;
+/** Of the time that n8n-workflow takes, which n8n loads anyway. 0.3 is 60 to 80 ms of CPU on an idle machine, and three times that on a busy one. */
+const mostRequired = 0.4;
 
 let folder: string | undefined;
 let packed: { bytes: number; files: readonly string[] };
@@ -74,18 +75,22 @@ test('our own code requires nothing but n8n-workflow, modules of Node and its bu
   expect(foreign).toEqual([]);
 });
 
-// CPU time, which is what it takes on a machine that does nothing else; a busy one must not decide the test.
-test('requiring every node takes little time with n8n-workflow already loaded', () => {
-  const times = Array.from({ length: 11 }, () =>
+// CPU time against CPU time: a busy machine makes both slower, and must not decide the test.
+test('requiring every node takes little time beside that of n8n-workflow', () => {
+  const shares = Array.from({ length: 11 }, () =>
     fresh<number>(`
-      require('n8n-workflow');
-      const begun = process.cpuUsage();
-      for (const file of ${everyFile}) require(file);
-      const { user, system } = process.cpuUsage(begun);
-      console.log(JSON.stringify((user + system) / 1000));
+      const took = (work) => {
+        const begun = process.cpuUsage();
+        work();
+        const { user, system } = process.cpuUsage(begun);
+        return user + system;
+      };
+      const workflow = took(() => require('n8n-workflow'));
+      const nodes = took(() => { for (const file of ${everyFile}) require(file); });
+      console.log(JSON.stringify(nodes / workflow));
     `),
   ).sort((a, b) => a - b);
-  expect(times[5]).toBeLessThan(mostRequireMs);
+  expect(shares[5]).toBeLessThan(mostRequired);
 }, 120_000);
 
 test('requiring and constructing every node reads neither the engines nor a bundled library', () => {
