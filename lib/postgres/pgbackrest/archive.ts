@@ -13,6 +13,14 @@ export interface ArchiveFiles {
   readonly segments: readonly string[];
   /** When the newest segment was written into the repository. */
   readonly newestAt: string | null;
+  /** The same of each timeline, with the name of its last segment. */
+  readonly timelines: readonly TimelineSeen[];
+}
+
+export interface TimelineSeen {
+  readonly timeline: number;
+  readonly newest: string;
+  readonly newestAt: string | null;
 }
 
 export interface Gap {
@@ -53,18 +61,27 @@ export async function readArchive(
     });
   }
   const segments: string[] = [];
-  let newest = 0;
+  const newestOf = new Map<string, number>();
   for (const [name, facts] of Object.entries(files)) {
     const [, segment] = /(?:^|\/)([0-9A-F]{24})-[0-9a-f]{40}(?:\.[a-z0-9]+)?$/.exec(name) ?? [];
     if (segment === undefined) continue;
     segments.push(segment);
-    if (isObject(facts) && typeof facts.time === 'number') newest = Math.max(newest, facts.time);
+    const timeline = segment.slice(0, 8);
+    const at = isObject(facts) && typeof facts.time === 'number' ? facts.time : 0;
+    newestOf.set(timeline, Math.max(newestOf.get(timeline) ?? 0, at));
   }
+  segments.sort();
+  const instant = (seconds: number) => (seconds === 0 ? null : new Date(seconds * 1000).toISOString());
   return {
     id,
     repository,
-    segments: [...new Set(segments)].sort(),
-    newestAt: newest === 0 ? null : new Date(newest * 1000).toISOString(),
+    segments: [...new Set(segments)],
+    newestAt: instant(Math.max(0, ...newestOf.values())),
+    timelines: [...newestOf].map(([timeline, at]) => ({
+      timeline: parseInt(timeline, 16),
+      newest: segments.findLast((name) => name.startsWith(timeline)) ?? '',
+      newestAt: instant(at),
+    })),
   };
 }
 
@@ -73,7 +90,7 @@ export async function readArchive(
  * what an expiry has left, and harm nobody.
  */
 export function findGaps(
-  { id, repository, segments, newestAt }: ArchiveFiles,
+  { id, repository, segments, newestAt }: Omit<ArchiveFiles, 'timelines'>,
   backups: readonly Pick<BackupSeen, 'firstWal'>[],
   segmentBytes: number,
 ): ArchiveSeen {

@@ -118,6 +118,10 @@ export async function drill(stanza: Stanza, wish: DrillWish, task: Task): Promis
   const beatAt = await writeHeartbeat(stanza, task);
   // So that what was just written can be restored, and a moment before it has a commit after it.
   await checkArchiving(stanza, 60, task);
+  // Those that cannot be had are told before hours go by with the others, not in the place of what these have shown.
+  for (const target of wish.points) {
+    if (typeof target !== 'string') await prepareRestore(stanza, { target, repository: wish.repository }, task);
+  }
   const points: DrilledPoint[] = [];
   for (const point of wish.points) {
     const target = typeof point === 'string' ? await targetOf(stanza, point, wish, beatAt, task) : point;

@@ -43,6 +43,16 @@ export interface RestorePlan {
    * nothing is done again.
    */
   readonly earlier: { readonly step: RestoreStep; readonly at: string } | null;
+  /**
+   * Standbys that would bring back what is to be undone. They are no reason against the plan, which has to be read before
+   * they are let go; nothing is restored as long as they are there.
+   */
+  readonly inTheWay: readonly InTheWay[];
+}
+
+export interface InTheWay {
+  readonly member: string;
+  readonly why: string;
 }
 
 const DAY_MS = 24 * 3_600_000;
@@ -71,10 +81,13 @@ type Sight = RestorePlan &
     | { readonly kind: 'restored'; readonly seen: RestoreSeen; readonly open: boolean }
   );
 
-/** What would be restored over the real server, and what would become of it. Nothing is changed. */
+/**
+ * What would be restored over the real server, and what would become of it. Nothing is changed. What cannot be done is
+ * refused here, before anybody is asked and before a standby is let go for it.
+ */
 export async function planRestore(stanza: Stanza, wish: RestoreWish, task: Task): Promise<RestorePlan> {
-  const { lines, hash, earlier } = await look(stanza, wish, task);
-  return { lines, hash, earlier };
+  const { lines, hash, earlier, inTheWay } = await look(stanza, wish, task);
+  return { lines, hash, earlier, inTheWay };
 }
 
 function desiredOf(stanza: Stanza, wish: RestoreWish): Json {
@@ -101,9 +114,9 @@ async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sigh
   const wishHash = hashOfLines(cluster.name, 'restore', wanted, []);
   // Only as long as what was there before stands beside: without it nobody could tell whether it was put back by hand.
   const ours = aside && after('kept') === 'yes' && seen?.wish === wishHash ? seen : undefined;
-  if (ours?.step === 'done') return restored(ours, after('open') === 'yes');
-  await refuseFollowers(stanza, wish.others, task);
-  if (ours?.step === 'restored' && after('open') === 'yes') return restored(ours, true);
+  if (ours?.step === 'done') return restored(ours, after('open') === 'yes', []);
+  const inTheWay = await followersOf(stanza, wish.others, task);
+  if (ours?.step === 'restored' && after('open') === 'yes') return restored(ours, true, inTheWay);
   const { backup, options, bytes, timeline } = await prepareRestore(stanza, wish, task);
   if (aside && after('mount') === 'yes') {
     throw refused(
@@ -157,32 +170,39 @@ async function look(stanza: Stanza, wish: RestoreWish, task: Task): Promise<Sigh
   const target = describeTarget(wish.target);
   const record = recordLine({ cluster: cluster.name, target, wish: wishHash, work, hash, lines });
   const earlier = same ? { step: seen.step, at: seen.at } : null;
-  return { kind: 'new', lines, hash, earlier, options, bytes, record };
+  return { kind: 'new', lines, hash, earlier, inTheWay, options, bytes, record };
 }
 
-function restored(seen: RestoreSeen, open: boolean): Sight {
+function restored(seen: RestoreSeen, open: boolean, inTheWay: readonly InTheWay[]): Sight {
   const { lines, hash, step, at } = seen;
-  return { kind: 'restored', lines, hash, earlier: { step, at }, seen, open };
+  return { kind: 'restored', lines, hash, earlier: { step, at }, inTheWay, seen, open };
 }
 
 /** A standby that could be promoted would bring back what was to be undone. */
-async function refuseFollowers(stanza: Stanza, others: readonly Member[], task: Task): Promise<void> {
-  const { cluster, member } = stanza;
+async function followersOf({ cluster }: Stanza, others: readonly Member[], task: Task): Promise<readonly InTheWay[]> {
+  const found: InTheWay[] = [];
   for (const other of others) {
     const { record, server, host } = await readStatus(cluster, other, {}, task);
     const follows = server.kind === 'answers' && server.receiver !== null;
     if (!follows && record?.promotable !== true && host.reached) continue;
-    throw refused(
-      stanza,
-      'standby_in_the_way',
-      !host.reached
-        ? `nobody can tell what its standby ${other.name} does: ${host.why}`
-        : follows
-          ? `its standby ${other.name} still follows it`
-          : `its standby ${other.name} may still be promoted`,
-      `Switch synchronous replication off (Set Up), then stop PostgreSQL on ${other.name}; it is made anew from ${member.name} afterwards.`,
-    );
+    const why = !host.reached
+      ? `nobody can tell what its standby ${other.name} does: ${host.why}`
+      : follows
+        ? `its standby ${other.name} still follows it`
+        : `its standby ${other.name} may still be promoted`;
+    found.push({ member: other.name, why });
   }
+  return found;
+}
+
+function refuseFollowers(stanza: Stanza, [first]: readonly InTheWay[]): void {
+  if (first === undefined) return;
+  throw refused(
+    stanza,
+    'standby_in_the_way',
+    first.why,
+    `Switch synchronous replication off (Set Up), then stop PostgreSQL on ${first.member}; it is made anew from ${stanza.member.name} afterwards.`,
+  );
 }
 
 function refused(stanza: Stanza, code: string, why: string, nextStep: string): Failure {
@@ -383,10 +403,11 @@ export async function applyRestore(
   const members = [member, ...wish.others];
   return withClusterLocks(cluster, members, { waitMs: 30_000 }, task, async (inner) => {
     const sight = await look(stanza, wish, inner);
+    refuseFollowers(stanza, sight.inTheWay);
     refuseOther(cluster.name, agreed, sight.hash, sight.lines);
-    const { lines, hash, earlier } = sight;
+    const { lines, hash, earlier, inTheWay } = sight;
     const facts = {
-      ...{ lines, hash, earlier, target: describeTarget(wish.target) },
+      ...{ lines, hash, earlier, inTheWay, target: describeTarget(wish.target) },
       keptAside: wish.method === 'aside' ? `${member.dataFolder}.selfhost-before` : null,
     };
     if (sight.kind === 'restored' && earlier?.step === 'done' && !sight.open) {

@@ -3,11 +3,20 @@ import { Failure } from '../../failure';
 import { isObject, parseJson } from '../../json';
 import { hashOfLines } from '../replication/agreed';
 import { runOnMember } from '../replication/member-script';
-import { readArchive } from './archive';
 import { readBackups, type BackupSeen, type RepositorySeen } from './info';
 import { backupsOf, backupsOfSystem, readLineage, timelineOf } from './lineage';
+import { readReach } from './reach';
 import { describeStanza, PGBACKREST, stanzaOptions, type Stanza } from './stanza';
-import { checkTarget, chooseBackup, describeTarget, refuseBeyond, targetOptions, type RestoreTarget } from './target';
+import {
+  checkTarget,
+  candidatesOf,
+  describeTarget,
+  newestFor,
+  noBackup,
+  refuseOutOfReach,
+  targetOptions,
+  type RestoreTarget,
+} from './target';
 import { runWork } from './work';
 
 /**
@@ -229,7 +238,10 @@ echo removed
 
 const DAY_MS = 24 * 3_600_000;
 
-/** What a restore into a scratch folder begins with: the backup, and the options for it. */
+/**
+ * What every restore begins with: the backup, and the options for it. A target that cannot be had is refused here, before
+ * anything is changed.
+ */
 export async function prepareRestore(
   stanza: Stanza,
   { target, set, repository, timeline }: Pick<ScratchWish, 'target' | 'set' | 'repository' | 'timeline'>,
@@ -255,11 +267,14 @@ export async function prepareRestore(
       : lineage === undefined
         ? backupsOfSystem(seen, seen.systemIdentifier)
         : backupsOf(stanza, seen, lineage);
-  const backup = chooseBackup(stanza, reachable, target, { set, repository });
-  const archive = seen.archiveIds.filter((one) => one.repository === backup.repository).at(-1);
-  if (archive !== undefined && target.kind === 'time') {
-    refuseBeyond(stanza, target, (await readArchive(stanza, archive, task)).newestAt);
+  const chosen = candidatesOf(reachable, { set, repository });
+  const backup = newestFor(chosen, target);
+  const begin = backup ?? chosen[0];
+  if (begin !== undefined && (target.kind === 'time' || target.kind === 'lsn' || target.kind === 'xid')) {
+    const history = { repository: begin.repository, timeline: line, own: lineage !== undefined };
+    refuseOutOfReach(stanza, target, chosen, await readReach(stanza, seen, history, task));
   }
+  if (backup === undefined) throw noBackup(stanza, { set, repository });
   return {
     backup,
     timeline: line,

@@ -51,8 +51,18 @@ export interface CheckResult {
   readonly tookMs: number;
 }
 
-/** Has PostgreSQL archive a segment and waits until it is in every repository. */
+// A moment is found by the first commit after it, and on a quiet server there may be none yet. What keeps the server
+// from taking it is told by the check.
+const COMMIT = `
+sql > /dev/null 2>&1 <<'SQL' || :
+set synchronous_commit = local;
+select case when not pg_is_in_recovery() then txid_current() end;
+SQL
+`;
+
+/** Has PostgreSQL archive a segment and waits until it is in every repository: every moment until now can be had. */
 export async function checkArchiving(stanza: Stanza, seconds: number, task: Task): Promise<CheckResult> {
+  await runOnMember(stanza.cluster, stanza.member, { script: COMMIT }, task);
   const list = ['check', '--log-level-console=info', `--archive-timeout=${seconds}`, ...stanzaOptions(stanza)];
   const { stdout, durationMs } = await runPgbackrest(stanza, list, { timeoutMs: seconds * 1000 + 120_000 }, task);
   const [, archived = null] = /WAL segment ([0-9A-F]{24}) successfully archived/.exec(stdout) ?? [];

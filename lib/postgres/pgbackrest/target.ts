@@ -36,7 +36,10 @@ function problemOf(target: RestoreTarget): string | undefined {
         ? undefined
         : `"${target.lsn}" is no LSN like 0/3000060`;
     case 'xid':
-      return /^\d{1,20}$/.test(target.xid) ? undefined : `"${target.xid}" is no transaction number`;
+      // Those below 3 are PostgreSQL's own, and are never met.
+      return /^\d{1,20}$/.test(target.xid) && BigInt(target.xid) > 2n
+        ? undefined
+        : `"${target.xid}" is no transaction number`;
     case 'name':
       return /^[\x20-\x7e]{1,63}$/.test(target.name) && !target.name.includes("'")
         ? undefined
@@ -82,36 +85,129 @@ export function targetOptions(target: RestoreTarget): readonly string[] {
   }
 }
 
+/** How far the archive goes, as well as that can be told without playing back WAL. */
+export interface Reach {
+  /**
+   * The latest moment that can be had, by the clock of the database's host: commits bear its time, and the target is
+   * compared with them. Nobody else's clock is asked, least of all that of n8n.
+   */
+  readonly until: string;
+  /** What that host's clock says. */
+  readonly now: string;
+  /** Where the newest WAL in the repository ends; null where there is none. */
+  readonly endLsn: string | null;
+  /** The first transaction that has not begun yet; null where the server that is there cannot tell. */
+  readonly nextXid: string | null;
+}
+
+export interface Choice {
+  readonly set?: string;
+  readonly repository?: number;
+}
+
+/** Those that were chosen, the oldest first. */
+export function candidatesOf(backups: readonly BackupSeen[], { set, repository }: Choice): readonly BackupSeen[] {
+  return backups
+    .filter((one) => (set === undefined || one.label === set) && (repository ?? one.repository) === one.repository)
+    .toSorted((a, b) => a.stoppedAt.localeCompare(b.stoppedAt) || b.repository - a.repository);
+}
+
 /**
  * The newest backup from which the target can be reached: it must have ended before it. A transaction or a name does not
  * tell when it was, so there the newest is taken, unless another one is named.
  */
-export function chooseBackup(
-  stanza: Stanza,
-  backups: readonly BackupSeen[],
-  target: RestoreTarget,
-  { set, repository }: { readonly set?: string; readonly repository?: number },
-): BackupSeen {
-  const usable = backups
-    .filter((one) => (set === undefined || one.label === set) && (repository ?? one.repository) === one.repository)
-    .filter((one) => endedBefore(one, target))
-    .toSorted((a, b) => a.stoppedAt.localeCompare(b.stoppedAt) || b.repository - a.repository);
-  const newest = usable.at(-1);
-  if (newest !== undefined) return newest;
-  const oldest = backups.toSorted((a, b) => a.stoppedAt.localeCompare(b.stoppedAt))[0];
-  throw new Failure({
+export function newestFor(chosen: readonly BackupSeen[], target: RestoreTarget): BackupSeen | undefined {
+  return chosen.findLast((one) => endedBefore(one, target));
+}
+
+/** Whatever is asked for, there is no backup to begin with. */
+export function noBackup(stanza: Stanza, { set, repository }: Choice): Failure {
+  const what = set === undefined ? 'no backup to restore' : `no backup ${set} to restore`;
+  const where = repository === undefined ? '' : ` in repository ${repository}`;
+  return new Failure({
     code: 'backup_missing',
     subject: describeStanza(stanza),
-    message:
-      oldest === undefined
-        ? `${describeStanza(stanza)} has no backup to restore`
-        : `${describeStanza(stanza)} has no backup${set === undefined ? '' : ` ${set}`} that had ended before ${describeTarget(target)}; the oldest ended at ${oldest.stoppedAt} (LSN ${oldest.stopLsn})`,
-    nextStep: 'Choose a later target, or another backup or repository; Info lists what there is.',
+    message: `${describeStanza(stanza)} has ${what}${where}`,
+    nextStep: 'Choose another backup or repository; Info lists what there is.',
   });
 }
 
+/**
+ * Refuses what plainly cannot be had. It would end in a server that does not start, after hours of restoring and with
+ * the standby let go. A name, and a transaction of before the oldest backup, cannot be told from those that can.
+ */
+export function refuseOutOfReach(
+  stanza: Stanza,
+  target: RestoreTarget,
+  chosen: readonly BackupSeen[],
+  reach: Reach,
+): void {
+  const [oldest] = chosen;
+  if (oldest === undefined) return;
+  const subject = describeStanza(stanza);
+  const refusal = (code: string, why: string, more: string, { can, ...details }: Can) =>
+    new Failure({
+      code,
+      subject,
+      message: `${subject}: ${describeTarget(target)} cannot be had: ${why}`,
+      nextStep: `${can} ${more}`,
+      details,
+    });
+  const earlier = 'Choose a later one, or another backup or repository; Info lists what there is.';
+  const before = 'Choose an earlier one, or as far as there is WAL (newest).';
+  const archive = `${before} Where the primary still lives, Check first has it archive what it has.`;
+  if (target.kind === 'time') {
+    const { until } = reach;
+    const from = new Date(endOf(oldest)).toISOString();
+    const none = 'No moment can be had yet: no WAL has come since the backup ended.';
+    const can = { from, until, can: until < from ? none : `Can be had: from ${from} to ${until}.` };
+    const at = Date.parse(target.time);
+    if (at < endOf(oldest)) {
+      throw refusal('backup_missing', `the oldest backup ended after it, at ${oldest.stoppedAt}`, earlier, can);
+    }
+    if (at > Date.parse(reach.now)) {
+      const why = `it has not been yet; the clock of the database’s host says ${reach.now}`;
+      throw refusal('target_not_archived', why, before, can);
+    }
+    if (at > Date.parse(until)) {
+      throw refusal('target_not_archived', 'it lies after the newest WAL in the repository', archive, can);
+    }
+  }
+  if (target.kind === 'lsn') {
+    const [from, until] = [oldest.stopLsn, reach.endLsn];
+    const can = { from, until, can: `Can be had: from LSN ${from} to ${until === null ? 'the newest WAL' : until}.` };
+    if (lsnNumber(target.lsn) < lsnNumber(from)) {
+      throw refusal('backup_missing', `the oldest backup ended after it, at LSN ${from}`, earlier, can);
+    }
+    // At the very end the record that it names is still to come.
+    if (until !== null && lsnNumber(target.lsn) >= lsnNumber(until)) {
+      throw refusal('target_not_archived', 'it lies after the newest WAL in the repository', archive, can);
+    }
+  }
+  if (target.kind === 'xid' && reach.nextXid !== null && BigInt(target.xid) >= BigInt(reach.nextXid)) {
+    throw refusal(
+      'target_not_archived',
+      'the server that is there has not come to it yet',
+      'Choose an earlier one. For a transaction of another history name its timeline.',
+      { until: reach.nextXid, can: `Can be had: what is before transaction ${reach.nextXid}.` },
+    );
+  }
+}
+
+interface Can {
+  readonly from?: string;
+  readonly until: string | null;
+  /** The same as a sentence. */
+  readonly can: string;
+}
+
+/** Of its second, which is all that is known: within it the copy may not be whole yet. */
+function endOf({ stoppedAt }: BackupSeen): number {
+  return Date.parse(stoppedAt) + 1_000;
+}
+
 function endedBefore(backup: BackupSeen, target: RestoreTarget): boolean {
-  if (target.kind === 'time') return Date.parse(backup.stoppedAt) <= Date.parse(target.time);
+  if (target.kind === 'time') return endOf(backup) <= Date.parse(target.time);
   if (target.kind === 'lsn') return lsnNumber(backup.stopLsn) <= lsnNumber(target.lsn);
   return true;
 }
@@ -119,18 +215,4 @@ function endedBefore(backup: BackupSeen, target: RestoreTarget): boolean {
 export function lsnNumber(lsn: string): bigint {
   const [high = '0', low = '0'] = lsn.split('/');
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
-}
-
-/** A time that no archived WAL reaches yet would end in a server that refuses to start, after hours of restoring. */
-export function refuseBeyond(stanza: Stanza, target: RestoreTarget, newestAt: string | null): void {
-  if (target.kind !== 'time' || newestAt === null) return;
-  if (Date.parse(target.time) <= Date.parse(newestAt) + 1_000) return;
-  throw new Failure({
-    code: 'target_not_archived',
-    subject: describeStanza(stanza),
-    message: `${describeStanza(stanza)}: the target ${target.time} lies after the newest WAL in the repository, which came at ${newestAt}`,
-    nextStep:
-      'Take a time before that, or restore as far as there is WAL (newest). Where the primary still lives, Check first has it archive what it has.',
-    details: { newestAt },
-  });
 }

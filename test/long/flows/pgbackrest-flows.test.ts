@@ -73,6 +73,42 @@ describeAsRoot('the flows that back a pair up and take it back, in n8n', () => {
     await expect(inCopy('select 1')).rejects.toThrow();
   });
 
+  test('a moment that cannot be had is refused before anybody is asked: the standby follows, nothing is on hold, and people are told what can be had', async () => {
+    const eva = stanza.pair.member('eva');
+    const { api } = lab.estate.own;
+    const hopeless = async (where: string, kind: string, value: string) => {
+      lab.fromNowOn();
+      await lab.submit('postgres-point-in-time', { cluster: 'immich', where, kind, value });
+      const told = await lab.said('666', 'immich was NOT taken back');
+      await until('the run is over', 60_000, async () =>
+        (await api.executionsOf('selfhostPgPitr')).every(({ status }) => status === 'success') ? true : undefined,
+      );
+      return told.text;
+    };
+    const server = () => stanza.pair.processes('bruno')[0];
+    const receiver = () => sql('select pid, backend_start, sync_state from pg_stat_replication');
+    const before = { server: server(), receiver: await receiver(), photos: await sql('select count(*) from photos') };
+    expect(before).toMatchObject({ receiver: expect.stringMatching(/\|sync$/), photos: '0' });
+
+    for (const where of ['Over the server', 'A copy beside']) {
+      const future = await hopeless(where, 'time', '2042-01-31T01:59:00Z');
+      expect(future).toContain('it has not been yet');
+      expect(future).toMatch(/Can be had: from \S+Z to \S+Z\./);
+      // The very same moment, as somebody in another zone writes it.
+      expect(await hopeless(where, 'time', '2042-01-31T03:59:00+02:00')).toContain('2042-01-31T01:59:00.000Z');
+      expect(await hopeless(where, 'time', '2001-01-31T01:59:00Z')).toContain('the oldest backup ended after it');
+    }
+    expect(await hopeless('Over the server', 'lsn', 'FFFF/0')).toContain('after the newest WAL in the repository');
+    expect(await hopeless('Over the server', 'xid', '4000000000')).toContain('has not come to it yet');
+
+    const after = { server: server(), receiver: await receiver(), photos: await sql('select count(*) from photos') };
+    expect(after).toEqual(before);
+    // Nobody at all was asked since this n8n is there.
+    expect(await api.executionsOf('selfhostApprove')).toEqual([]);
+    expect(await readHold(eva.host, quietTask())).toEqual({ kind: 'none' });
+    await expect(inCopy('select 1')).rejects.toThrow();
+  });
+
   test('over the server: denied it stays as it is, allowed it is that moment again, however often n8n is killed, and the standby is copied anew', async () => {
     const ask = async () => {
       lab.fromNowOn();
@@ -86,6 +122,8 @@ describeAsRoot('the flows that back a pair up and take it back, in n8n', () => {
     };
     const denied = await ask();
     expect(denied.text).toContain('EVERY COMMIT AFTER THAT MOMENT IS LOST on bruno');
+    expect(denied.text).toContain('PostgreSQL on bruno is stopped; clients are cut off until it is restored');
+    expect(denied.text).toContain('Let go first: its standby eva still follows it');
     await lab.press(denied, 'No');
     expect((await lab.said('777', 'immich stays as it is')).text).toContain('answered by owner');
     expect(await sql('select count(*) from photos')).toBe('0');

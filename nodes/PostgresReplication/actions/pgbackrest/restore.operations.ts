@@ -16,7 +16,7 @@ const restore = operation({
   label: 'Restore over the Server',
   action: 'Restore over the real server',
   description:
-    'Takes the server back to a moment: every commit after it is gone from there. Only what a dry run has planned, by its hash; refused while a standby follows or may be promoted. Try the moment in a scratch folder first.',
+    'Takes the server back to a moment: every commit after it is gone from there. Only what a dry run has planned, by its hash; the dry run refuses a moment that cannot be had. Nothing is restored while a standby follows or may be promoted. Try the moment in a scratch folder first.',
   effect: 'destroys',
   dryRun: true,
   needsApproval: true,
@@ -52,6 +52,10 @@ const restore = operation({
           'How far an earlier run of this very plan had come: what was cut off is gone on with, what is done is not done again',
         ),
       ),
+      inTheWay: schema.array(
+        schema.object({ member: schema.string(), why: schema.string() }),
+        'Standbys that have to be let go first; nothing is restored as long as they are there',
+      ),
       timeline: schema.nullable(schema.integer('The new history')),
       target: schema.nullable(schema.string()),
       keptAside: schema.nullable(schema.string('Where the former data is, until Forget Former Data takes it away')),
@@ -70,8 +74,9 @@ const restore = operation({
       const plan = await planRestore(stanza, wish, task);
       const nothing = { timeline: null, target: null, keptAside: null, job: null, seconds: null };
       const changed = plan.earlier?.step !== 'done';
+      const inTheWay = plan.inTheWay.map(({ member }) => member).join(', ');
       const nextStep = changed
-        ? 'Read every line; then run it with this hash as Plan Hash.'
+        ? `Read every line; then ${inTheWay === '' ? '' : `let go of ${inTheWay} (Remove a Standby), and `}run it with this hash as Plan Hash.`
         : 'It is done already. To restore once more, let go of what was put aside (Forget Former Data) or go back to it (Undo Restore) first.';
       return { ...told(place), changed, dryRun, ...plan, ...nothing, nextStep };
     }

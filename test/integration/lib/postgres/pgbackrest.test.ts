@@ -7,7 +7,10 @@ import { configureStanza, planConfiguration } from '../../../../lib/postgres/pgb
 import { drill } from '../../../../lib/postgres/pgbackrest/drill';
 import { readFeatures } from '../../../../lib/postgres/pgbackrest/features';
 import { readInfo } from '../../../../lib/postgres/pgbackrest/info';
+import { planRestore } from '../../../../lib/postgres/pgbackrest/restore';
+import { removeScratch, restoreToScratch } from '../../../../lib/postgres/pgbackrest/scratch';
 import { checkArchiving, createStanza } from '../../../../lib/postgres/pgbackrest/stanza-commands';
+import { lsnNumber, type RestoreTarget } from '../../../../lib/postgres/pgbackrest/target';
 import type { Progress } from '../../../../lib/task';
 import { startCable } from '../../../shared/cable';
 import { CIPHER_PASSWORD, startStanzaLab, type StanzaLab } from '../../../shared/stanza';
@@ -105,6 +108,64 @@ describeAsRoot('pgBackRest as Debian has it, beside a real PostgreSQL', () => {
     expect(await readInfo(stanza, { oldestSeconds: -1 }, quietTask())).toMatchObject({ verdict: 'failing' });
     expect(await verifyRepository(stanza, {}, quietTask())).toMatchObject({ ok: true, problems: [], files: [{}] });
   }, 60_000);
+
+  test('refuses what plainly cannot be had before anything changes, with what can: over the server, beside it, in a drill', async () => {
+    const { stanza, pair, home } = lab;
+    await checkArchiving(stanza, 20, quietTask());
+    const [{ stoppedAt, stopLsn } = { stoppedAt: '', stopLsn: '' }] = (await readInfo(stanza, {}, quietTask())).backups;
+    const ended = Date.parse(stoppedAt);
+    const at = (time: number | string) => ({ kind: 'time', time: new Date(time).toISOString() }) as const;
+    const sql = (text: string) => pair.sql('bruno', text);
+    const hopeless: readonly (readonly [RestoreTarget, string])[] = [
+      [at('2042-01-01T00:00:00.000Z'), 'target_not_archived'],
+      // Nobody’s clock is so far off that it would be a moment of the past.
+      [at(Date.parse(await lab.now()) + 60_000), 'target_not_archived'],
+      [at('2001-01-01T00:00:00.000Z'), 'backup_missing'],
+      [at(ended + 999), 'backup_missing'],
+      [{ kind: 'lsn', lsn: '0/28' }, 'backup_missing'],
+      [{ kind: 'lsn', lsn: await sql("select pg_current_wal_lsn() + pg_size_bytes('64 MB')") }, 'target_not_archived'],
+      [
+        { kind: 'xid', xid: await sql('select txid_snapshot_xmax(txid_current_snapshot()) + 1000') },
+        'target_not_archived',
+      ],
+    ];
+    const beats = () => sql("select to_regclass('selfhost.heartbeat') is not null");
+    const folder = join(home, 'hopeless');
+    const wish = { method: 'aside', others: [] } as const;
+    const before = { postmaster: pair.processes('bruno')[0], files: await readdir(home) };
+    for (const [target, code] of hopeless) {
+      const refused = [target, { code, read: expect.stringContaining('Can be had: ') }];
+      const over = planRestore(stanza, { ...wish, target }, quietTask());
+      expect([target, await lab.failureOf(over)]).toEqual(refused);
+      const beside = restoreToScratch(stanza, { folder, target }, quietTask());
+      expect([target, await lab.failureOf(beside)]).toEqual(refused);
+    }
+    expect(await beats()).toBe('f');
+    const points = ['newest', at('2042-01-01T00:00:00.000Z')] as const;
+    const begin = performance.now();
+    const hours = drill(stanza, { folder, points }, quietTask());
+    expect(await lab.failureOf(hours)).toMatchObject({ code: 'target_not_archived' });
+    console.log(`the drill refused after ${Math.round(performance.now() - begin)} ms`);
+    expect({ postmaster: pair.processes('bruno')[0], files: await readdir(home) }).toEqual(before);
+
+    // What lies between is planned: the first and the last moment, and now, though nobody has written anything since.
+    const moment = await lab.now();
+    await checkArchiving(stanza, 20, quietTask());
+    const lsn = await sql('select pg_current_wal_lsn()');
+    expect(lsnNumber(lsn)).toBeGreaterThan(lsnNumber(stopLsn));
+    const xid = await sql('select txid_current()');
+    for (const target of [
+      at(ended + 1_000),
+      at(moment),
+      { kind: 'lsn', lsn: stopLsn },
+      { kind: 'xid', xid },
+    ] as const) {
+      expect((await planRestore(stanza, { ...wish, target }, quietTask())).lines).toHaveLength(5);
+    }
+    const copy = await restoreToScratch(stanza, { folder, target: at(moment) }, quietTask());
+    expect(copy).toMatchObject({ changed: true, target: moment });
+    await removeScratch(stanza, { folder, dryRun: false }, quietTask());
+  }, 120_000);
 
   test('drills: the newest is restored, started, looked at and thrown away', async () => {
     const { stanza, home } = lab;

@@ -167,17 +167,22 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     const copy = await restoreToScratch(stanza, { folder, target }, quietTask());
     expect(await inCopy(copy.socketFolder, 'select count(*) from photos')).toBe('100805');
     await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask());
-    // 4: a standby that follows, or could be promoted, is in the way.
+    // 4: a standby that follows, or could be promoted, is in the way. What cannot be had is refused while it still is.
     const wanted = { target, method: 'aside', others: [eva] } as const;
-    expect(await lab.failureOf(planRestore(stanza, wanted, quietTask()))).toMatchObject({
+    const before = await planRestore(stanza, wanted, quietTask());
+    expect(before.inTheWay).toEqual([{ member: 'eva', why: 'its standby eva still follows it' }]);
+    expect(await lab.failureOf(applyRestore(stanza, wanted, { agreed: before.hash }, quietTask()))).toMatchObject({
       code: 'standby_in_the_way',
     });
+    const never = { ...wanted, target: { kind: 'time', time: '2042-01-01T00:00:00.000Z' } } as const;
+    expect(await lab.failureOf(planRestore(stanza, never, quietTask()))).toMatchObject({ code: 'target_not_archived' });
     await setUpReplication(pair.cluster, { ...both, synchronous: false }, quietTask());
     const stop = [join(eva.programs, 'pg_ctl'), '-D', eva.dataFolder, '-m', 'fast', 'stop'];
     const asPostgres = ['setpriv', '--reuid=postgres', '--clear-groups'] as const;
     await runCommand(eva.host, { argv: [...asPostgres, ...stop] }, {}, quietTask());
     // 5 and 6: plan, apply.
     const plan = await planRestore(stanza, wanted, quietTask());
+    expect(plan).toEqual({ ...before, inTheWay: [] });
     await applyRestore(stanza, wanted, { agreed: plan.hash }, quietTask());
     expect(await sql('select count(*) from photos')).toBe('100805');
     // 7: a full backup of the new history, the standby anew, and what was put aside goes.
@@ -205,9 +210,14 @@ describeAsRoot('point-in-time recovery with pgBackRest', () => {
     expect(await hear('after the newest WAL', scratch(at('2042-01-01T00:00:00.000Z')))).toBe('target_not_archived');
     expect(await hear('before the first backup', scratch(at('2001-01-01T00:00:00.000Z')))).toBe('backup_missing');
     expect(await hear('somebody’s folder', scratch(newest, join(home, 'logs')))).toBe('folder_not_scratch');
-    // The newest WAL was written a moment after the last commit in it.
     const xid = { kind: 'xid', xid: '4000000000' } as const;
-    expect(await hear('a target that is never met', scratch(xid))).toBe('target_not_reached');
+    expect(await hear('a transaction that has not begun', scratch(xid))).toBe('target_not_archived');
+    const lsn = { kind: 'lsn', lsn: 'FFFF/0' } as const;
+    expect(await hear('an LSN after the newest WAL', scratch(lsn))).toBe('target_not_archived');
+    expect(await readdir(home)).not.toContain('copy');
+    // Whether a name was ever given is only known once the WAL was played back.
+    const never = { kind: 'name', name: 'never made' } as const;
+    expect(await hear('a target that is never met', scratch(never))).toBe('target_not_reached');
     await removeScratch(stanza, { folder: folder, dryRun: false }, quietTask());
     await mkdir(join(home, 'small'));
     const mount = ['mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', join(home, 'small')] as const;

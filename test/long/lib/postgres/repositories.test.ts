@@ -123,6 +123,8 @@ describeAsRoot('a repository on another host', () => {
     console.log(refused.read);
     expect(refused).toMatchObject({ code: 'repository_host_needed' });
     await there('backup', '--type=full', '--start-fast');
+    // Of its end only the second is known.
+    await pair.sql('bruno', 'select pg_sleep(1)');
     const time = await lab.now();
     await pair.sql('bruno', 'delete from photos');
     await checkArchiving(stanza, 60, quietTask());

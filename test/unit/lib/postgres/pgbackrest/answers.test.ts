@@ -4,10 +4,20 @@ import { featuresOf } from '../../../../../lib/postgres/pgbackrest/features';
 import { parseInfo, type BackupSeen } from '../../../../../lib/postgres/pgbackrest/info';
 import { translated } from '../../../../../lib/postgres/pgbackrest/refusal';
 import { commitTime } from '../../../../../lib/postgres/pgbackrest/scratch';
-import type { Stanza } from '../../../../../lib/postgres/pgbackrest/stanza';
+import { describeStanza, type Stanza } from '../../../../../lib/postgres/pgbackrest/stanza';
 import { backupsOf, backupsOfSystem } from '../../../../../lib/postgres/pgbackrest/lineage';
-import { checkTarget, chooseBackup, refuseBeyond, targetOptions } from '../../../../../lib/postgres/pgbackrest/target';
-import { isFailure } from '../../../../../lib/failure';
+import { parseServer, reachOf } from '../../../../../lib/postgres/pgbackrest/reach';
+import {
+  candidatesOf,
+  checkTarget,
+  newestFor,
+  noBackup,
+  refuseOutOfReach,
+  targetOptions,
+  type Reach,
+  type RestoreTarget,
+} from '../../../../../lib/postgres/pgbackrest/target';
+import { type Failure, isFailure } from '../../../../../lib/failure';
 
 const stanza = { name: 'immich', cluster: { name: 'immich' }, member: { name: 'bruno' } } as Stanza;
 const SEGMENT = 16 * 1024 * 1024;
@@ -158,14 +168,142 @@ describe('a target', () => {
     backup('old', '2026-01-30T02:00:00.000Z', '0/4000100'),
     backup('new', '2026-01-31T02:00:00.000Z', '1/100'),
   ];
-  const chosen = (target: Parameters<typeof chooseBackup>[2]) => chooseBackup(stanza, backups, target, {}).label;
+  const chosen = (target: RestoreTarget) => newestFor(candidatesOf(backups, {}), target)?.label;
+  const at = (time: string) => ({ kind: 'time', time }) as const;
 
-  test('is reached from the newest backup that had ended before it', () => {
+  test('is reached from the newest backup that had ended before it, of whose end only the second is known', () => {
     expect(chosen({ kind: 'newest' })).toBe('new');
-    expect(chosen({ kind: 'time', time: '2026-01-31T01:59:59.999Z' })).toBe('old');
-    expect(chosen({ kind: 'time', time: '2026-01-31T02:00:00.000Z' })).toBe('new');
+    expect(chosen(at('2026-01-31T02:00:00.999Z'))).toBe('old');
+    expect(chosen(at('2026-01-31T02:00:01.000Z'))).toBe('new');
     expect(chosen({ kind: 'lsn', lsn: '0/FF000000' })).toBe('old');
-    expect(codeOf(() => chosen({ kind: 'lsn', lsn: '0/4000000' }))).toBe('backup_missing');
+    expect(chosen({ kind: 'lsn', lsn: '0/4000000' })).toBeUndefined();
+    expect(candidatesOf(backups, { set: 'other' })).toEqual([]);
+    expect(noBackup(stanza, { set: 'other' })).toMatchObject({ code: 'backup_missing' });
+  });
+
+  describe('that plainly cannot be had is refused with what can be had', () => {
+    const reach: Reach = {
+      until: '2026-01-31T03:00:00.000Z',
+      now: '2026-01-31T03:30:00.000Z',
+      endLsn: '1/5000000',
+      nextXid: '4711',
+    };
+    const refusalOf = (target: RestoreTarget, changes: Partial<Reach> = {}): Failure | undefined => {
+      try {
+        refuseOutOfReach(stanza, target, candidatesOf(backups, {}), { ...reach, ...changes });
+      } catch (error) {
+        if (isFailure(error)) return error;
+        throw error;
+      }
+      return undefined;
+    };
+    const times = 'Can be had: from 2026-01-30T02:00:01.000Z to 2026-01-31T03:00:00.000Z. ';
+    const places = 'Can be had: from LSN 0/4000100 to 1/5000000. ';
+
+    test.each([
+      ['a time of 2042', at('2042-01-01T00:00:00.000Z'), 'target_not_archived', times],
+      ['a time that has only just not been', at('2026-01-31T03:30:00.001Z'), 'target_not_archived', times],
+      ['a time after the newest WAL', at('2026-01-31T03:00:00.001Z'), 'target_not_archived', times],
+      ['a time before the oldest backup', at('2001-01-01T00:00:00.000Z'), 'backup_missing', times],
+      ['a time within the second of its end', at('2026-01-30T02:00:00.999Z'), 'backup_missing', times],
+      ['an LSN before the oldest backup', { kind: 'lsn', lsn: '0/40000FF' }, 'backup_missing', places],
+      ['an LSN at the end of the WAL', { kind: 'lsn', lsn: '1/5000000' }, 'target_not_archived', places],
+      [
+        'a transaction that has not begun',
+        { kind: 'xid', xid: '4711' },
+        'target_not_archived',
+        'Can be had: what is before transaction 4711. ',
+      ],
+    ] as const)('%s', (_, target, code, can) => {
+      const refusal = refusalOf(target);
+      expect(refusal).toMatchObject({ code, subject: describeStanza(stanza) });
+      expect(refusal?.nextStep.startsWith(can)).toBe(true);
+      expect(refusal?.details).toHaveProperty('until');
+    });
+
+    test('and with a word where there is nothing to be had yet', () => {
+      const refusal = refusalOf(at('2042-01-01T00:00:00.000Z'), { until: '2026-01-30T02:00:00.500Z' });
+      expect(refusal?.nextStep).toMatch(/^No moment can be had yet: no WAL has come since the backup ended. /);
+    });
+
+    test('and says of the future what the host of the database takes for now', () => {
+      expect(refusalOf(at('2026-01-31T03:30:00.001Z'))?.message).toContain('says 2026-01-31T03:30:00.000Z');
+    });
+
+    test.each([
+      ['the first moment', at('2026-01-30T02:00:01.000Z'), {}],
+      ['the last moment', at('2026-01-31T03:00:00.000Z'), {}],
+      ['the first LSN', { kind: 'lsn', lsn: '0/4000100' }, {}],
+      ['the last LSN', { kind: 'lsn', lsn: '1/4FFFFFF' }, {}],
+      ['an LSN, where nobody knows the end', { kind: 'lsn', lsn: 'F/0' }, { endLsn: null }],
+      ['the last transaction', { kind: 'xid', xid: '4710' }, {}],
+      ['a transaction, where the server cannot tell', { kind: 'xid', xid: '4712' }, { nextXid: null }],
+      ['a name', { kind: 'name', name: 'before' }, {}],
+      ['the newest', { kind: 'newest' }, {}],
+      ['the end of the backup', { kind: 'immediate' }, {}],
+    ] as const)('but not %s', (_, target, changes) => {
+      expect(refusalOf(target, changes)).toBeUndefined();
+    });
+  });
+
+  describe('how far the archive goes', () => {
+    const server = {
+      now: '2026-01-31T03:30:00.000Z',
+      segmentBytes: SEGMENT,
+      lastArchived: '000000010000000000000005',
+      lastArchivedAt: '2026-01-31T03:00:02.345Z',
+      nextXid: '4711',
+    };
+    const timeline = (number: number, part: string, newestAt: string | null) => ({
+      timeline: number,
+      newest: `0000000${number}00000000000000${part}`,
+      newestAt,
+    });
+    const own = timeline(1, '05', '2026-01-31T03:00:01.000Z');
+
+    test('is told by the clock of the database where it has handed over the newest segment itself', () => {
+      expect(reachOf([own], 1, server, true)).toEqual({
+        until: '2026-01-31T03:00:02.345Z',
+        now: server.now,
+        endLsn: '0/6000000',
+        nextXid: '4711',
+      });
+    });
+
+    test('otherwise by that of the repository, to the second, and is never later than now', () => {
+      const silent = { ...server, lastArchived: null, lastArchivedAt: null };
+      expect(reachOf([own], 1, silent, true).until).toBe('2026-01-31T03:00:01.999Z');
+      const ahead = timeline(1, '05', '2026-01-31T04:00:00.000Z');
+      expect(reachOf([ahead], 1, silent, true).until).toBe(server.now);
+      expect(reachOf([], 1, silent, true)).toMatchObject({ until: server.now, endLsn: null });
+    });
+
+    test('is that of the history that is followed, where it has any WAL', () => {
+      const given = timeline(2, '09', '2026-01-31T03:20:00.000Z');
+      expect(reachOf([own, given], 1, server, true)).toMatchObject({
+        endLsn: '0/6000000',
+        until: server.lastArchivedAt,
+      });
+      expect(reachOf([own, given], 3, server, true)).toMatchObject({ endLsn: '0/A000000' });
+      expect(reachOf([own, given], null, server, false)).toMatchObject({ endLsn: '0/A000000', nextXid: null });
+    });
+
+    test('goes to the end of the whole file of 4 GiB where nobody knows how large a segment is', () => {
+      const last = { timeline: 1, newest: '0000000100000001000000FF', newestAt: null };
+      expect(reachOf([last], 1, server, true).endLsn).toBe('2/0');
+      expect(reachOf([own], 1, { ...server, segmentBytes: null }, true).endLsn).toBe('1/0');
+    });
+
+    test('is read from what the host says, also where PostgreSQL does not answer', () => {
+      const now = Date.parse(server.now);
+      expect(parseServer(`now ${now}\nsegment 16777216\n`)).toEqual({
+        ...{ now: server.now, segmentBytes: SEGMENT, lastArchived: null, lastArchivedAt: null, nextXid: null },
+      });
+      const answer = JSON.stringify({ lastArchived: 'a', lastArchivedAt: 'b', nextXid: '4711' });
+      expect(parseServer(`now ${now}\nsegment \nserver ${answer}\n`)).toEqual({
+        ...{ now: server.now, segmentBytes: null, lastArchived: 'a', lastArchivedAt: 'b', nextXid: '4711' },
+      });
+    });
   });
 
   test('is given to pgBackRest in UTC, and refused where it could be read as something else', () => {
@@ -178,13 +316,12 @@ describe('a target', () => {
       { kind: 'time', time: '2026-01-31 02:00' },
       { kind: 'lsn', lsn: '0-1' },
       { kind: 'xid', xid: '-1' },
+      { kind: 'xid', xid: '2' },
       { kind: 'name', name: "it's" },
     ] as const;
     expect(refused.map((target) => codeOf(() => checkTarget(stanza, target)))).toEqual(
       refused.map(() => 'target_unusable'),
     );
-    const late = { kind: 'time', time: '2026-01-31T02:00:02.000Z' } as const;
-    expect(codeOf(() => refuseBeyond(stanza, late, '2026-01-31T02:00:00.000Z'))).toBe('target_not_archived');
   });
 
   test('is compared with the last commit in the log of the copy', () => {
