@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Json } from '../../lib/json';
+import { isObject, type Json } from '../../lib/json';
 import { before, connectionMistakes } from './connections';
 import { isExpression, readExpression } from './expressions';
 import {
@@ -23,6 +23,9 @@ export interface FlowFile {
 /** The one flow that may hold hosts, addresses and names. */
 export const INVENTORY = 'inventory.json';
 export const ERROR_HANDLER = 'selfhostOnError';
+
+/** Keys that Remove Duplicates has room for. When it is full it forgets none: it fails, and its flow with it. */
+const LARGE_HISTORY = 100_000;
 
 /** Everything that is wrong with a set of shipped flows. An empty list is a promise that they import and run. */
 export function checkFlows(files: readonly FlowFile[], types: NodeTypes): readonly Finding[] {
@@ -118,6 +121,12 @@ function nodeMistakes(flow: Flow, node: FlowNode, types: NodeTypes, ids: Readonl
     const { mistakes, nodes } = readExpression(value);
     found.push(...mistakes.map((mistake) => `${place}: ${mistake}`));
     for (const name of nodes) if (!known.has(name)) found.push(`${place}: "${name}" does not run before it`);
+  }
+  if (node.type === 'n8n-nodes-base.removeDuplicates' && node.parameters['logic'] !== undefined) {
+    const { options } = node.parameters;
+    const room = isObject(options) ? Number(options['historySize']) : 0;
+    if (!(room >= LARGE_HISTORY)) found.push('it has too little room for what it remembers, and stops for good when that is full');
+    if (node.onError !== 'continueRegularOutput') found.push('when it can remember no more, nothing gets through');
   }
   const called = calledWorkflow(node);
   // One that is worked out may be there or not; its caller has to live with that.

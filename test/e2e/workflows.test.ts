@@ -120,6 +120,13 @@ test.each([
   );
 });
 
+test.each([
+  ['too little room', '"historySize": 100000', '"historySize": 10000', /too little room/],
+  ['no way on', /("historySize"[^]*?"onError": )"\w+"/, '$1"stopWorkflow"', /nothing gets through/],
+])('the check finds a memory of what was told that has %s', (_, from, to, expected) => {
+  expect(complaints('hold.json', from, to)).toEqual([expect.stringMatching(expected)]);
+});
+
 test('a file that is no flow is named', () => {
   expect(checkFlows([{ file: 'a.json', text: '{' }], types)).toEqual([{ file: 'a.json', message: 'it is no JSON' }]);
   expect(checkFlows([{ file: 'a.json', text: '{"id":"x"}' }], types)).toEqual([
