@@ -125,7 +125,8 @@ function nodeMistakes(flow: Flow, node: FlowNode, types: NodeTypes, ids: Readonl
   if (node.type === 'n8n-nodes-base.removeDuplicates' && node.parameters['logic'] !== undefined) {
     const { options } = node.parameters;
     const room = isObject(options) ? Number(options['historySize']) : 0;
-    if (!(room >= LARGE_HISTORY)) found.push('it has too little room for what it remembers, and stops for good when that is full');
+    if (!(room >= LARGE_HISTORY))
+      found.push('it has too little room for what it remembers, and stops for good when that is full');
     if (node.onError !== 'continueRegularOutput') found.push('when it can remember no more, nothing gets through');
   }
   const called = calledWorkflow(node);
