@@ -35,6 +35,12 @@ export const memberSchema = () =>
     promotable: schema.nullable(schema.boolean('Every acknowledged commit is on it')),
     promotion: schema.nullable(schema.string('Step of a promotion that is not finished')),
     restore: schema.nullable(schema.string('Moment and step of a restore over it that goes on, or was cut off')),
+    needs: schema.nullable(
+      schema.oneOf(
+        ['finish', 'failover', 'rejoin'],
+        'finish: its promotion was left in the middle; failover: it was the primary and nobody takes writes; rejoin: it is behind',
+      ),
+    ),
     slots: schema.array(
       schema.object({
         name: schema.string(),

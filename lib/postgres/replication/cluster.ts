@@ -120,8 +120,8 @@ export function portInside({ runtime, port }: Member): number {
 }
 
 /** The slot on the primary that keeps what this member has not read yet. */
-export function slotOf(member: Member): string {
-  return `selfhost_${member.name}`;
+export function slotOf({ name }: Pick<Member, 'name'>): string {
+  return `selfhost_${name}`;
 }
 
 export function describeMember(cluster: NamedCluster, member: Member): string {

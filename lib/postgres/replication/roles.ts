@@ -51,13 +51,18 @@ export function nameOfLost(cluster: Cluster, seen: readonly MemberStatus[]): str
  * that leaves nobody who takes writes.
  */
 export function knownPrimary(seen: readonly MemberStatus[]): string | undefined {
-  const records = seen.flatMap(({ record }) => (record === null || record.primary === '' ? [] : [record]));
-  const newest = records.sort((one, other) => other.epoch - one.epoch)[0];
-  if (newest !== undefined) return newest.primary;
+  const [newest] = namedPrimaries(seen);
+  if (newest !== undefined) return newest;
   const writing = writingOf(seen);
   if (writing.length > 0) return writing.length === 1 ? writing[0]?.name : undefined;
   const restored = seen.filter(({ restore }) => restore !== null);
   return restored.length === 1 ? restored[0]?.name : undefined;
+}
+
+/** Whom the records on the hosts name, the newest record first. */
+export function namedPrimaries(seen: readonly MemberStatus[]): readonly string[] {
+  const records = seen.flatMap(({ record }) => (record === null || record.primary === '' ? [] : [record]));
+  return records.sort((one, other) => other.epoch - one.epoch).map(({ primary }) => primary);
 }
 
 function writingOf(seen: readonly MemberStatus[]): readonly MemberStatus[] {

@@ -1,6 +1,7 @@
 import { memberOf } from '../../../lib/postgres/replication/cluster';
 import { drawTopology } from '../../../lib/postgres/replication/drawing';
 import { pictureOf } from '../../../lib/postgres/replication/picture';
+import { needsOf } from '../../../lib/postgres/replication/needs';
 import { knownPrimary, nameOfPrimary, otherOf } from '../../../lib/postgres/replication/roles';
 import { readStatus } from '../../../lib/postgres/replication/status';
 import { summaryOf } from '../../../lib/postgres/replication/summary';
@@ -31,6 +32,11 @@ const get = operation({
         max: 60,
         description: 'A server that takes longer for a login counts as hung',
       }),
+      synchronous: toggle({
+        default: false,
+        description:
+          'Whether commits are meant to wait for the standby: one that they do not wait for then needs a rejoin',
+      }),
     }),
   },
   output: schema.lazy(() =>
@@ -53,12 +59,13 @@ const get = operation({
     }),
   ),
   run: async ({ input, cluster, binary, task }) => {
-    const { picture, answerSeconds = 3 } = input.options;
+    const { picture, answerSeconds = 3, synchronous = false } = input.options;
     const topology = await readTopology(cluster, { answerMs: answerSeconds * 1000 }, task);
     const { verdict, primary, reasons } = topology;
+    const needs = needsOf(topology, { synchronous });
     const json = {
       ...{ cluster: cluster.name, verdict, primary, knownPrimary: knownPrimary(topology.members) ?? null, reasons },
-      members: summaryOf(topology),
+      members: summaryOf(topology).map((member) => ({ ...member, needs: needs.get(member.name) ?? null })),
       mermaid: drawTopology(topology),
       mayWait: limitsExecutions(process.env),
     };

@@ -28,9 +28,15 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     const { verdict: found, primary, reasons } = await run('topology get');
     return { verdict: found, primary, reasons };
   };
+  const needs = async (synchronous: boolean) => {
+    const { members } = await run('topology get', { options: { synchronous } });
+    const seen = members as readonly { readonly name: string; readonly needs: string | null }[];
+    return Object.fromEntries(seen.flatMap((one) => (one.needs === null ? [] : [[one.name, one.needs] as const])));
+  };
 
   test('plans the set-up, refuses another one than was agreed to, does that one, and finds nothing to do then', async () => {
     const wish = { primary: 'bruno', options: { allowRestart: true } };
+    expect(await needs(true)).toEqual({});
     const plan = await run('replica setUp', { ...wish, dryRun: true });
     expect(plan).toMatchObject({
       changed: true,
@@ -51,12 +57,11 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
   test('draws the pair, and says of each member what it is', async () => {
     const seen = await run('topology get', { options: { picture: true } });
     expect(seen.mermaid).toContain('n0 -->|"sync, 0 bytes behind"| n1');
-    expect((seen.members as IDataObject[]).map(({ name, state, promotable }) => ({ name, state, promotable }))).toEqual(
-      [
-        { name: 'bruno', state: 'primary', promotable: false },
-        { name: 'eva', state: 'standby', promotable: true },
-      ],
-    );
+    const members = seen.members as IDataObject[];
+    expect(members.map(({ name, state, promotable, needs }) => ({ name, state, promotable, needs }))).toEqual([
+      { name: 'bruno', state: 'primary', promotable: false, needs: null },
+      { name: 'eva', state: 'standby', promotable: true, needs: null },
+    ]);
   });
 
   test('asks read-only, whatever the statement says, and one statement only', async () => {
@@ -108,6 +113,8 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     expect(await run('replica synchronous', { ...off, dryRun: true })).toMatchObject({ changed: true, lines });
     expect(await run('replica synchronous', off)).toMatchObject({ changed: true, lines });
     expect(await run('replica synchronous', off)).toMatchObject({ changed: false });
+    expect(await needs(true)).toEqual({ eva: 'rejoin' });
+    expect(await needs(false)).toEqual({});
     expect(await run('primary failover', { dryRun: true, commitFence: true })).toMatchObject({
       preflight: { loss: 'unknown', ifHostLost: 'would refuse' },
     });
@@ -182,10 +189,14 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     expect(await run('primary switchover')).toMatchObject({ epoch: 2, primary: 'eva', changed: true });
     expect(await verdict()).toEqual({ verdict: 'healthy', primary: 'eva', reasons: [] });
     pair.signal('eva', 'SIGKILL', 'postmaster');
+    await until('eva is taken for lost', 30_000, async () =>
+      (await needs(true)).eva === 'failover' ? true : undefined,
+    );
     expect(await run('primary failover')).toMatchObject({
       ...{ outcome: 'failed over', primary: 'bruno', oldPrimary: 'eva', epoch: 3, lossless: true },
       fence: 'no process of PostgreSQL is left on the host of eva',
     });
+    expect(await needs(true)).toEqual({ eva: 'rejoin' });
     expect(await run('primary failover')).toMatchObject({ code: 'primary_alive' });
     expect(await run('replica rejoin')).toMatchObject({ changed: true, primary: 'bruno', standby: 'eva' });
     expect(await verdict()).toEqual({ verdict: 'healthy', primary: 'bruno', reasons: [] });
@@ -209,6 +220,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
   test('a switchover that was cut off is finished, or given up where nothing was stopped; nobody has to say whose', async () => {
     await cutOffAt('Cutting', ['bruno', 'eva']);
     expect(await verdict()).toMatchObject({ verdict: 'down', primary: null });
+    expect(await needs(true)).toEqual({ eva: 'finish' });
     expect(await run('primary failover', { dryRun: true })).toMatchObject({ preflight: { now: 'would resume' } });
     expect(await run('primary failover')).toMatchObject({
       ...{ outcome: 'failed over', primary: 'eva', oldPrimary: 'bruno', resumed: true, lossless: true },
@@ -303,6 +315,7 @@ describeAsRoot('the Postgres Replication node on a real pair', () => {
     expect(await run('replica remove')).toMatchObject({ changed: true });
     expect(await run('replica remove')).toMatchObject({ changed: false, lines: [] });
     expect(pair.processes('eva')).toEqual([]);
+    expect(await needs(true)).toEqual({});
     expect(await pair.sql('bruno', 'select count(*) from pg_replication_slots')).toBe('0');
     await until('bruno acknowledges alone', 10_000, async () =>
       (await run('sql probe')).writable === true ? true : undefined,
