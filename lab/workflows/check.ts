@@ -24,7 +24,7 @@ export interface FlowFile {
 export const INVENTORY = 'inventory.json';
 export const ERROR_HANDLER = 'selfhostOnError';
 
-/** Keys that Remove Duplicates has room for. When it is full it forgets none: it fails, and its flow with it. */
+/** Keys. When Remove Duplicates is full it forgets none of them: it fails, and its flow with it. */
 const LARGE_HISTORY = 100_000;
 
 /** Everything that is wrong with a set of shipped flows. An empty list is a promise that they import and run. */
@@ -122,17 +122,24 @@ function nodeMistakes(flow: Flow, node: FlowNode, types: NodeTypes, ids: Readonl
     found.push(...mistakes.map((mistake) => `${place}: ${mistake}`));
     for (const name of nodes) if (!known.has(name)) found.push(`${place}: "${name}" does not run before it`);
   }
-  if (node.type === 'n8n-nodes-base.removeDuplicates' && node.parameters['logic'] !== undefined) {
-    const { options } = node.parameters;
-    const room = isObject(options) ? Number(options['historySize']) : 0;
-    if (!(room >= LARGE_HISTORY))
-      found.push('it has too little room for what it remembers, and stops for good when that is full');
-    if (node.onError !== 'continueRegularOutput') found.push('when it can remember no more, nothing gets through');
-  }
+  if (node.type === 'n8n-nodes-base.removeDuplicates') found.push(...memoryMistakes(flow, node));
   const called = calledWorkflow(node);
   // One that is worked out may be there or not; its caller has to live with that.
   if (called !== undefined && !isExpression(called) && !ids.has(called))
     found.push(`it calls the flow ${called}, which is not shipped`);
+  return found;
+}
+
+function memoryMistakes({ id }: Flow, { parameters, onError }: FlowNode): readonly string[] {
+  if (parameters['operation'] !== 'removeItemsSeenInPreviousExecutions') return [];
+  const { options } = parameters;
+  const found: string[] = [];
+  if (!isObject(options) || !(Number(options['historySize']) >= LARGE_HISTORY)) {
+    found.push('it has too little room for what it remembers');
+  }
+  // Whatever else fails is told by the error handler, and nobody tells of that.
+  if (id === ERROR_HANDLER && onError !== 'continueRegularOutput')
+    found.push('when it is full nobody is told any more');
   return found;
 }
 
