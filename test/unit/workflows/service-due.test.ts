@@ -28,12 +28,33 @@ describe('what is due of a service that runs where it is not its turn', () => {
   });
 });
 
+describe('what is due of the n8n that a sentinel looks after', () => {
+  const due = (status: typeof taken & { readonly verdict: string }) =>
+    worked('sentinel.json', 'What is due', 'due', {
+      nodes: {
+        'The other': [{ service: 'n8n' }],
+        Seen: [{ turn: status.turn.at, number: status.turn.number, mine: status.turn.by === me }],
+        'Where it is': [status],
+      },
+      json: { lost: '', back: '', held: false, at: status.home, elsewhere: status.standby },
+    });
+
+  test('the same', () => {
+    expect(due({ ...taken, verdict: 'on its way' })).toBe('nothing');
+    expect(due({ ...later, verdict: 'on its way' })).toBe('go on');
+    expect(due({ ...later, verdict: 'on its way', home: { ...taken.home, busy: true } })).toBe('nothing');
+    expect(due({ ...taken, verdict: 'out of its place' })).toBe('silence');
+  });
+});
+
 describe('what is said of a service that was stopped where it was not its turn', () => {
   const said = (file: string, node: string, again: boolean) =>
     worked(file, node, 'text', { nodes: { 'Silence it': [{}] }, json: { service: 'shop', host: 'bruno', again } });
 
-  test('that somebody started it only where it had been stopped before', () => {
-    const [file, node] = ['service-failover.json', 'Say that it ran'];
+  test.each([
+    ['service-failover.json', 'Say that it ran'],
+    ['sentinel.json', 'Say what was done'],
+  ])('%s: that somebody started it only where it had been stopped before', (file, node) => {
     expect(said(file, node, true)).toBe(
       'It is the turn of its other host. It had been stopped there, and somebody or something has started it again; what it has written there meanwhile is not in the other one.',
     );
