@@ -18,6 +18,7 @@ import { claimOf, describeService, hostAt, type Place, type Service } from './se
  *     swapped  turn whose databases lie in place, one line each: `3 shop`
  *     left     until when data of a turn were written to here, and since when the other host has gone on with them:
  *              `1 2 1763700000000 1763700060000`, of turn 1, stopped for turn 2; `-` while it has not
+ *     silent   newest turn of the other host for which it was proven that nothing of it runs here
  *     asides   paths whose former content was kept as `<path>.before-<turn>`
  *     finished turn with which all is done, names and all
  *     away     directory of its Compose files, while it is the turn of the other host: no deploy starts it there

@@ -23,6 +23,8 @@ export type Sight =
       readonly placed: number | null;
       readonly begun: number | null;
       readonly finished: number | null;
+      /** The newest turn of the other host for which nothing of it ran here. */
+      readonly silent: number | null;
       /** Of data that lie there and were the newest when it was stopped; null: it never was, or has been started since. */
       readonly left: Left | null;
       /** Somebody is at work on it: a step is being done there, a backup is being restored, or one was done a moment ago. */
@@ -43,7 +45,7 @@ export interface Left {
 const STEP_SECONDS = 90;
 
 const LOOK = `
-for name in told placed begun finished left; do line_of "$dir/$name"; printf '%s %s\\n' "$name" "$REPLY"; done
+for name in told placed begun finished left silent; do line_of "$dir/$name"; printf '%s %s\\n' "$name" "$REPLY"; done
 read -r boot < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
 printf 'ticket %s/%s\\n' "$boot" "\${up%.*}"
 busy=no heard=$(stat --format %Y "$dir/heard" 2>/dev/null) || heard=0
@@ -89,6 +91,7 @@ function parseSight(text: string): Extract<Sight, { kind: 'seen' }> {
     placed: numberOf('placed'),
     begun: numberOf('begun'),
     finished: numberOf('finished'),
+    silent: numberOf('silent'),
     left: parseLeft(one('left'), numberOf('begun')),
     busy: one('busy') === 'yes',
     ticket: one('ticket'),
@@ -112,6 +115,8 @@ export type Verdict =
   | 'in its place'
   /** Nothing of it runs. */
   | 'down'
+  /** Nobody has stopped it yet where it ran before this turn: what it writes there is still to be carried. */
+  | 'on its way'
   /** It runs where it is not its turn. */
   | 'out of its place'
   /** On both hosts: each may take writes that the other does not have. */
@@ -138,7 +143,7 @@ export async function statusOf(service: Service, task: Task): Promise<ServiceSta
     turn,
     home,
     standby,
-    verdict: verdictOf(turn.at, runs(home), runs(standby)),
+    verdict: verdictOf(turn, home, standby),
     warnings: [...warningsOf(service, 'home', home), ...warningsOf(service, 'standby', standby)],
   };
 }
@@ -150,11 +155,20 @@ export function runs(sight: Sight): boolean | undefined {
     : sight.containers.some(({ state }) => state !== 'exited' && state !== 'created' && state !== 'dead');
 }
 
-export function verdictOf(turn: Place, home: boolean | undefined, standby: boolean | undefined): Verdict {
-  if (home === true && standby === true) return 'twins';
-  if (home === undefined || standby === undefined) return 'unclear';
-  if (!home && !standby) return 'down';
-  return home === (turn === 'home') ? 'in its place' : 'out of its place';
+export function verdictOf(turn: Pick<Turn, 'number' | 'at' | 'how'>, home: Sight, standby: Sight): Verdict {
+  const [atHome, away] = [runs(home), runs(standby)];
+  if (atHome === true && away === true) return 'twins';
+  if (atHome === undefined || away === undefined) return 'unclear';
+  if (!atHome && !away) return 'down';
+  if (atHome === (turn.at === 'home')) return 'in its place';
+  return turn.at === 'home' ? outOfPlace(turn, home, standby) : outOfPlace(turn, standby, home);
+}
+
+/** It runs at `other`. Whoever took the turn may have been killed before it was stopped there: then nobody has started it. */
+function outOfPlace({ number, how }: Pick<Turn, 'number' | 'how'>, there: Sight, other: Sight): Verdict {
+  if (how !== 'carry' || there.kind === 'unseen' || other.kind === 'unseen') return 'out of its place';
+  const begun = other.silent === number || there.placed === number || there.begun === number;
+  return begun ? 'out of its place' : 'on its way';
 }
 
 function warningsOf(service: Service, place: Place, sight: Sight): readonly string[] {

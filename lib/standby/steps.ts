@@ -25,6 +25,8 @@ const SILENCE = `
 turn=$1 to=$2 patience=$3
 open_records
 hear "$turn" "$to"
+line_of "$dir/silent"; before=$REPLY
+proven() { [ "$before" = "$turn" ] || printf '%s\\n' "$turn" | put "$dir/silent" || stop_with records_unwritable "$dir/silent cannot be written"; }
 printf '%s\\n' "$directory" | put "$dir/away" || stop_with records_unwritable "$dir/away cannot be written"
 keep_down
 ids=$(containers)
@@ -39,7 +41,7 @@ leave() {
   printf '%s %s %s -\\n' "$of" "$turn" "$REPLY" | put "$dir/left" || stop_with records_unwritable "$dir/left cannot be written"
 }
 leave
-[ -n "$ids" ] || { echo silent; exit 0; }
+[ -n "$ids" ] || { proven; echo silent; exit 0; }
 # In the order of its dependencies, where Compose can still read the project.
 [ ! -d "$directory" ] || timeout $((patience + 60)) docker compose --project-directory "$directory" stop --timeout "$patience" >/dev/null 2>&1 || :
 ids=$(containers)
@@ -51,7 +53,8 @@ ids=$(containers)
 [ -z "$ids" ] || stop_with still_runs "it does not stop: $(docker inspect --format '{{.Name}}' $ids | tr '\\n' ' ')"
 ids=stopped
 leave
-echo stopped
+proven
+[ "$before" = "$turn" ] && echo again || echo stopped
 `;
 
 // From here on a backup may have what the data that were left here have not.
@@ -73,6 +76,8 @@ export interface Silence {
   /** Proven. False: the host could not be reached, so it may still run where nobody of us sees it. */
   readonly silent: boolean;
   readonly changed: boolean;
+  /** It had been silent there for this turn: somebody or something has started it since. False: it may have run on. */
+  readonly again: boolean;
   readonly why: string | null;
 }
 
@@ -102,12 +107,13 @@ export async function silence(
       { timeoutMs: (graceSeconds * 2 + 400) * 1000 },
       task,
     );
-    return { silent: true, changed: stdout.trim() === 'stopped', why: null };
+    const outcome = stdout.trim();
+    return { silent: true, changed: outcome !== 'silent', again: outcome === 'again', why: null };
   } catch (error) {
     if (!isFailure(error) || !UNREACHED.includes(error.code)) throw error;
     // Whoever else looks has to see that somebody is at work on it, which so far has left no trace there.
     await runOnHost(service, turn.at, { script: HEARD, arguments: [String(turn.number), turn.at] }, {}, task);
-    return { silent: false, changed: false, why: error.message };
+    return { silent: false, changed: false, again: false, why: error.message };
   }
 }
 

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { type FlowNode, parseFlow } from '../../lib/flows/flow';
 import { isObject, type JsonObject } from '../../lib/json';
 
-/** What a Set node or the first condition of an If node of a shipped flow comes to, as n8n works it out. */
+/** What a Set node, the first condition of an If node, or what a flow is called with comes to, as n8n works it out. */
 export function worked(file: string, node: string, field: string, given: Given): unknown {
   const $ = (name: string) => {
     const items = given.nodes?.[name];
@@ -40,12 +40,17 @@ const DateTime = {
 };
 
 function timeAt(date: Date): Time {
-  const time: Time = { setZone: () => time, toFormat: () => date.toISOString().slice(0, 16).replace('T', ' ') };
+  const time: Time = {
+    setZone: () => time,
+    toMillis: () => date.getTime(),
+    toFormat: () => date.toISOString().slice(0, 16).replace('T', ' '),
+  };
   return time;
 }
 
 interface Time {
   readonly setZone: () => Time;
+  readonly toMillis: () => number;
   readonly toFormat: () => string;
 }
 
@@ -55,7 +60,9 @@ export interface Given {
 }
 
 function expressionOf(parameters: unknown, field: string): string {
-  const { assignments, conditions } = isObject(parameters) ? parameters : {};
+  const { assignments, conditions, workflowInputs } = isObject(parameters) ? parameters : {};
+  const handed = isObject(workflowInputs) && isObject(workflowInputs['value']) ? workflowInputs['value'][field] : '';
+  if (typeof handed === 'string' && handed !== '') return handed;
   const list: unknown = isObject(assignments)
     ? assignments['assignments']
     : isObject(conditions)

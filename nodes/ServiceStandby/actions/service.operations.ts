@@ -102,7 +102,7 @@ export const getOperation = operation({
   output: schema.lazy(() =>
     schema.object({
       service: schema.string(),
-      verdict: schema.oneOf(['in its place', 'down', 'out of its place', 'twins', 'unclear']),
+      verdict: schema.oneOf(['in its place', 'down', 'on its way', 'out of its place', 'twins', 'unclear']),
       turn: turnSchema,
       home: sightSchema,
       standby: sightSchema,
@@ -217,6 +217,7 @@ export const silenceOperation = operation({
     host: schema.string(),
     silent: schema.boolean('Proven. False: it may run where nobody sees it.'),
     changed: schema.boolean(),
+    again: schema.boolean('It was silent there for this turn before, and somebody or something has started it since'),
     why: schema.nullable(schema.string()),
   }),
   run: async ({ input, service, task }) => {

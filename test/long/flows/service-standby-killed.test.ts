@@ -36,6 +36,14 @@ describeAsRoot('flows that move a service, and an n8n that is killed in the midd
   const wasSaid = (text: string, from: number) => () =>
     lab.estate.telegram.messages.slice(from).some((one) => one.text.includes(text));
 
+  /** Whatever was killed: all that people were told of the service is what truly happened to it. */
+  const wasOnlySaid = (what: RegExp, from: number) => {
+    const told = lab.estate.telegram.messages.slice(from).map(({ text }) => text);
+    const ofShop = told.filter((text) => /^\S+ <b>shop /.test(text));
+    expect(ofShop).not.toEqual([]);
+    expect(ofShop.filter((text) => !what.test(text))).toEqual([]);
+  };
+
   const restart = async () => {
     lab.estate.own.n8n = await lab.estate.own.n8n.restart();
   };
@@ -49,6 +57,23 @@ describeAsRoot('flows that move a service, and an n8n that is killed in the midd
       },
       beside: async () => ({ databases: (await databases()).filter((name) => name.includes('turn')) }),
     });
+
+  test('killed while it tells that it cannot be moved: people hear it all the same', async () => {
+    const from = lab.estate.telegram.messages.length;
+    const told = (text: string) => lab.said(text.includes('CANNOT') ? '666' : '777', text, from);
+    // Nothing was ever backed up. What does not get through is tried again, so it is being told for some seconds.
+    lab.estate.telegram.fail({ kind: 'break before', path: /sendMessage/, times: 2 });
+    await lab.pair.powerOff('bruno');
+    const telling = () => lab.estate.own.api.executionsOf('selfhostNotify', 'running');
+    await lab.becomes('it is being told', async () => (await telling()).length > 0);
+    await lab.estate.own.n8n.kill();
+    expect(lab.estate.telegram.messages.slice(from)).toEqual([]);
+    await restart();
+    expect((await told('shop CANNOT be moved from bruno')).text).toContain('shop: www: NO GOOD BACKUP');
+    await lab.pair.powerOn('bruno');
+    await told('shop was started again on bruno');
+    expect(await lab.turn()).toMatchObject({ number: 0, at: 'home' });
+  });
 
   test('away, killed at every boundary', async () => {
     const { taken, told, holds } = recordsOf(lab.pair.service);
@@ -95,6 +120,7 @@ describeAsRoot('flows that move a service, and an n8n that is killed in the midd
     // What the killed runs have restored for nothing is gone; what was there before waits for a person.
     const left = await lab.pair.sql('eva', `select datname from pg_database where datname like '%\\_turn\\_%'`);
     expect(left.split('\n')).toEqual([`shop_before_turn_${turn}`]);
+    wasOnlySaid(/^shop runs on eva with (data of |the data that this move had brought )/m, before);
   });
 
   test('and home again, killed at every boundary', async () => {
@@ -127,6 +153,8 @@ describeAsRoot('flows that move a service, and an n8n that is killed in the midd
     expect(await lab.page('bruno')).toBe('hello\n');
     expect(lab.pointsAt()).toBe(lab.addressOf('bruno'));
     expect(await lab.running('eva')).toEqual([]);
+    // Nobody had started it on eva: until the move has stopped it there, it runs there from before.
+    wasOnlySaid(/^shop runs on bruno, with everything that was written/m, before);
   });
 
   test('killed while a question is open, both ways: who answers it later is heard', async () => {

@@ -103,6 +103,21 @@ describeAsRoot('what moves of a service leave behind', () => {
     expect(await machine.docker.docker('ps', '--quiet')).toBe('');
   });
 
+  test('what runs there before it was stopped for this turn may have run on; what runs there after that somebody has started', async () => {
+    const stop = (number: number) =>
+      silence(service, { number, at: 'standby' }, 'home', { graceSeconds: 1 }, task).then(({ changed, again }) => [
+        changed,
+        again,
+      ]);
+    expect(await stop(5)).toEqual([false, false]);
+    await machine.docker.docker('start', 'kiosk-web-1');
+    expect(await stop(5)).toEqual([true, true]);
+    await machine.docker.docker('start', 'kiosk-web-1');
+    expect(await stop(6)).toEqual([true, false]);
+    expect(await stop(6)).toEqual([false, false]);
+    expect(await lookAt(service, 'home', task)).toMatchObject({ silent: 6 });
+  });
+
   const sql = async (file: string, text: string) => (await run(['sqlite3', file], { input: text })).trim();
   /** A database as a crash leaves it: its newest rows are in the log beside it. */
   const crashed = async (file: string, note: string) => {

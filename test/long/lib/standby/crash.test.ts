@@ -122,7 +122,12 @@ describeAsRoot('a service whose home crashes', () => {
     expect(await lab.page('eva')).toBe('hello\n');
     expect(await lab.rows('eva')).toEqual([]);
     await expect(lab.page('bruno')).rejects.toThrow();
-    expect(await silence(pair.service, turn, 'home', {}, task)).toEqual({ silent: true, changed: false, why: null });
+    expect(await silence(pair.service, turn, 'home', {}, task)).toEqual({
+      silent: true,
+      changed: false,
+      again: false,
+      why: null,
+    });
     expect(await statusOf(pair.service, task)).toMatchObject({
       verdict: 'in its place',
       turn: { number: turn.number, at: 'standby' },

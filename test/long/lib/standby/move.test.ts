@@ -61,6 +61,7 @@ describeAsRoot('a service that moves to its standby and back', () => {
     expect(await silence(pair.service, turn, 'home', { graceSeconds: 10 }, task)).toEqual({
       silent: true,
       changed: true,
+      again: false,
       why: null,
     });
     expect(await silence(pair.service, turn, 'home', {}, task)).toMatchObject({ silent: true, changed: false });
