@@ -5,7 +5,7 @@ import { repository } from '../../lab/folders';
 import { installN8n } from '../../lab/n8n/install';
 import { checkFlows, type FlowFile } from '../../lab/workflows/check';
 import { type NodeTypes, readNodeTypes } from '../../lab/workflows/node-types';
-import { manualWorkflow, sharedN8n } from './harness';
+import { sharedN8n } from './harness';
 
 const folder = join(repository, 'workflows');
 const shipped: readonly FlowFile[] = readdirSync(folder)
@@ -132,29 +132,4 @@ test('a file that is no flow is named', () => {
   expect(checkFlows([{ file: 'a.json', text: '{"id":"x"}' }], types)).toEqual([
     { file: 'a.json', message: 'it has no name' },
   ]);
-});
-
-// n8n forgets nothing of what it remembers. What is full fails; where it goes on all the same, what was to be told has to be read from before it.
-test.each([
-  ['room', 100_000, []],
-  ['no room any more', 1, [{ error: expect.stringContaining('exceeds the maximum history size') }]],
-])('what was told is told again only where the memory has %s', async (_, historySize, second) => {
-  const { api } = sharedN8n();
-  const said = { mode: 'raw', jsonOutput: JSON.stringify({ title: 'the disk is full' }), options: {} };
-  const once = {
-    ...{ operation: 'removeItemsSeenInPreviousExecutions', logic: 'removeItemsWithAlreadySeenKeyValues' },
-    ...{ dedupeValue: '={{ $json.title }}', options: { scope: 'node', historySize } },
-  };
-  const id = await api.createWorkflow(
-    manualWorkflow(
-      'Told once',
-      { type: 'n8n-nodes-base.set', typeVersion: 3.4, name: 'Said', parameters: said },
-      { type: 'n8n-nodes-base.removeDuplicates', typeVersion: 2, parameters: once, onError: 'continueRegularOutput' },
-    ),
-  );
-  const first = await api.runToEnd(id, 'By hand');
-  expect(first.runs.Node?.[0]?.outputs[0]).toEqual([{ title: 'the disk is full' }]);
-  const again = await api.runToEnd(id, 'By hand');
-  expect(again.status).toBe('success');
-  expect(again.runs.Node?.[0]?.outputs[0]).toEqual(second);
 });
