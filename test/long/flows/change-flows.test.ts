@@ -23,6 +23,7 @@ import { startDockerMachine, type DockerMachine } from '../../shared/docker-mach
 import { type SilentServer, startSilentServer } from '../../shared/silent-server';
 import { quietTask } from '../../shared/task';
 import { owner, people } from '../../shared/people';
+import { runBySchedule } from './schedule';
 import { infisicalCredential } from './credentials';
 import { type Forge, startForge } from './forge';
 
@@ -264,6 +265,11 @@ describeAsRoot('the flows that change secrets and infrastructure, in n8n', () =>
     running.catch(() => undefined);
     return running;
   }
+  function bySchedule(id: string): Promise<Execution> {
+    const running = runBySchedule(estate.own.api, id, { within: 400_000 });
+    running.catch(() => undefined);
+    return running;
+  }
   async function ended(running: Promise<Execution>): Promise<void> {
     const { error, status } = await running;
     expect([error?.message, status]).toEqual([undefined, 'success']);
@@ -319,7 +325,7 @@ describeAsRoot('the flows that change secrets and infrastructure, in n8n', () =>
 
   test('a password is rotated at its owner, in Infisical, in the .env and in the container; what does not get well with the new one is put back everywhere', async () => {
     infisical.put(project, 'prod', '/shop', { SECRET: 'second', DB_PASSWORD: OLD });
-    const rotating = byHand('selfhostRotation');
+    const rotating = bySchedule('selfhostRotation');
     const question = await asked('rotation: shop-db');
     expect(question.text).toContain('prove that the new value logs in and the old one does not');
     expect(await logsIn(OLD)).toBe(true);
@@ -346,7 +352,7 @@ describeAsRoot('the flows that change secrets and infrastructure, in n8n', () =>
   });
 
   test('a Terraform plan is told with what it destroys, exactly that plan is applied, and one that the state has left behind is not', async () => {
-    await ended(byHand('selfhostTerraform'));
+    await ended(bySchedule('selfhostTerraform'));
     const question = await asked('terraform: servers');
     expect(question.text).toContain('IT DESTROYS: hcloud_server.bruno');
     expect(question.text).toContain('create hcloud_volume.data');
@@ -377,7 +383,7 @@ describeAsRoot('the flows that change secrets and infrastructure, in n8n', () =>
   });
 
   test('a playbook is checked, asked about by its tasks, and run; when a file of it has changed since, nothing is', async () => {
-    await ended(byHand('selfhostAnsible'));
+    await ended(bySchedule('selfhostAnsible'));
     const question = await asked('ansible: site');
     expect(question.text).toContain('Message of the day');
     expect(question.text).not.toContain('planted-in-a-difference');
@@ -399,7 +405,7 @@ describeAsRoot('the flows that change secrets and infrastructure, in n8n', () =>
   });
 
   test('newer images are asked about with what they fix and bring, put there, and proposed to the repository; databases are left alone, and what is not well goes back', async () => {
-    const updating = byHand('selfhostUpdates');
+    const updating = bySchedule('selfhostUpdates');
     const question = await asked('update: site');
     expect(question.text).toContain(
       `web: ${image('web:1.0')} becomes ${image('web:1.2')} (fixes 1: CVE-1; brings 1: CVE-3)`,
