@@ -153,9 +153,13 @@ describe('a pair of PostgreSQL servers that n8n watches', () => {
       backrest('Info', 'info'),
       backrest('Look', 'restoreScratch', { ...asked, folder: join(home, 'copy'), target: 'newest' }),
       backrest('Put away', 'removeScratch', { ...asked, folder: '={{ $json.folder }}' }),
-      backrest('Agree to nothing', 'restore', { ...asked, target: 'newest', dryRun: true }),
+      backrest('Plan the way back', 'restore', { ...asked, target: 'newest', dryRun: true }),
+      backrest('Go back', 'restore', { ...asked, target: 'newest', planHash: '={{ $json.hash }}' }),
     );
     expect(error?.message).toContain('its standby bruno still follows it');
+    expect(runs['Plan the way back']?.[0]?.outputs[0]).toEqual([
+      expect.objectContaining({ inTheWay: [{ member: 'bruno', why: 'its standby bruno still follows it' }] }),
+    ]);
     expect(runs['Info']?.[0]?.outputs[0]).toEqual([
       expect.objectContaining({
         verdict: 'ok',
