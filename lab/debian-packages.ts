@@ -29,6 +29,7 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'procps', purpose: 'ps, to prove that no secret stands in it', neededBy: 'tests' },
   { name: 'iproute2', purpose: 'network namespaces of the test hosts', neededBy: 'tests' },
   { name: 'iptables', purpose: 'drops traffic between them', neededBy: 'tests' },
+  { name: 'nftables', purpose: 'the firewall that a fence prefers', neededBy: 'tests' },
   { name: 'ethtool', purpose: 'their cables where the kernel has no netem', neededBy: 'tests' },
   { name: 'systemd-container', purpose: 'a test host whose first process is systemd', neededBy: 'tests' },
   {
