@@ -278,7 +278,7 @@ describe('a target', () => {
       expect(reachOf([], 1, silent, true)).toMatchObject({ until: server.now, endLsn: null });
     });
 
-    test('is that of the history that is followed, where it has any WAL', () => {
+    test('is that of the history that is followed, where WAL of it is there', () => {
       const given = timeline(2, '09', '2026-01-31T03:20:00.000Z');
       expect(reachOf([own, given], 1, server, true)).toMatchObject({
         endLsn: '0/6000000',
