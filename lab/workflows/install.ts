@@ -42,7 +42,9 @@ export async function installFlows(n8n: Pick<N8n, 'folder' | 'command'>, api: N8
     const text = readFileSync(join(shipped, file), 'utf8');
     flows.push(parseFlow(file, text));
     const chosen = withParameters(withCredentials(JSON.parse(text) as JsonObject, made), setup.parameters ?? {});
-    const edited = setup.everySeconds === undefined ? chosen : withSchedule(chosen, setup.everySeconds);
+    const { everySeconds } = setup;
+    const edited =
+      everySeconds === undefined ? chosen : withSchedule(chosen, { field: 'seconds', secondsInterval: everySeconds });
     writeFileSync(
       join(folder, file),
       JSON.stringify(file === INVENTORY && inventory !== undefined ? withInventory(edited, inventory) : edited),
@@ -78,8 +80,9 @@ function withInventory(flow: JsonObject, inventory: JsonObject): JsonObject {
   );
 }
 
-function withSchedule(flow: JsonObject, secondsInterval: number): JsonObject {
-  const rule = { interval: [{ field: 'seconds', secondsInterval }] };
+/** Its schedules fire by this interval and no other. */
+export function withSchedule(flow: JsonObject, interval: JsonObject): JsonObject {
+  const rule = { interval: [interval] };
   return mapNodes(flow, (node) =>
     node['type'] === 'n8n-nodes-base.scheduleTrigger' ? { ...node, parameters: { rule } } : node,
   );

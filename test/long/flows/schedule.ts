@@ -1,6 +1,7 @@
 import type { Execution, N8nApi } from '../../../lab/n8n/api';
 import { waitFor } from '../../../lab/processes';
-import type { JsonObject } from '../../../lib/json';
+import { withSchedule } from '../../../lab/workflows/install';
+import { parseFlow } from '../../../lib/flows/flow';
 
 /** Far enough away that n8n has published the flow by then. */
 const AHEAD_MS = 15_000;
@@ -8,14 +9,13 @@ const AHEAD_MS = 15_000;
 /** Has the schedule of a published flow fire once, at a time of the flow's zone that comes soon, and waits for what it started. */
 export async function runBySchedule(api: N8nApi, id: string, { within }: { within: number }): Promise<Execution> {
   const before = new Set((await api.executionsOf(id)).map((one) => one.id));
-  const { name, nodes, connections, settings } = (await api.request('GET', `/api/v1/workflows/${id}`)).body as Flow;
-  const rule = {
-    interval: [{ field: 'cronExpression', expression: onceAt(Date.now() + AHEAD_MS, settings.timezone) }],
-  };
-  const scheduled = nodes.map((node) =>
-    node['type'] === 'n8n-nodes-base.scheduleTrigger' ? { ...node, parameters: { rule } } : node,
-  );
-  await api.request('PUT', `/api/v1/workflows/${id}`, { name, nodes: scheduled, connections, settings });
+  const { body } = await api.request('GET', `/api/v1/workflows/${id}`);
+  const { name, raw, settings } = parseFlow(id, JSON.stringify(body));
+  const zone = settings['timezone'];
+  if (typeof zone !== 'string') throw new Error(`${name} has no time zone`);
+  const soon = { field: 'cronExpression', expression: onceAt(Date.now() + AHEAD_MS, zone) };
+  const { nodes = [], connections = {} } = withSchedule(raw, soon);
+  await api.request('PUT', `/api/v1/workflows/${id}`, { name, nodes, connections, settings });
   await api.publish(id);
   const started = await waitFor(
     `the schedule of ${name} has fired`,
@@ -28,13 +28,6 @@ export async function runBySchedule(api: N8nApi, id: string, { within }: { withi
   );
   expect(started.mode).toBe('trigger');
   return await api.waitForExecution(started.id, { within });
-}
-
-interface Flow extends JsonObject {
-  readonly name: string;
-  readonly nodes: readonly JsonObject[];
-  readonly connections: JsonObject;
-  readonly settings: JsonObject & { readonly timezone: string };
 }
 
 /** Again in a year. */
